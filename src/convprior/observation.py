@@ -1,0 +1,85 @@
+"""The problem: what was observed, which pixels of it are known, and how they came about.
+
+One value type serves every task, so that the method has no branch per task. Denoising: all pixels
+are known. Inpainting: some are not. An operator other than the identity (downsampling, blur) says
+how a clean picture becomes what was observed. Values of unknown pixels are never read.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+def identity(picture: Tensor) -> Tensor:
+    """Return the picture: what was observed is the picture itself, plus noise."""
+    return picture
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A damaged picture.
+
+    ``observed`` is float (c, h, w), nominally in [0, 1] but not clipped to it: noise may leave it.
+    ``known`` is (h, w), True where a pixel was observed; all channels of a pixel go together.
+    ``operator`` maps a clean picture to what would be observed of it without noise.
+    ``exact`` says that the known pixels carry no noise and belong into the result as they are.
+    """
+
+    observed: Float[Tensor, "c h w"]
+    known: Bool[Tensor, "h w"]
+    operator: Callable[[Tensor], Tensor] = identity
+    exact: bool = False
+
+    def __post_init__(self) -> None:
+        if self.known.shape != self.observed.shape[1:]:
+            raise ValueError(
+                f"the mask of known pixels is {tuple(self.known.shape)}, the observed picture "
+                f"{tuple(self.observed.shape[1:])}: they must have the same height and width"
+            )
+        if not self.known.any():
+            raise ValueError("no pixel is known: there is nothing to restore from")
+        if not torch.isfinite(self.observed[:, self.known]).all():
+            raise ValueError(
+                "known pixels of the observed picture are NaN or infinite: mark them as unknown"
+            )
+
+    def to(self, device: torch.device | str) -> "Observation":
+        """Return the same observation with its tensors on ``device``."""
+        return replace(self, observed=self.observed.to(device), known=self.known.to(device))
+
+    def split(
+        self, share: float, generator: torch.Generator
+    ) -> tuple[Bool[Tensor, "h w"], Bool[Tensor, "h w"]]:
+        """Split the known pixels at random into (fitted, held out); about ``share`` are held out.
+
+        A share of 0 holds out none. Otherwise at least one pixel is held out and at least one is
+        fitted; a single known pixel cannot be split and raises a ValueError.
+        """
+        known = self.known.flatten().nonzero().flatten()
+        count = round(share * len(known))
+        if share > 0:
+            if len(known) < 2:
+                raise ValueError("one known pixel cannot be split: fit it without a held-out share")
+            count = min(max(count, 1), len(known) - 1)
+        order = torch.randperm(len(known), generator=generator, device=generator.device)
+        held_out = torch.zeros_like(self.known)
+        held_out.view(-1)[known[order[:count].to(known.device)]] = True
+        return self.known & ~held_out, held_out
+
+    def misfit(
+        self, picture: Float[Tensor, "c H W"], where: Bool[Tensor, "h w"]
+    ) -> Float[Tensor, ""]:
+        """Return the mean squared error of ``picture``, observed through the operator.
+
+        Only the pixels that are True in ``where`` count; with none it is NaN.
+        """
+        # The unknown values are replaced, not multiplied by zero: NaN times zero is NaN.
+        error = torch.where(where, self.operator(picture) - self.observed, 0.0)
+        return error.square().sum() / (where.sum() * len(self.observed))
+
+    def keep_known(self, picture: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:
+        """Return ``picture`` with the known pixels put back, where the observation is exact."""
+        return torch.where(self.known, self.observed, picture) if self.exact else picture

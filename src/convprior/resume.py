@@ -1,0 +1,49 @@
+"""Keep what a stage needs to go on after a crash, and never mistake it for another run's.
+
+DVC removes a stage's outs before it runs, so the state lies outside them, in a folder named by the
+fingerprint of its configuration and inputs. Another fingerprint starts afresh in another folder.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+
+def fingerprint(content: Any) -> str:
+    """Return the SHA-256 of ``content`` as canonical JSON; paths count by their contents."""
+    return hashlib.sha256(
+        json.dumps(content, sort_keys=True, default=_digest).encode()
+    ).hexdigest()
+
+
+def _digest(value: Any) -> str:
+    if not isinstance(value, Path):
+        raise TypeError(f"cannot fingerprint a {type(value).__name__}: give JSON types or paths")
+    files = sorted(p for p in value.rglob("*") if p.is_file()) if value.is_dir() else [value]
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.relative_to(value.parent).as_posix().encode())
+        with path.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()
+
+
+def folder(parent: Path, identity: str) -> Path:
+    """Return the folder below ``parent`` of the run whose fingerprint is ``identity``.
+
+    Any process may call it at any time: another run's state has another folder.
+    """
+    return parent / identity[:16]
+
+
+def forget_others(parent: Path, identity: str) -> None:
+    """Delete the state of runs with another fingerprint, and say so."""
+    for other in parent.glob("*"):
+        if other != folder(parent, identity):
+            log.warning("%s: settings or inputs have changed: starting afresh", parent.as_posix())
+            shutil.rmtree(other)

@@ -1,0 +1,92 @@
+"""Damage photographs in a known way: what is observed, what of it is known, and the reference.
+
+    python -m convprior.stages.degrade denoise data/degraded/denoise reports/degrade/denoise
+
+Out: ``observed/<name>.tiff`` (float32, may leave [0, 1]), ``repair/<name>.png`` (white = unknown)
+and, kept apart for measuring only, ``reference/<name>.png``.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from convprior import atomic, degradation, images, metrics, params, seeds, tracking
+from convprior.images import Picture
+from convprior.observation import Observation
+from convprior.samples import DEFAULT, PHOTOGRAPHS
+from convprior.stages import StageError, arguments, start
+
+
+def read_references(source: str, size: int | None) -> dict[str, Tensor]:
+    """Return the clean photographs by name: the default ones, or those of a folder."""
+    if source == "samples":
+        loaded = {name: PHOTOGRAPHS[name].load() for name in DEFAULT}
+    else:
+        files = sorted(p for p in Path(source).glob("*") if p.suffix.lower() in images.WRITABLE)
+        if not files:
+            raise StageError(
+                f"degrade.source is '{source}': expected `samples` or a folder with pictures "
+                f"({', '.join(images.WRITABLE)})"
+            )
+        loaded = {p.stem: images.decode_rgb(p.read_bytes(), str(p)) for p in files}
+        if len(loaded) < len(files):
+            raise StageError(f"{source}: two pictures have the same name but for the ending")
+    return {
+        name: images.from_pillow(images.fit_square(image, size) if size else image)
+        for name, image in loaded.items()
+    }
+
+
+def degrade(task: str, reference: Tensor, name: str, settings: params.Degrade) -> Observation:
+    """Return what is observed of ``reference``; the damage is named by task, picture and seed."""
+    generator = seeds.generator("degrade", task, name, settings.seed)
+    if task == "denoise":
+        noise = settings.denoise
+        return degradation.add_gaussian_noise(reference, noise.sigma, noise.clip, generator)
+    if settings.inpaint.mask is None:
+        return degradation.lose_pixels(reference, settings.inpaint.missing, generator)
+    mask = images.read_mask(Path(settings.inpaint.mask))
+    if mask.shape != reference.shape[1:]:
+        raise StageError(
+            f"degrade.inpaint.mask is {tuple(mask.shape)}, the picture {name} "
+            f"{tuple(reference.shape[1:])}: they must have the same height and width"
+        )
+    return degradation.lose_masked(reference, mask)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Run the stage."""
+    args = arguments(__doc__, argv, "degraded", "report", task="denoise or inpaint")
+    settings = params.load(args.params).degrade
+    references = read_references(settings.source, settings.size)
+    used = settings.model_dump(include={"source", "size", "seed", args.task})
+    with (
+        tracking.run("degrade", args.task, tracking.flat(used)) as run,
+        atomic.folder(args.degraded) as out,
+    ):
+        measured = {}
+        for name, reference in references.items():
+            try:
+                observation = degrade(args.task, reference, name, settings)
+            except ValueError as error:
+                raise StageError(f"{name}: {error}") from None
+            images.write_float(out / "observed" / f"{name}.tiff", observation.observed)
+            repair = (~observation.known)[None].float()
+            for folder, pixels in (("repair", repair), ("reference", reference)):
+                (out / folder).mkdir(exist_ok=True)
+                images.write(out / folder / f"{name}.png", Picture(pixels))
+            measured[name] = {
+                "height": reference.shape[1],
+                "width": reference.shape[2],
+                "psnr_observed": metrics.psnr(reference, observation.observed.clamp(0, 1)),
+                "missing": float((~observation.known).float().mean()),
+            }
+            shown = torch.cat([observation.observed, reference], dim=2)
+            run.picture("observed - reference", images.to_pillow(shown), len(measured))
+        atomic.write_json(args.report / "metrics.json", measured)
+
+
+if __name__ == "__main__":
+    start(main)

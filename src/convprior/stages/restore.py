@@ -1,0 +1,78 @@
+"""Restore the degraded photographs of one task with Deep Image Prior, on any number of devices.
+
+    python -m convprior.stages.restore denoise data/degraded/denoise data/restored/denoise \\
+        reports/restore/denoise
+
+Out: ``restored/<name>.png`` and ``classical/<name>.png``; per picture metrics and a curve by step.
+Interrupted, the same command skips the pictures that are done and unchanged.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from convprior import atomic, images, params, resume, tracking, trainer
+from convprior.observation import Observation
+from convprior.restorer import Job, Restorer
+from convprior.stages import StageError, arguments, start
+
+STATE = Path(".convprior/state/restore")
+
+
+def read_jobs(degraded: Path, task: str, settings: list[object]) -> list[Job]:
+    """Return a job for each observed picture, in order of their names. Raises StageError."""
+    observed = sorted((degraded / "observed").glob("*.tiff"))
+    if not observed:
+        raise StageError(f"{degraded}/observed: no pictures; run the stage `degrade` first")
+    jobs = []
+    for path in observed:
+        repair = degraded / "repair" / f"{path.stem}.png"
+        reference = degraded / "reference" / f"{path.stem}.png"
+        observation = Observation(
+            images.read_float(path), ~images.read_mask(repair), exact=task == "inpaint"
+        )
+        identity = resume.fingerprint([settings, path, repair, reference])
+        jobs.append(Job(path.stem, observation, images.read(reference).pixels, identity))
+    return jobs
+
+
+def main(argv: Sequence[str]) -> None:
+    """Run the stage."""
+    args = arguments(__doc__, argv, "degraded", "restored", "report", task="denoise or inpaint")
+    settings = params.load(args.params).restore
+    recipe = settings.recipe(args.task)
+    jobs = read_jobs(args.degraded, args.task, [asdict(recipe), settings.seed])
+    state = STATE / args.task
+
+    @contextmanager
+    def record(job: Job) -> Iterator[tracking.Run]:
+        used = {"task": args.task, "seed": settings.seed, **asdict(recipe)}
+        tags = {"task": args.task, "picture": job.name, "input": job.identity}
+        with tracking.run("restore", f"{args.task}/{job.name}", used, tags) as run:
+            yield run
+
+    machine = trainer.make(inference_mode=False)
+    restorer = Restorer(recipe, settings.seed, state, record)
+    restorer.trainer = machine
+    with trainer.honest_exit():
+        machine.predict(restorer, dataloaders=restorer.share(jobs), return_predictions=False)
+    machine.strategy.barrier()
+    if not machine.is_global_zero:
+        return
+    with atomic.folder(args.restored) as pictures, atomic.folder(args.report) as report:
+        for kind in ("restored", "classical"):
+            (pictures / kind).mkdir()
+        for job in jobs:
+            result = job.folder(state)
+            for kind in ("restored", "classical"):
+                shutil.copy(result / f"{kind}.png", pictures / kind / f"{job.name}.png")
+            (report / job.name).mkdir()
+            for file in ("metrics.json", "curve.csv"):
+                shutil.copy(result / file, report / job.name / file)
+    shutil.rmtree(state)
+
+
+if __name__ == "__main__":
+    start(main)

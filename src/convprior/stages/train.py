@@ -1,0 +1,103 @@
+"""Train one baseline on the prepared pictures, on any number of devices.
+
+    python -m convprior.stages.train cnn_pool data/prepared models/cnn_pool reports/train/cnn_pool
+
+Interrupted, the same command goes on from the last whole epoch and ends with the same weights as
+an undisturbed run.
+"""
+
+import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from convprior import atomic, networks, params, resume, seeds, tracking, trainer
+from convprior.classifier import Classifier
+from convprior.description import Description
+from convprior.photographs import Photographs
+from convprior.stages import StageError, arguments, start
+
+STATE = Path(".convprior/state/train")
+
+
+def count_multiply_adds(network: nn.Module, picture_shape: Sequence[int]) -> int:
+    """Return the multiply-adds of one picture's forward pass."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.eval()(torch.zeros(1, *picture_shape))
+    network.train()
+    return int(counter.get_total_flops()) // 2
+
+
+def main(argv: Sequence[str]) -> None:
+    """Run the stage."""
+    args = arguments(
+        __doc__, argv, "prepared", "model", "report", network="a name in train.networks"
+    )
+    settings = params.load(args.params).train
+    if args.network not in settings.networks:
+        raise StageError(
+            f"no network '{args.network}' in train.networks; there are: "
+            f"{', '.join(settings.networks)}"
+        )
+    chosen = settings.networks[args.network]
+    data = Description.read(args.prepared)
+    blueprint = networks.Blueprint(
+        chosen.module, chosen.class_, chosen.arguments, (3, data.size, data.size), data.classes
+    )
+    seed = seeds.seed("train", args.network, settings.seed)
+    torch.manual_seed(seed)
+    network = blueprint.build().to(memory_format=torch.channels_last)  # twice as fast on a CPU
+    cost = {
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "multiply_adds": count_multiply_adds(network, blueprint.picture_shape),
+    }
+    recorded = settings.model_dump(exclude={"networks"}) | {"network": chosen.model_dump()}
+    code = Path(networks.__file__).with_name(f"{chosen.module}.py")
+    identity = resume.fingerprint([recorded, data.content, code])
+    state = STATE / args.network
+    folder = resume.folder(state, identity)
+
+    # Whole epochs only: a loader cannot go on in the middle of one with the batches it would have had.
+    each_epoch = ModelCheckpoint(folder, save_top_k=1, save_on_train_epoch_end=True)
+    machine = trainer.make(
+        max_epochs=settings.epochs, callbacks=[each_epoch], num_sanity_val_steps=0
+    )
+    photographs = Photographs(args.prepared, settings.batch_size, trainer.workers(), settings.seed)
+    classifier = Classifier(
+        network,
+        data,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        shift=settings.augmentation.shift,
+        flip=settings.augmentation.flip,
+        seed=seed,
+    )
+    checkpoint = max(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime, default=None)
+    with trainer.honest_exit():
+        if not machine.is_global_zero:
+            machine.fit(classifier, photographs, ckpt_path=checkpoint, weights_only=True)
+            return
+        resume.forget_others(state, identity)
+        tags = {"data": data.content}
+        with tracking.run("train", args.network, tracking.flat(recorded), tags) as run:
+            classifier.watch = lambda row: run.metrics(row, int(row["epoch"]))
+            machine.fit(classifier, photographs, ckpt_path=checkpoint, weights_only=True)
+            last = classifier.curve[-1]
+            if not all(math.isfinite(value) for value in last.values()):
+                raise StageError(
+                    f"{args.network}: the loss is not finite: try a smaller train.learning_rate"
+                )
+            networks.save(args.model, blueprint, classifier.network)
+            atomic.write_csv(args.report / "curve.csv", classifier.curve)
+            atomic.write_json(args.report / "metrics.json", cost | last)
+            run.metrics(cost, settings.epochs)
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    start(main)

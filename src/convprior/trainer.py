@@ -1,0 +1,85 @@
+"""A Lightning Trainer from environment variables: what this machine has, never what comes out.
+
+======================  ===========  ==============================================================
+variable                default      meaning
+======================  ===========  ==============================================================
+CONVPRIOR_ACCELERATOR   auto         cpu, gpu, mps, …
+CONVPRIOR_DEVICES       auto         how many on each node, or `auto` (all GPUs; one CPU process)
+CONVPRIOR_NODES         1            how many nodes
+CONVPRIOR_STRATEGY      auto         ddp, fsdp, …
+CONVPRIOR_PRECISION     32-true      16-mixed, bf16-mixed, …
+CONVPRIOR_WORKERS       0            loader processes of each device
+======================  ===========  ==============================================================
+
+One command starts all local processes; under torchrun and SLURM Lightning takes the ranks it finds.
+"""
+
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
+
+from convprior.errors import InputError
+
+
+class EnvironmentVariableError(InputError):
+    """An environment variable has a value that cannot be used."""
+
+
+def _number(name: str, default: int, least: int) -> int:
+    text = os.environ.get(name, str(default))
+    if not text.isdecimal() or int(text) < least:
+        raise EnvironmentVariableError(f"{name} is '{text}': expected a whole number from {least}")
+    return int(text)
+
+
+def workers() -> int:
+    """Return the number of loader processes (CONVPRIOR_WORKERS)."""
+    return _number("CONVPRIOR_WORKERS", 0, least=0)
+
+
+def make(**options: Any) -> pl.Trainer:
+    """Return a Trainer on this machine's devices; ``options`` say what the stage wants of it.
+
+    Batch norm is computed over all devices of a GPU run; CPU processes normalise their own share.
+    """
+    accelerator = os.environ.get("CONVPRIOR_ACCELERATOR", "auto")
+    devices = os.environ.get("CONVPRIOR_DEVICES", "auto")
+    # These speak of choices that are made here on purpose.
+    for message in (".*does not have many workers.*", ".*log_every_n_steps.*", ".*GPU available.*"):
+        warnings.filterwarnings("ignore", message=message)
+    try:
+        trainer = pl.Trainer(
+            accelerator=accelerator,
+            devices=devices if devices == "auto" else _number("CONVPRIOR_DEVICES", 1, least=1),
+            num_nodes=_number("CONVPRIOR_NODES", 1, least=1),
+            strategy=os.environ.get("CONVPRIOR_STRATEGY", "auto"),
+            precision=os.environ.get("CONVPRIOR_PRECISION", "32-true"),  # type: ignore[arg-type]
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,  # each stage shares out its own work
+            sync_batchnorm=accelerator != "cpu" and torch.cuda.is_available(),
+            **options,
+        )
+    except (ValueError, MisconfigurationException) as error:
+        raise EnvironmentVariableError(f"Lightning refuses the CONVPRIOR_… settings: {error}") from None
+    return trainer
+
+
+@contextmanager
+def honest_exit() -> Iterator[None]:
+    """End with 143 when the block is ended by SIGTERM: Lightning would report success, and DVC
+    would record a half-done stage as done.
+    """
+    try:
+        yield
+    except SIGTERMException:
+        sys.exit(128 + signal.SIGTERM)
