@@ -1,0 +1,36 @@
+"""What a convolutional network knows about pictures before it has seen any data.
+
+import convprior
+picture = convprior.restore(noisy)              # float (c, h, w) in [0, 1]
+picture = convprior.restore(damaged, known=known)  # known: bool (h, w)
+"""
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["restore"]
+
+
+def restore(
+    picture: "Tensor",
+    known: "Tensor | None" = None,
+    *,
+    task: Literal["denoise", "inpaint"] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    time_limit: float = float("inf"),
+) -> "Tensor":
+    """Restore one damaged picture: float (c, h, w) in [0, 1] in, the same out, on the CPU.
+
+    ``known`` is bool (h, w), True where a pixel was observed; the others are never read. ``task``
+    says how: `denoise` fits all known pixels as noisy, `inpaint` keeps them as they are; by default
+    it is `inpaint` where ``known`` is given. ``time_limit`` is in seconds. Raises ValueError for
+    shapes that do not fit, and `convprior.prior.DivergedError`.
+    """
+    from convprior import tool  # torch takes seconds to import; `import convprior` need not
+
+    task = task or ("denoise" if known is None else "inpaint")
+    observation = tool.observe(picture, known, task)
+    return tool.restore(observation, task, seed=seed, device=device, time_limit=time_limit).picture

@@ -29,7 +29,7 @@ class Classifier(pl.LightningModule):
 
     ``shift`` is the largest random shift as a share of the side, ``flip`` whether to mirror at
     random; 0 and False switch them off. ``seed`` names the random streams of dropout and
-    augmentation, anew for every epoch, so that a resumed run equals one that never stopped.
+    augmentation, anew for every batch, so that a resumed run equals one that never stopped.
     ``curve`` holds a row of metrics per epoch, over all processes; ``watch`` sees each new row.
     """
 
@@ -46,7 +46,7 @@ class Classifier(pl.LightningModule):
         shift: float,
         flip: bool,
         seed: int,
-        watch: Callable[[Row], None] = lambda row: None,
+        watch: Callable[[Row], None] = lambda _: None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -87,12 +87,14 @@ class Classifier(pl.LightningModule):
         return losses.mean()
 
     def on_train_epoch_start(self) -> None:
-        """Name the epoch's random stream; each process draws its own."""
+        """Start the epoch's clock."""
         self._epoch_began = time.monotonic()
-        torch.manual_seed(seeds.seed("epoch", self.seed, self.current_epoch, self.global_rank))
 
-    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """Return the loss of a training batch."""
+        # Lightning draws from the same stream too, and otherwise in a resumed run.
+        place = (self.current_epoch, index, self.global_rank)
+        torch.manual_seed(seeds.seed("batch", self.seed, *place))
         pictures, labels = batch
         scores = self.network(self.augment(self._normalise(pictures)))
         return self._measure("train", scores, labels)

@@ -14,7 +14,11 @@ def choose(name: str = "auto") -> torch.device:
 
     Raises DeviceError for one that is not there.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
     if name == "auto":
         return torch.device(next(device for device, found in there.items() if found))
     if not there.get(name.partition(":")[0], False):

@@ -66,14 +66,15 @@ def crop_background(
     Turned, mirrored and with its channels in random order: a few photographs must not be learned by
     heart.
     """
-    photograph = photographs[random.integers(len(photographs))]
+    photograph = photographs[int(random.integers(len(photographs)))]
     side = int(random.integers(size, min(4 * size, *photograph.size) + 1))
     left = int(random.integers(photograph.width - side + 1))
     top = int(random.integers(photograph.height - side + 1))
     square = photograph.crop((left, top, left + side, top + side))
     pixels = np.asarray(images.fit_square(square, size))
-    pixels = np.rot90(pixels, random.integers(4))[:, :: random.choice([1, -1])]
-    return pixels[..., random.permutation(3)]
+    pixels = np.rot90(pixels, int(random.integers(4)))[:, :: random.choice([1, -1])]
+    turned: Pixels = pixels[..., random.permutation(3)]
+    return turned
 
 
 def make_tree(
@@ -99,7 +100,9 @@ def make_tree(
                 )
                 cutout = cut_out(garment, random)
                 background = crop_background(photographs, size, random)
-                place = CORNER if positions == "corner" else random.integers(size - SIDE + 1, size=2)
+                place = (
+                    CORNER if positions == "corner" else random.integers(size - SIDE + 1, size=2)
+                )
                 scene = paste(background, cutout, int(place[0]), int(place[1]))
                 Image.fromarray(scene).save(folder / f"{number:04}.png", compress_level=1)
                 if split == "val":

@@ -15,7 +15,7 @@ import numpy as np
 import tifffile
 import torch
 from jaxtyping import Bool, Float
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from convprior import atomic
@@ -59,7 +59,7 @@ def _open(data: bytes, where: str) -> Image.Image:
             image.load()
     except ImageError:
         raise
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise ImageError(
             f"{where}: not a picture that can be read (expected {', '.join(READABLE)})"
         ) from None
@@ -110,8 +110,9 @@ def read(path: Path) -> Picture:
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from None
     image = _open(data, str(path))
-    if getattr(image, "n_frames", 1) > 1:
-        raise ImageError(f"{path}: has {image.n_frames} pages or frames: give one picture a file")
+    pages = getattr(image, "n_frames", 1)  # only formats that can have several know how many
+    if pages > 1:
+        raise ImageError(f"{path}: has {pages} pages or frames: give one picture a file")
     kept = ("exif", "icc_profile", "dpi")
     metadata = {key: image.info[key] for key in kept if key in image.info}
     if image.mode in ("I;16", "I;16B", "I;16L"):
@@ -151,7 +152,8 @@ def _quantise(picture: Float[Tensor, "c h w"], depth: int = 8) -> np.ndarray:
     """Return (h, w, c) integers of 8 or 16 bits; values outside [0, 1] are clipped."""
     largest = 2**depth - 1
     values = (picture.clamp(0, 1) * largest).round().permute(1, 2, 0).cpu().numpy()
-    return values.astype(np.uint8 if depth == 8 else np.uint16)
+    integers: np.ndarray = values.astype(np.uint8 if depth == 8 else np.uint16)
+    return integers
 
 
 def to_pillow(picture: Float[Tensor, "c h w"]) -> Image.Image:

@@ -7,6 +7,7 @@ global: each process takes its share, and no picture is counted twice.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
@@ -68,7 +69,7 @@ class Share(Dataset[Batch]):
         return pictures, torch.where(wanted < len(self.items), labels, UNCOUNTED)
 
 
-def as_it_is(batch: Batch) -> Batch:
+def as_it_is(batch: Any) -> Any:
     """Collate nothing: the datasets above return whole batches."""
     return batch
 
@@ -78,7 +79,12 @@ class Photographs(pl.LightningDataModule):
 
     def __init__(self, prepared: Path, batch_size: int, workers: int, seed: int) -> None:
         super().__init__()
-        self.prepared, self.batch_size, self.workers, self.seed = prepared, batch_size, workers, seed
+        self.prepared, self.batch_size, self.workers, self.seed = (
+            prepared,
+            batch_size,
+            workers,
+            seed,
+        )
         self.description = Description.read(prepared)
 
     def _place(self) -> tuple[int, int, int]:
@@ -97,7 +103,9 @@ class Photographs(pl.LightningDataModule):
         rank, processes, batch_size = self._place()
         pictures = Pictures(self.prepared, "train", self.description.size)
         # The same sampler also for one process, so that any number of them sees the same batches.
-        sampler = DistributedSampler(pictures, processes, rank, seed=self.seed, drop_last=True)
+        sampler: DistributedSampler[Batch] = DistributedSampler(
+            pictures, processes, rank, seed=self.seed, drop_last=True
+        )
         return DataLoader(
             pictures,
             batch_size,

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from convprior import seeds
@@ -29,6 +28,8 @@ JUDGE_EVERY = 5  # steps between two looks at the errors: a look makes a GPU wai
 SNAPSHOT_EVERY = 50  # steps; a roll-back loses at most twice as many
 SPIKE = 10.0  # a misfit this many times its recent mean is a spike
 MOST_ROLLBACKS = 5
+
+Ending = Literal["stopped", "max steps", "time limit", "interrupted", "diverged"]
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,10 @@ class Restored:
     picture: Tensor
     best_step: int
     steps: int
-    ended: Literal["stopped", "max steps", "time limit", "interrupted", "diverged"]
+    ended: Ending
 
 
-class Diverged(RuntimeError):
+class DivergedError(RuntimeError):
     """The fit kept spiking; ``best`` is what it had before, or None."""
 
     best: Restored | None = None
@@ -152,10 +153,10 @@ class _Fit:
         )
         return picture, self.average, misfit.detach()
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Any:
         """Return a copy that later steps do not change."""
         optimisers = [optimiser.state_dict() for optimiser in self.optimisers]
-        return copy.deepcopy((self.network.state_dict(), optimisers, self.average))  # type: ignore[return-value]
+        return copy.deepcopy((self.network.state_dict(), optimisers, self.average))
 
     def roll_back(self, state: Any, shrink: float) -> None:
         """Return to ``state`` with every learning rate times ``shrink``."""
@@ -173,11 +174,11 @@ def iterates(
     """Fit the network and yield every fifth iterate, up to the recipe's last step.
 
     A non-finite misfit or a spike rolls network, optimisers and average back to a healthy snapshot
-    and halves the steps; after five times `Diverged` is raised.
+    and halves the steps; after five times `DivergedError` is raised.
     """
     device = torch.device(device)
     fitted, held_out = observation.split(recipe.held_out, seeds.generator("held out", seed))
-    observation, fitted, held_out = (thing.to(device) for thing in (observation, fitted, held_out))
+    observation, fitted, held_out = observation.to(device), fitted.to(device), held_out.to(device)
     fit = _Fit(observation, recipe, seed, device)
     # A blow-up can hide in the newest snapshot: it is trusted once the next one is due.
     trusted = newest = fit.state()
@@ -192,7 +193,7 @@ def iterates(
 
         if not misfit_now < SPIKE * recent:
             if rollbacks == MOST_ROLLBACKS:
-                raise Diverged(
+                raise DivergedError(
                     f"the fit diverged at step {step} (misfit {misfit_now:.3g}) after "
                     f"{rollbacks} roll-backs, each with half the step: try a smaller learning rate"
                 )
@@ -215,21 +216,23 @@ def restore(
     seed: int,
     device: torch.device | str = "cpu",
     time_limit: float = math.inf,
-    watch: Callable[[Iterate, Stopper], None] = lambda iterate, stopper: None,
+    watch: Callable[[Iterate, Stopper], None] = lambda *_: None,
 ) -> Restored:
     """Restore one picture and stop without having seen the clean one.
 
     ``time_limit`` is in seconds. ``watch`` sees every iterate after the stopper has judged it.
-    Ctrl-C ends the fit and returns the best so far; `Diverged` carries it.
+    Ctrl-C ends the fit and returns the best so far; `DivergedError` carries it.
     """
     start = time.monotonic()
     stopper: Stopper = (
-        HeldOutStopper(recipe.patience, recipe.least_patience) if recipe.held_out else LastStep()
+        HeldOutStopper(recipe.patience, recipe.least_patience)
+        if recipe.held_out
+        else LastStep(recipe.max_steps)
     )
-    best = latest = None
-    ended: Literal["stopped", "max steps", "time limit", "interrupted", "diverged"] = "max steps"
+    best: Iterate | None = None
+    latest: Iterate | None = None
 
-    def result() -> Restored:
+    def end(ended: Ending) -> Restored:
         assert best is not None
         assert latest is not None
         picture = observation.keep_known(best.average.cpu())
@@ -240,18 +243,17 @@ def restore(
             if stopper.update(latest.step, latest.held_out):
                 best = latest
             watch(latest, stopper)
-            if stopper.should_stop:
-                ended = "stopped"
-                break
+            if latest.step >= recipe.max_steps:
+                return end("max steps")
+            if latest.step >= stopper.stops_at:
+                return end("stopped")
             if time.monotonic() - start > time_limit:
-                ended = "time limit"
-                break
+                return end("time limit")
     except KeyboardInterrupt:
         if best is None:
             raise
-        ended = "interrupted"
-    except Diverged as error:
-        ended = "diverged"
-        error.best = result() if best else None
+        return end("interrupted")
+    except DivergedError as error:
+        error.best = end("diverged") if best else None
         raise
-    return result()
+    raise AssertionError("the last iterate ends the loop")

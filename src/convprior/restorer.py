@@ -87,9 +87,9 @@ class Restorer(pl.LightningModule):
         ):
             self._restore(job, run, out)
 
-    def transfer_batch_to_device(self, job: Job, device: torch.device, _: int) -> Job:
+    def transfer_batch_to_device(self, batch: Job, *_: object) -> Job:
         """Leave the job where it is: `restore` moves what it needs."""
-        return job
+        return batch
 
     def _restore(self, job: Job, run: Recorder, out: Path) -> None:
         reference, observation = job.reference, job.observation
@@ -115,7 +115,9 @@ class Restorer(pl.LightningModule):
             run.metrics({k: v for k, v in row.items() if k != "step"}, iterate.step)
             if iterate.step in shown:
                 strip = torch.cat([observation.observed, average, reference], dim=2)
-                run.picture("observed - restored - reference", images.to_pillow(strip), iterate.step)
+                run.picture(
+                    "observed - restored - reference", images.to_pillow(strip), iterate.step
+                )
 
         begin = time.monotonic()
         restored = restore(
@@ -148,5 +150,8 @@ class Restorer(pl.LightningModule):
         atomic.write_csv(out / "curve.csv", curve)
         atomic.write_json(
             out / "metrics.json",
-            {k: v if not isinstance(v, float) or math.isfinite(v) else None for k, v in measured.items()},
+            {
+                k: v if not isinstance(v, float) or math.isfinite(v) else None
+                for k, v in measured.items()
+            },
         )

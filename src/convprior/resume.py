@@ -16,9 +16,7 @@ log = logging.getLogger(__name__)
 
 def fingerprint(content: Any) -> str:
     """Return the SHA-256 of ``content`` as canonical JSON; paths count by their contents."""
-    return hashlib.sha256(
-        json.dumps(content, sort_keys=True, default=_digest).encode()
-    ).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=_digest).encode()).hexdigest()
 
 
 def _digest(value: Any) -> str:

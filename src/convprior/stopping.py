@@ -4,6 +4,9 @@ A few known pixels are kept out of the loss. The network learns the picture befo
 damage, so the error of its average at those pixels, which is the true error plus the constant
 variance of the noise, falls, turns and rises. The minimum is where to stop; no noise level and no
 reference are needed.
+
+A stopper is told each judged step: `update` says whether it is the best so far, `stops_at` at which
+step to stop unless a better one comes. A rule of your own needs the same two.
 """
 
 import math
@@ -22,31 +25,28 @@ class HeldOutStopper:
     least_patience: int
     best_step: int = field(default=0, init=False)
     best_error: float = field(default=math.inf, init=False)
-    _step: int = field(default=0, init=False)
 
     def update(self, step: int, held_out: float) -> bool:
         """Take the held-out error at ``step``; return whether it is the best so far."""
-        self._step = step
         if not held_out < self.best_error:
             return False
         self.best_step, self.best_error = step, held_out
         return True
 
     @property
-    def should_stop(self) -> bool:
-        """Whether the error has not improved for the patience."""
-        allowed = max(self.least_patience, self.patience * self.best_step)
-        return self.best_step > 0 and self._step - self.best_step >= allowed
+    def stops_at(self) -> int:
+        """The step at which to stop unless the error improves before."""
+        return self.best_step + max(self.least_patience, round(self.patience * self.best_step))
 
 
 @dataclass
 class LastStep:
-    """Never stop before the last step and prefer the latest average: the published recipe."""
+    """Stop at a fixed step and prefer the latest average: the published recipe."""
 
+    stops_at: int
     best_step: int = field(default=0, init=False)
-    should_stop: bool = field(default=False, init=False)
 
-    def update(self, step: int, held_out: float) -> bool:  # noqa: ARG002
+    def update(self, step: int, _: float) -> bool:
         """Take a step; the latest is always the best."""
         self.best_step = step
         return True

@@ -64,7 +64,11 @@ class Run:
         assert self._lock is not None
         self._lines = (self.folder / "journal.jsonl").open("a", encoding="utf-8")
         self._write(
-            "begin", experiment=experiment, name=name, params=dict(params), tags=_origin() | dict(tags)
+            "begin",
+            experiment=experiment,
+            name=name,
+            params=dict(params),
+            tags=_origin() | dict(tags),
         )
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
@@ -240,9 +244,7 @@ def _run_id(client: Any, folder: Path) -> str:
     return str(created.info.run_id)
 
 
-def _send(
-    client: Any, run_id: str, folder: Path, kind: str, lines: list[dict[str, Any]]
-) -> None:
+def _send(client: Any, run_id: str, folder: Path, kind: str, lines: list[dict[str, Any]]) -> None:
     """Send lines of one kind, metrics in batches: one by one they take 23 ms each."""
     from mlflow.entities import Metric, Param
 

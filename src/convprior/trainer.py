@@ -24,9 +24,18 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from convprior.errors import InputError
+
+# Lightning warns of what is done here on purpose, and of what is upstream's to mend.
+HUSHED = (
+    ".*does not have many workers.*",
+    ".*Checkpoint directory .* exists and is not empty.*",
+    ".*predict returned None.*",
+    ".*LeafSpec.*",
+)
 
 
 class EnvironmentVariableError(InputError):
@@ -52,8 +61,7 @@ def make(**options: Any) -> pl.Trainer:
     """
     accelerator = os.environ.get("CONVPRIOR_ACCELERATOR", "auto")
     devices = os.environ.get("CONVPRIOR_DEVICES", "auto")
-    # These speak of choices that are made here on purpose.
-    for message in (".*does not have many workers.*", ".*log_every_n_steps.*", ".*GPU available.*"):
+    for message in HUSHED:
         warnings.filterwarnings("ignore", message=message)
     try:
         trainer = pl.Trainer(
@@ -70,7 +78,9 @@ def make(**options: Any) -> pl.Trainer:
             **options,
         )
     except (ValueError, MisconfigurationException) as error:
-        raise EnvironmentVariableError(f"Lightning refuses the CONVPRIOR_… settings: {error}") from None
+        raise EnvironmentVariableError(
+            f"Lightning refuses the CONVPRIOR_… settings: {error}"
+        ) from None
     return trainer
 
 

@@ -44,8 +44,7 @@ class _Scale(nn.Module):
             _block(channels, channels, 3),
         )
         self.deeper = deeper
-        smooth = {"mode": "bilinear", "align_corners": False} if upsampling == "bilinear" else {}
-        self.up = nn.Upsample(scale_factor=2, **smooth)
+        self.up = nn.Upsample(scale_factor=2, mode=upsampling)
         self.join = nn.Sequential(
             nn.BatchNorm2d(skip + deeper_channels),
             _block(skip + deeper_channels, channels, 3),

@@ -8,8 +8,10 @@ and, kept apart for measuring only, ``reference/<name>.png``.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from convprior import atomic, degradation, images, metrics, params, seeds, tracking
@@ -17,6 +19,30 @@ from convprior.images import Picture
 from convprior.observation import Observation
 from convprior.samples import DEFAULT, PHOTOGRAPHS
 from convprior.stages import StageError, arguments, start
+
+
+class Denoise(params.Section):
+    """White Gaussian noise; sigma in units of 255."""
+
+    sigma: Annotated[float, Field(ge=0)]
+    clip: bool
+
+
+class Inpaint(params.Section):
+    """Missing pixels: a random share, or those that are white in a mask file."""
+
+    missing: params.Share
+    mask: str | None
+
+
+class Settings(params.Section):
+    """The section `degrade`."""
+
+    source: str
+    size: Annotated[int, Field(ge=16)] | None
+    seed: int
+    denoise: Denoise
+    inpaint: Inpaint
 
 
 def read_references(source: str, size: int | None) -> dict[str, Tensor]:
@@ -39,7 +65,7 @@ def read_references(source: str, size: int | None) -> dict[str, Tensor]:
     }
 
 
-def degrade(task: str, reference: Tensor, name: str, settings: params.Degrade) -> Observation:
+def degrade(task: str, reference: Tensor, name: str, settings: Settings) -> Observation:
     """Return what is observed of ``reference``; the damage is named by task, picture and seed."""
     generator = seeds.generator("degrade", task, name, settings.seed)
     if task == "denoise":
@@ -59,7 +85,7 @@ def degrade(task: str, reference: Tensor, name: str, settings: params.Degrade) -
 def main(argv: Sequence[str]) -> None:
     """Run the stage."""
     args = arguments(__doc__, argv, "degraded", "report", task="denoise or inpaint")
-    settings = params.load(args.params).degrade
+    settings = params.load(args.params, "degrade", Settings)
     references = read_references(settings.source, settings.size)
     used = settings.model_dump(include={"source", "size", "seed", args.task})
     with (

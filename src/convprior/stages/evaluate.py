@@ -1,6 +1,6 @@
 """Measure a baseline's accuracy on the validation objects, at the corner and moved away from it.
 
-    python -m convprior.stages.evaluate cnn_pool data/prepared models/cnn_pool reports/evaluate/cnn_pool
+    python -m convprior.stages.evaluate mlp data/prepared models/mlp reports/evaluate/mlp
 
 The same object on the same background, moved right, down, and both. Where the prepared data does
 not keep objects apart, the whole picture is moved and what is uncovered filled by reflection.
@@ -8,16 +8,25 @@ not keep objects apart, the whole picture is moved and what is uncovered filled 
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import datasets
 import numpy as np
 import torch
+from pydantic import Field
 from torch import nn
 
-from convprior import atomic, devices, networks, params, scenes, tracking
+from convprior import atomic, devices, params, scenes, tracking
+from convprior.blueprint import load
 from convprior.description import Description
 from convprior.stages import StageError, arguments, start
+
+
+class Settings(params.Section):
+    """The section `evaluate`."""
+
+    shifts: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+
 
 DIRECTIONS = {"right": (0, 1), "down": (1, 0), "diagonal": (1, 1)}
 
@@ -60,7 +69,7 @@ def measure(
     device: torch.device,
 ) -> dict[tuple[int, int], float]:
     """Return, for each move by (down, right), the share of pictures whose class comes first."""
-    network = network.to(device, memory_format=torch.channels_last)
+    network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     mean = torch.tensor(data.mean, device=device).view(3, 1, 1)
     deviation = torch.tensor(data.deviation, device=device).view(3, 1, 1)
     correct = dict.fromkeys(moves, 0)
@@ -77,18 +86,22 @@ def measure(
 def main(argv: Sequence[str]) -> None:
     """Run the stage."""
     args = arguments(__doc__, argv, "prepared", "model", "report", network="its name")
-    settings = params.load(args.params).evaluate
+    settings = params.load(args.params, "evaluate", Settings)
     data = Description.read(args.prepared)
-    blueprint, network = networks.load(args.model)
+    blueprint, network = load(args.model)
     if blueprint.classes != data.classes or blueprint.picture_shape[1] != data.size:
-        raise StageError(f"{args.model} was trained on other data than {args.prepared}: train again")
+        raise StageError(
+            f"{args.model} was trained on other data than {args.prepared}: train again"
+        )
     table, move = open_scenes(args.prepared, data.size)
     moves = {
         (down * shift, right * shift): None
         for shift in settings.shifts
         for down, right in DIRECTIONS.values()
     }
-    with tracking.run("evaluate", args.network, settings.model_dump(), {"data": data.content}) as run:
+    with tracking.run(
+        "evaluate", args.network, settings.model_dump(), {"data": data.content}
+    ) as run:
         try:
             found = measure(network, data, table, move, moves, devices.choose())
         except ValueError as error:

@@ -13,15 +13,28 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import datasets
 import numpy as np
 from PIL import Image, ImageOps
+from pydantic import Field
 
-from convprior import atomic, garments, images, params, tracking, trainer
+from convprior import atomic, garments, images, params, scenes, tracking, trainer
 from convprior.description import Description
 from convprior.stages import StageError, arguments, start
+
+
+class Settings(params.Section):
+    """The section `prepare`."""
+
+    source: str
+    size: Annotated[int, Field(ge=8)]
+    positions: scenes.Positions
+    most_per_class: params.Count | None
+    allow_bad_val: bool
+    seed: int
+
 
 SUFFIXES = {".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
@@ -73,7 +86,7 @@ def read_row(row: dict[str, Any], root: str, size: int) -> dict[str, Any]:
 
 
 def read_split(
-    root: Path, split: str, settings: params.Prepare, classes: list[str], cache: Path
+    root: Path, split: str, settings: Settings, classes: list[str], cache: Path
 ) -> datasets.Dataset:
     """Read all pictures of a split, in order, also the refused ones."""
     files = list_files(root, split, settings.most_per_class)
@@ -135,16 +148,14 @@ def summarise(table: datasets.Dataset, classes: list[str]) -> dict[str, Any]:
             f"{column}s": dict(Counter(kept[column]).most_common())
             for column in ("format", "mode", "found_size")
         },
-        "refused": {
-            row.path: row.refused for row in found[found["refused"] != ""].itertuples()
-        },
+        "refused": {row.path: row.refused for row in found[found["refused"] != ""].itertuples()},
     }
 
 
 def main(argv: Sequence[str]) -> None:
     """Run the stage."""
     args = arguments(__doc__, argv, "garments", "prepared", "report")
-    settings = params.load(args.params).prepare
+    settings = params.load(args.params, "prepare", Settings)
     datasets.disable_progress_bars()
     with (
         tempfile.TemporaryDirectory(dir=_parent(args.prepared)) as scratch,
@@ -184,13 +195,12 @@ def main(argv: Sequence[str]) -> None:
             if parts is not None:
                 parts.save_to_disk(str(out / "parts"))
             atomic.write_json(out / "description.json", asdict(description))
-        manifest["mean"], manifest["deviation"] = description.mean, description.deviation
-        manifest["content"] = description.content
-        atomic.write_json(args.report / "manifest.json", manifest)
+        found = {key: getattr(description, key) for key in ("mean", "deviation", "content")}
+        atomic.write_json(args.report / "manifest.json", manifest | found)
         run.metrics({f"{split}_pictures": len(table) for split, table in tables.items()})
 
 
-def check(manifest: dict[str, Any], settings: params.Prepare) -> None:
+def check(manifest: dict[str, Any], settings: Settings) -> None:
     """Raise StageError for what must not go on: bad validation pictures, or nothing to train on."""
     refused = manifest["val"]["refused"]
     if refused and not settings.allow_bad_val:

@@ -7,13 +7,14 @@ Out: ``restored/<name>.png`` and ``classical/<name>.png``; per picture metrics a
 Interrupted, the same command skips the pictures that are done and unchanged.
 """
 
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from convprior import atomic, images, params, resume, tracking, trainer
+from convprior import atomic, images, recipes, resume, tracking, trainer
 from convprior.observation import Observation
 from convprior.restorer import Job, Restorer
 from convprior.stages import StageError, arguments, start
@@ -41,8 +42,8 @@ def read_jobs(degraded: Path, task: str, settings: list[object]) -> list[Job]:
 def main(argv: Sequence[str]) -> None:
     """Run the stage."""
     args = arguments(__doc__, argv, "degraded", "restored", "report", task="denoise or inpaint")
-    settings = params.load(args.params).restore
-    recipe = settings.recipe(args.task)
+    settings = recipes.load(args.params)
+    recipe = settings.of(args.task)
     jobs = read_jobs(args.degraded, args.task, [asdict(recipe), settings.seed])
     state = STATE / args.task
 
@@ -61,16 +62,17 @@ def main(argv: Sequence[str]) -> None:
     machine.strategy.barrier()
     if not machine.is_global_zero:
         return
-    with atomic.folder(args.restored) as pictures, atomic.folder(args.report) as report:
+    measured = {}
+    with atomic.folder(args.restored) as pictures, atomic.folder(args.report / "curves") as curves:
         for kind in ("restored", "classical"):
             (pictures / kind).mkdir()
         for job in jobs:
             result = job.folder(state)
+            measured[job.name] = json.loads((result / "metrics.json").read_text())
+            shutil.copy(result / "curve.csv", curves / f"{job.name}.csv")
             for kind in ("restored", "classical"):
                 shutil.copy(result / f"{kind}.png", pictures / kind / f"{job.name}.png")
-            (report / job.name).mkdir()
-            for file in ("metrics.json", "curve.csv"):
-                shutil.copy(result / file, report / job.name / file)
+    atomic.write_json(args.report / "metrics.json", measured)
     shutil.rmtree(state)
 
 

@@ -10,17 +10,48 @@ import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from convprior import atomic, networks, params, resume, seeds, tracking, trainer
+from convprior.blueprint import Blueprint, save
 from convprior.classifier import Classifier
 from convprior.description import Description
 from convprior.photographs import Photographs
 from convprior.stages import StageError, arguments, start
+
+
+class Network(params.Section):
+    """A class in ``convprior.networks.<module>`` and its arguments."""
+
+    module: str
+    class_: Annotated[str, Field(alias="class")]
+    arguments: dict[str, Any]
+
+
+class Augmentation(params.Section):
+    """Random changes of the training pictures."""
+
+    shift: params.Share
+    flip: bool
+
+
+class Settings(params.Section):
+    """The section `train`."""
+
+    epochs: params.Count
+    batch_size: params.Count
+    learning_rate: Annotated[float, Field(gt=0)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    augmentation: Augmentation
+    seed: int
+    networks: dict[str, Network]
+
 
 STATE = Path(".convprior/state/train")
 
@@ -38,7 +69,7 @@ def main(argv: Sequence[str]) -> None:
     args = arguments(
         __doc__, argv, "prepared", "model", "report", network="a name in train.networks"
     )
-    settings = params.load(args.params).train
+    settings = params.load(args.params, "train", Settings)
     if args.network not in settings.networks:
         raise StageError(
             f"no network '{args.network}' in train.networks; there are: "
@@ -46,12 +77,13 @@ def main(argv: Sequence[str]) -> None:
         )
     chosen = settings.networks[args.network]
     data = Description.read(args.prepared)
-    blueprint = networks.Blueprint(
+    blueprint = Blueprint(
         chosen.module, chosen.class_, chosen.arguments, (3, data.size, data.size), data.classes
     )
     seed = seeds.seed("train", args.network, settings.seed)
     torch.manual_seed(seed)
-    network = blueprint.build().to(memory_format=torch.channels_last)  # twice as fast on a CPU
+    network = blueprint.build()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # faster on a CPU
     cost = {
         "parameters": sum(p.numel() for p in network.parameters()),
         "multiply_adds": count_multiply_adds(network, blueprint.picture_shape),
@@ -62,7 +94,7 @@ def main(argv: Sequence[str]) -> None:
     state = STATE / args.network
     folder = resume.folder(state, identity)
 
-    # Whole epochs only: a loader cannot go on in the middle of one with the batches it would have had.
+    # Whole epochs only: no loader goes on in the middle of one with the batches that are left.
     each_epoch = ModelCheckpoint(folder, save_top_k=1, save_on_train_epoch_end=True)
     machine = trainer.make(
         max_epochs=settings.epochs, callbacks=[each_epoch], num_sanity_val_steps=0
@@ -92,7 +124,7 @@ def main(argv: Sequence[str]) -> None:
                 raise StageError(
                     f"{args.network}: the loss is not finite: try a smaller train.learning_rate"
                 )
-            networks.save(args.model, blueprint, classifier.network)
+            save(args.model, blueprint, classifier.network)
             atomic.write_csv(args.report / "curve.csv", classifier.curve)
             atomic.write_json(args.report / "metrics.json", cost | last)
             run.metrics(cost, settings.epochs)

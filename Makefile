@@ -1,0 +1,38 @@
+# The two commands are `make repro` and `make test`; both set everything up in .venv.
+# DVC is the build tool: no target here is named after a stage.
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test check ui
+
+help:
+	@echo "make repro   run the experiment: data, baselines, restoration, report (reports/index.html)"
+	@echo "make test    run the tests"
+	@echo "make check   format, lint and types"
+	@echo "make ui      MLflow on 127.0.0.1:5000: metrics by step, restored pictures with a slider"
+
+setup: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+repro: setup
+	dvc repro
+
+test: setup
+	pytest -q
+
+check: setup
+	ruff format --check .
+	ruff check .
+	mypy
+
+ui: setup
+	mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"

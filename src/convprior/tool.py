@@ -1,0 +1,49 @@
+"""From one damaged picture to one restored picture: what the command and the Python call share."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from convprior import devices, prior, recipes
+from convprior.observation import Observation
+from convprior.prior import Iterate, Restored
+from convprior.recipes import Task
+from convprior.stopping import Stopper
+
+
+def observe(picture: Tensor, known: Tensor | None, task: Task) -> Observation:
+    """Return the observation of a task; ``known`` is bool (h, w), None where all is known."""
+    if picture.ndim != 3 or not picture.is_floating_point():
+        raise ValueError(
+            f"a picture is float (c, h, w) in [0, 1], came {picture.dtype} {tuple(picture.shape)}"
+        )
+    if known is None:
+        known = torch.ones(picture.shape[1:], dtype=torch.bool)
+    return Observation(picture.float(), known, exact=task == "inpaint")
+
+
+def restore(
+    observation: Observation,
+    task: Task,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    time_limit: float = math.inf,
+    max_steps: int | None = None,
+    watch: Callable[[Iterate, Stopper], None] = lambda *_: None,
+) -> Restored:
+    """Restore with the recipe that params.yaml gives the task; see `prior.restore`."""
+    recipe = recipes.load().of(task)
+    if max_steps is not None:
+        recipe = replace(recipe, max_steps=max_steps)
+    return prior.restore(
+        observation,
+        recipe,
+        seed=seed,
+        device=devices.choose(device),
+        time_limit=time_limit,
+        watch=watch,
+    )

@@ -1,0 +1,126 @@
+"""Tiny data and settings that every test can afford."""
+
+import os
+
+os.environ.update(DVC_NO_ANALYTICS="1", HF_HUB_OFFLINE="1", CONVPRIOR_ACCELERATOR="cpu")
+
+import io
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from convprior import prior
+
+REPOSITORY = Path(__file__).parents[1]
+
+TINY = prior.Recipe(
+    channels=(8, 8), skip_channels=4, upsampling="nearest", latent_channels=4, jitter=0.03,
+    learning_rate=0.01, muon_learning_rate=0.03, max_steps=20, average=0.9, held_out=0.05,
+    patience=0.25, least_patience=15,
+)  # fmt: skip
+
+
+def tiny_params() -> dict:
+    """Return the repository's params.yaml, made so small that every stage takes seconds."""
+    content = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    content["prepare"] |= {"size": 32, "most_per_class": 12}
+    content["train"] |= {"epochs": 2, "batch_size": 16}
+    for network in content["train"]["networks"].values():
+        network["arguments"] |= {"batch_norm": False, "dropout": 0.0}
+        if "channels" in network["arguments"]:
+            network["arguments"]["channels"] = [4, 8]
+        else:
+            network["arguments"]["hidden"] = [8]
+    content["evaluate"] = {"shifts": [0, 2]}
+    content["degrade"] |= {"size": 32}
+    content["restore"]["recipes"]["default"] |= {
+        "channels": [8, 8], "skip_channels": 4, "latent_channels": 4, "max_steps": 15,
+    }  # fmt: skip
+    return content
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database without runs: making one takes five seconds, copying one none."""
+    from mlflow.tracking import MlflowClient
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_database: Path) -> Path:
+    """A folder to run stages in: tiny params.yaml, MLflow database, garments; it is the cwd."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "garments").symlink_to(REPOSITORY / "data" / "garments")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_params()))
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def prepared_once(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+    """data/prepared of the tiny settings, made once by the stage itself, as a user would."""
+    folder = tmp_path_factory.mktemp("prepared")
+    shutil.copy(empty_database, folder / "mlflow.db")
+    (folder / "params.yaml").write_text(yaml.safe_dump(tiny_params()))
+    run_stage(
+        folder, "prepare", REPOSITORY / "data" / "garments", "data/prepared", "reports/prepare"
+    )
+    return folder
+
+
+def run_stage(
+    folder: Path, stage: str, *arguments: object, check: bool = True, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a stage's command in ``folder``, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", f"convprior.stages.{stage}", *map(str, arguments),
+         "--params", "params.yaml"],
+        cwd=folder, env=clean_environment() | variables, capture_output=True, text=True,
+        timeout=240, check=check,
+    )  # fmt: skip
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the environment without what would lead a stage elsewhere."""
+    away = {"DVC_ROOT", "MLFLOW_TRACKING_URI"}
+    return {k: v for k, v in os.environ.items() if k not in away} | {"OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """Use one thread, as the processes that tests start do: the same sums in the same order."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def photograph() -> torch.Tensor:
+    """A smooth colour picture (3, 24, 20) with an edge, in [0, 1]."""
+    down, right = torch.meshgrid(torch.linspace(0, 1, 24), torch.linspace(0, 1, 20), indexing="ij")
+    return torch.stack([down, right, (down + right > 0.9).float() * 0.7 + 0.1])
+
+
+def encode(image: Image.Image, form: str, **options: object) -> bytes:
+    """Return a picture's file as bytes."""
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def colourful(width: int, height: int) -> Image.Image:
+    """A colour picture in which every pixel differs from its neighbours, but smoothly."""
+    across, down = np.meshgrid(np.arange(width), np.arange(height))
+    values = [across * 3 % 256, down * 5 % 256, (across + down) * 2 % 256]
+    return Image.fromarray(np.stack(values, -1).astype(np.uint8))

@@ -1,0 +1,156 @@
+"""The tree is the architecture: floors, the code that stages depend on, and what is left out."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conftest import REPOSITORY
+
+SOURCE = REPOSITORY / "src"
+
+# A module imports only from floors below its own.
+FLOORS = [
+    {"errors", "seeds", "stopping", "networks", "networks.hourglass", "networks.cnn",
+     "networks.mlp", "scenes", "muon"},
+    {"atomic", "metrics", "observation", "devices", "description", "params"},
+    {"images", "resume", "blueprint", "degradation", "classical", "tracking", "trainer",
+     "photographs", "prior"},
+    {"samples", "classifier", "recipes", "restorer"},
+    {"garments", "tool"},
+    {"stages", "cli", ""},
+    {"stages.prepare", "stages.train", "stages.evaluate", "stages.degrade", "stages.restore",
+     "stages.report"},
+]  # fmt: skip
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(SOURCE / "convprior").with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+MODULES = {name_of(path): path for path in sorted((SOURCE / "convprior").rglob("*.py"))}
+
+
+def imports(path: Path) -> set[str]:
+    """Return the names of our modules that the file at ``path`` imports when it is imported."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "convprior":
+            base = (node.module or "").removeprefix("convprior").removeprefix(".")
+            names = {f"{base}.{alias.name}".strip(".") for alias in node.names}
+            found |= {name for name in names if name in MODULES} or {base}
+    return found
+
+
+def closure(path: Path) -> set[Path]:
+    """Return the files that importing the file at ``path`` runs."""
+    seen: set[Path] = set()
+    left = [path]
+    while left:
+        path = left.pop()
+        if path not in seen:
+            seen.add(path)
+            left += [MODULES[name] for name in imports(path)]
+            left += [p / "__init__.py" for p in path.parents if (p / "__init__.py").exists()]
+    return seen
+
+
+def test_every_module_has_its_floor() -> None:
+    assert set().union(*FLOORS) == set(MODULES)
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_a_module_imports_only_from_floors_below(name: str) -> None:
+    floor = next(number for number, floor in enumerate(FLOORS) if name in floor)
+    below = set().union(*FLOORS[:floor])
+    assert imports(MODULES[name]) <= below
+
+
+def stages() -> dict[str, dict]:
+    return yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+
+
+@pytest.mark.parametrize("stage", sorted(stages()))
+def test_a_stage_depends_on_the_code_that_it_imports(stage: str) -> None:
+    described = stages()[stage]
+    listed = {d for d in described.get("do", described)["deps"] if d.startswith("src/")}
+    # The network is imported by the name that params.yaml gives it.
+    listed.discard("src/convprior/networks/${item.module}.py")
+    imported = closure(MODULES[f"stages.{stage}"])
+    expected = {path.relative_to(REPOSITORY).as_posix() for path in imported}
+    assert sorted(listed) == sorted(expected)
+
+
+def test_stages_of_a_network_depend_on_that_network_only() -> None:
+    for stage in ("train", "evaluate"):
+        assert "src/convprior/networks/${item.module}.py" in stages()[stage]["do"]["deps"]
+        assert not {MODULES["networks.mlp"], MODULES["networks.cnn"]} & closure(
+            MODULES[f"stages.{stage}"]
+        )
+
+
+def test_one_word_in_five_places() -> None:
+    modules = {name.split(".")[1] for name in MODULES if name.startswith("stages.")}
+    assert set(stages()) == modules
+    sections = set(yaml.safe_load((REPOSITORY / "params.yaml").read_text()))
+    assert sections == modules - {"report"}  # the report has no number of its own
+    for stage in modules:
+        assert f'tracking.run("{stage}"' in re.sub(
+            r"\(\s+", "(", MODULES[f"stages.{stage}"].read_text()
+        )
+        described = stages()[stage].get("do", stages()[stage])
+        assert f"python -m convprior.stages.{stage} " in described["cmd"]
+
+
+def test_the_prior_has_never_heard_of_files_yaml_or_lightning() -> None:
+    outside = {
+        path.relative_to(SOURCE).as_posix(): {
+            (node.module or "").split(".")[0] if isinstance(node, ast.ImportFrom) else alias.name
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        for path in closure(MODULES["prior"])
+    }
+    for path, modules in outside.items():
+        unwanted = {"yaml", "mlflow", "dvc", "pytorch_lightning", "PIL", "pathlib"}
+        assert not modules & unwanted, path
+
+
+def test_it_works_without_torchvision() -> None:
+    # Beside some builds of torch `import torchvision` fails, and takes Lightning with it.
+    script = (
+        "import importlib.util, pkgutil, sys\n"
+        "assert importlib.util.find_spec('torchvision') is None, 'something installed torchvision'\n"
+        "import convprior\n"
+        "for module in pkgutil.walk_packages(convprior.__path__, 'convprior.'):\n"
+        "    importlib.import_module(module.name)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+
+
+def test_import_convprior_is_instant() -> None:
+    script = "import sys, convprior; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_no_module_is_named_after_everything() -> None:
+    everything = {"utils", "helpers", "common", "base", "misc"}
+    assert not everything & {name.split(".")[-1] for name in MODULES}
+
+
+def test_every_dependency_is_pinned() -> None:
+    pins = (REPOSITORY / "constraints.txt").read_text().lower().replace("_", "-")
+    project = (REPOSITORY / "pyproject.toml").read_text()
+    block = project.split("dependencies = [")[1].split("]")[0]
+    names = re.findall(r'"([A-Za-z0-9_-]+)', block)
+    assert len(names) > 10
+    for name in names:
+        assert f"\n{name.lower()}==" in pins
+    assert "@" not in pins
+    assert "\ntorch==2.13.0\n" in pins

@@ -1,0 +1,257 @@
+"""The tool as its user meets it: the command, its messages, its files."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import convprior
+from conftest import clean_environment, colourful
+from convprior import cli, images
+
+FAST = ("--max-steps", "10", "--device", "cpu")
+
+
+def convprior_command(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the console script as a user does."""
+    return subprocess.run(
+        [Path(sys.executable).with_name("convprior"), *map(str, arguments)],
+        cwd=folder, env=clean_environment(), capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
+    """Run the command in this process: the same code without two seconds of importing torch."""
+    old, sys.argv = sys.argv, ["convprior", *map(str, arguments)]
+    try:
+        cli.main()
+        code = 0
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    finally:
+        sys.argv = old
+    return code, capsys.readouterr().err
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    colourful(33, 21).save(path)
+    return path
+
+
+def mask_file(folder: Path, size: tuple[int, int], box: tuple[int, int, int, int]) -> Path:
+    mask = Image.new("L", size)
+    mask.paste(255, box)
+    mask.save(folder / "mask.png")
+    return folder / "mask.png"
+
+
+def test_the_console_script_restores_and_imports_no_experiment(photo: Path) -> None:
+    done = convprior_command("restore", photo, "-o", "out.png", *FAST, folder=photo.parent)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"out\.png: step \d+ of 10; the last step was reached", done.stderr)
+    with Image.open(photo.parent / "out.png") as out:
+        assert (out.size, out.mode) == ((33, 21), "RGB")
+    check = (
+        "import sys; sys.argv = ['convprior', 'restore', 'photo.png', '-o', 'again.png', "
+        "'--max-steps', '1', '--device', 'cpu']\n"
+        "from convprior import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'pytorch_lightning', 'mlflow', 'dvc', 'datasets', 'skimage', 'pandas'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", check], cwd=photo.parent, check=True, timeout=120)
+    assert (photo.parent / "again.png").exists()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_modes_and_alpha_go_through(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], mode: str
+) -> None:
+    image = colourful(20, 17).convert(mode)
+    if "A" in mode:
+        image.putalpha(Image.fromarray(np.arange(340).reshape(17, 20).astype(np.uint8)))
+    image.save(tmp_path / "in.png")
+    code, said = call(capsys, "restore", tmp_path / "in.png", "-o", tmp_path / "out.png", *FAST)
+    assert code == 0, said
+    with Image.open(tmp_path / "out.png") as out:
+        assert (out.size, out.mode) == (image.size, mode)
+        if "A" in mode:
+            assert np.array_equal(np.asarray(out)[..., -1], np.asarray(image)[..., -1])
+
+
+def test_a_mask_repairs_the_white_and_keeps_the_rest(
+    photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask = mask_file(photo.parent, (33, 21), (5, 5, 12, 9))
+    out = photo.parent / "out.png"
+    code, said = call(capsys, "restore", photo, "-o", out, "--mask", mask, *FAST)
+    assert code == 0, said
+    before, after = images.read(photo).pixels, images.read(out).pixels
+    repair = images.read_mask(mask)
+    assert torch.equal(before[:, ~repair], after[:, ~repair])
+    assert not torch.equal(before[:, repair], after[:, repair])
+
+
+def test_the_default_output_lies_beside_the_input(
+    photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _ = call(capsys, "restore", photo, *FAST)
+    assert code == 0
+    assert (photo.parent / "photo.restored.png").exists()
+
+
+def test_the_seed_decides_the_bytes(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        call(capsys, "restore", photo, "-o", photo.parent / f"{name}.png", "--seed", seed, *FAST)
+    a, b, c = ((photo.parent / f"{name}.png").read_bytes() for name in "abc")
+    assert a == b != c
+
+
+def test_each_mistake_gives_one_clear_error(
+    photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = photo.parent
+    white = folder / "white.png"
+    Image.new("L", (33, 21), 255).save(white)
+    black = folder / "black.png"
+    Image.new("L", (33, 21), 0).save(black)
+    small = folder / "small.png"
+    Image.new("L", (3, 2), 255).save(small)
+    broken = folder / "broken.png"
+    broken.write_bytes(photo.read_bytes()[:-20])
+    there = folder / "there.png"
+    there.write_bytes(b"precious")
+    out = folder / "out.png"
+    cases: list[tuple[tuple, int, str]] = [
+        ((photo, "-o", out, "--mask", small), 1,
+         "small.png: is 3×2 pixels, the picture 33×21: make a mask of the picture's size"),
+        ((photo, "-o", out, "--mask", white), 1, "white.png: all white: nothing would be known"),
+        ((photo, "-o", out, "--mask", black), 1, "black.png: all black: there is nothing"),
+        ((broken, "-o", out), 1, "broken.png: broken or truncated picture"),
+        ((folder / "none.png", "-o", out), 1, "none.png: cannot be read (No such file"),
+        ((photo, "-o", there), 1, "there.png: exists already: choose another -o, or --overwrite"),
+        ((photo, "-o", photo, "--overwrite"), 1, "photo.png: is the input itself"),
+        ((photo, "-o", folder / "out.gif"), 1, "out.gif: cannot write '.gif': use one of .png"),
+        ((photo, "-o", folder / "no" / "out.png"), 1, "does not exist: create it first"),
+        ((photo, "-o", out, "--device", "abacus"), 1, "no device 'abacus' here; there are:"),
+        ((photo, "-o", out, "--task", "paint"), 2, "'paint' is no task: choose denoise or inpaint"),
+        ((photo, "-o", out, "--task", "inpaint"), 2, "inpaint needs --mask"),
+        ((photo, "-o", out, "--time-limit", "soon"), 2, "'soon' is no duration: write 90, 90s, 2m"),
+        ((photo, "-o", out, "--max-steps", "0"), 2, "--max-steps"),
+    ]  # fmt: skip
+    for arguments, expected, message in cases:
+        code, said = call(capsys, "restore", *arguments)
+        flat = " ".join(said.split())
+        assert code == expected, (arguments, said)
+        assert message in flat, (arguments, said)
+        assert "Traceback" not in said
+        assert not out.exists()
+    assert there.read_bytes() == b"precious"
+
+
+def test_overwrite_replaces(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = photo.parent / "out.png"
+    out.write_bytes(b"old")
+    code, _ = call(capsys, "restore", photo, "-o", out, "--overwrite", *FAST)
+    assert code == 0
+    assert images.read(out).pixels.shape == (3, 21, 33)
+
+
+def start(photo: Path, **options: object) -> subprocess.Popen:
+    return subprocess.Popen(
+        [Path(sys.executable).with_name("convprior"), "restore", photo, "-o", "out.png",
+         "--device", "cpu"],
+        cwd=photo.parent, env=clean_environment(), **options,
+    )  # fmt: skip
+
+
+def test_ctrl_c_writes_the_best_so_far_and_says_so(tmp_path: Path) -> None:
+    colourful(200, 200).save(tmp_path / "photo.png")
+    leader, follower = pty.openpty()
+    process = start(tmp_path / "photo.png", stderr=follower)
+    os.close(follower)
+    said = ""
+    while "step 10" not in said:
+        said += os.read(leader, 4096).decode(errors="replace")
+    process.send_signal(signal.SIGINT)
+    while True:
+        try:
+            chunk = os.read(leader, 4096)
+        except OSError:
+            break
+        if not chunk:
+            break
+        said += chunk.decode(errors="replace")
+    assert process.wait(60) == 0
+    assert "interrupted: this is the best picture so far" in said
+    assert "held-out error" in said  # the bar of a terminal
+    with Image.open(tmp_path / "out.png") as out:
+        assert out.size == (200, 200)
+
+
+def test_elsewhere_than_on_a_terminal_there_are_plain_lines(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Seen:
+        step, held_out = 50, 0.01
+
+    class Stopper:
+        stops_at = 100
+
+    progress = cli.Progress(terminal=False, max_steps=None, every=0.0)
+    progress.start = time.monotonic() - 50
+    with progress:
+        progress.show(Seen(), Stopper())
+    line = capsys.readouterr().err
+    assert line == "step 50 · held-out error 25.50/255 · at least 50 s left\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("2m", 120), ("1h", 3600), ("1h30m5s", 5405)]
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert cli.parse_duration(text) == seconds
+
+
+def test_the_python_call_is_as_short(photograph: torch.Tensor) -> None:
+    known = torch.rand(24, 20, generator=torch.Generator().manual_seed(0)) < 0.8
+    damaged = torch.where(known, photograph, torch.nan)
+    picture = convprior.restore(damaged, known=known, time_limit=0.5, device="cpu")
+    assert torch.equal(picture[:, known], photograph[:, known])
+    assert torch.isfinite(picture).all()
+    with pytest.raises(ValueError, match=r"a picture is float \(c, h, w\).*uint8"):
+        convprior.restore(torch.zeros(3, 4, 4, dtype=torch.uint8))
+
+
+def test_help_fits_one_screen_and_has_an_example(photo: Path) -> None:
+    said = convprior_command("restore", "--help", folder=photo.parent).stdout
+    shown = "\n".join(line.rstrip() for line in said.strip("\n").splitlines())
+    assert "Usage: convprior restore [OPTIONS] INPUT" in shown.replace("{", "").replace("}", "")
+    assert "Restore INPUT: remove noise, or fill in what a mask marks as missing." in shown
+    assert "Example: convprior restore scan.png" in shown.replace("  ", " ")
+    assert len(shown.splitlines()) <= 40
+    for option in ("--mask", "--task", "--seed", "--max-steps", "--time-limit", "--device"):
+        assert option in shown
+
+
+def test_sync_counts(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, sys.argv = sys.argv, ["convprior", "sync"]
+    try:
+        with pytest.raises(SystemExit, match="0"):
+            cli.main()
+    finally:
+        sys.argv = old
+    assert "0 runs replayed to sqlite:" in capsys.readouterr().out

@@ -1,0 +1,74 @@
+"""params.yaml: what is in it is known, and what is not known is refused."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conftest import REPOSITORY
+from convprior import params, recipes
+from convprior.params import ParamsError
+from convprior.stages import degrade, evaluate, prepare, train
+
+OWNERS = {
+    "prepare": prepare.Settings, "train": train.Settings, "evaluate": evaluate.Settings,
+    "degrade": degrade.Settings, "restore": recipes.Recipes,
+}  # fmt: skip
+
+
+def test_the_packaged_file_is_the_repositorys() -> None:
+    assert params.PACKAGED.read_bytes() == (REPOSITORY / "params.yaml").read_bytes()
+
+
+@pytest.mark.parametrize("section", sorted(OWNERS))
+def test_every_section_has_an_owner_that_knows_all_of_it(section: str) -> None:
+    assert set(yaml.safe_load(params.PACKAGED.read_text())) == set(OWNERS)
+    params.load(params.PACKAGED, section, OWNERS[section])
+
+
+def changed(tmp_path: Path, keys: str, value: object) -> Path:
+    content = yaml.safe_load(params.PACKAGED.read_text())
+    *way, last = keys.split(".")
+    place = content
+    for key in way:
+        place = place[key]
+    place[last] = value
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "message"),
+    [
+        ("prepare.size", "large", r"prepare\.size: .*valid integer.*came 'large'"),
+        ("prepare.positions", "middle", r"prepare\.positions: .*'corner' or 'uniform'"),
+        ("train.epochs", 0, r"train\.epochs: .*greater than or equal to 1"),
+        ("train.learning_rat", 1, r"train\.learning_rat: Extra inputs are not permitted"),
+        ("evaluate.shifts", [], r"evaluate\.shifts: .*at least 1 item"),
+        ("degrade.denoise.sigma", -1, r"degrade\.denoise\.sigma: .*greater than or equal to 0"),
+        ("restore.denoise", "magic", r"restore: .*no recipe 'magic'; there are: default, ulya"),
+        ("restore.recipes.default.jitter", -1, r"jitter is -1.*expected at least 0"),
+        ("restore.recipes.default.upsampling", "cubic", r"upsampling: .*'nearest' or 'bilinear'"),
+        ("restore.recipes.default.speed", 9, r"recipes\.default\.speed: .*came 9"),
+    ],
+)
+def test_a_wrong_value_says_where_what_and_why(
+    tmp_path: Path, keys: str, value: object, message: str
+) -> None:
+    path = changed(tmp_path, keys, value)
+    section = keys.split(".")[0]
+    with pytest.raises(ParamsError, match=message):
+        params.load(path, section, OWNERS[section])
+
+
+def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    with pytest.raises(ParamsError, match="cannot be read"):
+        params.load(path, "train", train.Settings)
+    path.write_text("train: [")
+    with pytest.raises(ParamsError, match="not valid YAML"):
+        params.load(path, "train", train.Settings)
+    path.write_text("other: 1")
+    with pytest.raises(ParamsError, match="no section `train`"):
+        params.load(path, "train", train.Settings)

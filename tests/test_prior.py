@@ -1,0 +1,171 @@
+"""The method: what it never reads, what it never changes, and how it ends."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from conftest import TINY
+from convprior import metrics, prior, seeds
+from convprior.observation import Observation
+
+
+def known_half(picture: torch.Tensor) -> torch.Tensor:
+    return torch.rand(picture.shape[1:], generator=seeds.generator("half")) < 0.5
+
+
+def all_known(picture: torch.Tensor) -> torch.Tensor:
+    return torch.ones(picture.shape[1:], dtype=torch.bool)
+
+
+def test_nan_in_the_unknown_pixels_changes_nothing(photograph: torch.Tensor) -> None:
+    known = known_half(photograph)
+    poisoned = torch.where(known, photograph, torch.nan)
+    clean = prior.restore(Observation(photograph, known, exact=True), TINY, seed=1)
+    dirty = prior.restore(Observation(poisoned, known, exact=True), TINY, seed=1)
+    assert torch.isfinite(dirty.picture).all()
+    assert torch.equal(clean.picture, dirty.picture)
+
+
+def test_the_observation_is_never_modified(photograph: torch.Tensor) -> None:
+    before = photograph.clone()
+    prior.restore(Observation(photograph, all_known(photograph)), TINY, seed=0)
+    assert torch.equal(photograph, before)
+
+
+def test_the_seed_decides_every_bit_and_global_streams_none(photograph: torch.Tensor) -> None:
+    observation = Observation(photograph, all_known(photograph))
+    torch.manual_seed(1)
+    first = prior.restore(observation, TINY, seed=5).picture
+    torch.manual_seed(2)
+    state = torch.random.get_rng_state()
+    assert torch.equal(prior.restore(observation, TINY, seed=5).picture, first)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert not torch.equal(prior.restore(observation, TINY, seed=6).picture, first)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 600), (16, 16), (37, 53)])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_the_size_never_changes(size: tuple[int, int], channels: int) -> None:
+    recipe = replace(TINY, max_steps=2, held_out=0.0)
+    picture = torch.rand(channels, *size, generator=seeds.generator("size"))
+    restored = prior.restore(Observation(picture, all_known(picture)), recipe, seed=0)
+    assert restored.picture.shape == picture.shape
+    assert ((restored.picture >= 0) & (restored.picture <= 1)).all()
+
+
+def test_restoring_noise_gives_a_better_picture() -> None:
+    down, right = torch.meshgrid(torch.linspace(0, 1, 48), torch.linspace(0, 1, 48), indexing="ij")
+    reference = torch.stack([down, right, ((down - 0.5).hypot(right - 0.5) < 0.3).float()])
+    noise = torch.randn(reference.shape, generator=seeds.generator("noise"))
+    noisy = (reference + 25 / 255 * noise).clamp(0, 1)
+    recipe = replace(TINY, channels=(16, 16, 16), max_steps=400, average=0.95, least_patience=60)
+    restored = prior.restore(Observation(noisy, all_known(noisy)), recipe, seed=0)
+    assert restored.ended == "stopped"
+    assert restored.best_step < restored.steps < 400
+    assert metrics.psnr(reference, restored.picture) > metrics.psnr(reference, noisy) + 5
+
+
+def test_exact_pixels_come_back_and_missing_ones_are_filled(photograph: torch.Tensor) -> None:
+    known = known_half(photograph)
+    observed = torch.where(known, photograph, 0.0)
+    recipe = replace(TINY, max_steps=200, least_patience=200)
+    restored = prior.restore(Observation(observed, known, exact=True), recipe, seed=0).picture
+    assert torch.equal(restored[:, known], photograph[:, known])
+    before = metrics.psnr(photograph, observed, ~known)
+    assert metrics.psnr(photograph, restored, ~known) > before + 10
+
+
+def test_the_published_recipe_stops_at_its_last_step_and_returns_it(
+    photograph: torch.Tensor,
+) -> None:
+    recipe = replace(TINY, held_out=0.0, muon_learning_rate=0.0, max_steps=12)
+    restored = prior.restore(Observation(photograph, all_known(photograph)), recipe, seed=0)
+    assert (restored.best_step, restored.steps, restored.ended) == (12, 12, "max steps")
+
+
+def test_a_time_limit_ends_it_with_the_best_so_far(photograph: torch.Tensor) -> None:
+    observation = Observation(photograph, all_known(photograph))
+    recipe = replace(TINY, max_steps=10_000, least_patience=10_000)
+    restored = prior.restore(observation, recipe, seed=0, time_limit=0.2)
+    assert restored.ended == "time limit"
+    assert 0 < restored.steps < 10_000
+
+
+def test_ctrl_c_returns_the_best_so_far(photograph: torch.Tensor) -> None:
+    def interrupt(iterate: prior.Iterate, _: object) -> None:
+        if iterate.step == 10:
+            raise KeyboardInterrupt
+
+    observation = Observation(photograph, all_known(photograph))
+    restored = prior.restore(observation, TINY, seed=0, watch=interrupt)
+    assert (restored.ended, restored.steps) == ("interrupted", 10)
+
+
+def observe_breaking(photograph: torch.Tensor, bad_calls: range) -> Observation:
+    """An observation whose operator returns NaN in some of its calls."""
+    calls = iter(range(1_000_000))
+
+    def operator(picture: torch.Tensor) -> torch.Tensor:
+        return picture * torch.nan if next(calls) in bad_calls else picture
+
+    return Observation(photograph, all_known(photograph), operator)
+
+
+def test_a_spike_rolls_back_and_the_fit_recovers(photograph: torch.Tensor) -> None:
+    recipe = replace(TINY, max_steps=300, held_out=0.0)
+    # NaN gradients poison every weight: without a roll-back nothing finite ever comes again.
+    observation = observe_breaking(photograph, range(200, 205))
+    restored = prior.restore(observation, recipe, seed=0)
+    assert restored.ended == "max steps"
+    assert torch.isfinite(restored.picture).all()
+    assert metrics.psnr(photograph, restored.picture) > 20
+
+
+def test_a_fit_that_keeps_breaking_fails_with_the_best_so_far(photograph: torch.Tensor) -> None:
+    observation = observe_breaking(photograph, range(130, 1_000_000))
+    recipe = replace(TINY, max_steps=500, held_out=0.0)
+    with pytest.raises(
+        prior.DivergedError, match=r"5 roll-backs.*smaller learning rate"
+    ) as failure:
+        prior.restore(observation, recipe, seed=0)
+    best = failure.value.best
+    assert best is not None
+    assert best.ended == "diverged"
+    assert torch.isfinite(best.picture).all()
+
+
+def test_a_fit_that_breaks_at_once_has_no_picture(photograph: torch.Tensor) -> None:
+    with pytest.raises(prior.DivergedError) as failure:
+        prior.restore(observe_breaking(photograph, range(1_000_000)), TINY, seed=0)
+    assert failure.value.best is None
+
+
+def test_a_rollback_returns_to_the_very_state(photograph: torch.Tensor) -> None:
+    observation = Observation(photograph, all_known(photograph))
+    fit = prior._Fit(observation, TINY, 0, torch.device("cpu"))
+
+    def misfit(picture: torch.Tensor) -> torch.Tensor:
+        return observation.misfit(picture, observation.known)
+
+    fit.step(misfit)
+    saved = fit.state()
+    before = [p.clone() for p in fit.network.parameters()]
+    rates = [group["lr"] for optimiser in fit.optimisers for group in optimiser.param_groups]
+    for _ in range(3):
+        fit.step(misfit)
+    assert not torch.equal(before[0], next(fit.network.parameters()))
+    fit.roll_back(saved, 0.5)
+    assert all(torch.equal(a, b) for a, b in zip(before, fit.network.parameters(), strict=True))
+    halved = [group["lr"] for optimiser in fit.optimisers for group in optimiser.param_groups]
+    assert halved == [rate / 2 for rate in rates]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("average", 1.0), ("held_out", -0.1), ("max_steps", 0), ("jitter", -1.0), ("channels", ()),
+     ("learning_rate", float("nan")), ("channels", (8, 0))],
+)  # fmt: skip
+def test_a_recipe_refuses_numbers_that_make_no_sense(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"{field}.*expected"):
+        replace(TINY, **{field: value})

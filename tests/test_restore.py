@@ -1,0 +1,191 @@
+"""Degrade and restore as stages: every rank its share, the same bits, and nothing done twice."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from conftest import colourful, run_stage, tiny_params
+from convprior import classical, degradation, images, metrics, params, seeds, tool
+from convprior.observation import Observation
+from convprior.stages import StageError, degrade, restore
+
+NAMES = ("astronaut", "chelsea", "coffee", "rocket")
+
+
+def degrade_all(project: Path) -> None:
+    for task in ("denoise", "inpaint"):
+        paths = [f"data/degraded/{task}", f"reports/degrade/{task}"]
+        degrade.main([task, *paths, "--params", "params.yaml"])
+
+
+def command(task: str) -> list[str]:
+    return [task, f"data/degraded/{task}", f"data/restored/{task}", f"reports/restore/{task}"]
+
+
+def restored_bytes(project: Path, task: str) -> dict[str, bytes]:
+    folder = project / "data/restored" / task / "restored"
+    return {path.stem: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_noise_has_its_sigma_and_clips_only_if_asked() -> None:
+    grey = torch.full((3, 64, 64), 0.5)
+    free = degradation.add_gaussian_noise(grey, 25, False, seeds.generator("n"))
+    assert float((free.observed - grey).std()) * 255 == pytest.approx(25, rel=0.03)
+    white = degradation.add_gaussian_noise(torch.ones(3, 8, 8), 50, True, seeds.generator("n"))
+    assert white.observed.max() == 1
+    assert not free.exact
+
+
+def test_lost_pixels_lose_all_their_channels() -> None:
+    picture = torch.rand(3, 100, 100, generator=seeds.generator("p"))
+    lost = degradation.lose_pixels(picture, 0.7, seeds.generator("l"))
+    assert float((~lost.known).float().mean()) == pytest.approx(0.7, abs=0.02)
+    assert torch.equal(lost.observed[:, lost.known], picture[:, lost.known])
+    assert (lost.observed[:, ~lost.known] == 0.5).all()
+    assert lost.exact
+
+
+def test_classical_baselines_help_and_never_read_unknown_pixels() -> None:
+    reference = images.from_pillow(colourful(48, 48).resize((24, 24)))
+    noisy = degradation.add_gaussian_noise(reference, 40, True, seeds.generator("n"))
+    gained = metrics.psnr(reference, classical.restore(noisy))
+    assert gained > metrics.psnr(reference, noisy.observed)
+    lost = degradation.lose_pixels(reference, 0.5, seeds.generator("l"))
+    poisoned = Observation(torch.where(lost.known, reference, torch.nan), lost.known, exact=True)
+    filled = classical.restore(poisoned)
+    assert torch.equal(filled, classical.restore(lost))
+    assert metrics.psnr(reference, filled) > metrics.psnr(reference, lost.observed) + 5
+
+
+def test_two_processes_restore_the_same_pictures_bit_for_bit(project: Path) -> None:
+    degrade_all(project)
+    run_stage(project, "restore", *command("denoise"), CONVPRIOR_DEVICES="1")
+    one = restored_bytes(project, "denoise")
+    assert tuple(one) == NAMES
+    metrics_of_one = json.loads((project / "reports/restore/denoise/metrics.json").read_text())
+    run_stage(
+        project, "restore", *command("denoise"), CONVPRIOR_DEVICES="2", CONVPRIOR_STRATEGY="ddp"
+    )
+    assert restored_bytes(project, "denoise") == one
+    metrics_of_two = json.loads((project / "reports/restore/denoise/metrics.json").read_text())
+    for measured in (*metrics_of_one.values(), *metrics_of_two.values()):
+        del measured["seconds"]
+    assert metrics_of_one == metrics_of_two
+
+
+def test_the_tool_and_the_experiment_give_the_same_picture(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(params, "PACKAGED", project / "params.yaml")
+    monkeypatch.setattr(tool.recipes.load, "__defaults__", (project / "params.yaml",))
+    degrade_all(project)
+    restore.main([*command("inpaint"), "--params", "params.yaml"])
+    observed = images.read_float(project / "data/degraded/inpaint/observed/coffee.tiff")
+    repair = images.read_mask(project / "data/degraded/inpaint/repair/coffee.png")
+    picture = tool.restore(tool.observe(observed, ~repair, "inpaint"), "inpaint", device="cpu")
+    images.write(project / "tool.png", images.Picture(picture.picture))
+    assert (project / "tool.png").read_bytes() == restored_bytes(project, "inpaint")["coffee"]
+
+
+def test_a_restart_skips_what_is_done_and_unchanged(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    degrade_all(project)
+    restored: list[str] = []
+    original = restore.Restorer._restore
+
+    def counted(self: restore.Restorer, job: restore.Job, *rest: object) -> None:
+        if len(restored) == 2:
+            raise RuntimeError("power cut")
+        restored.append(job.name)
+        original(self, job, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(restore.Restorer, "_restore", counted)
+    with pytest.raises(RuntimeError, match="power cut"):
+        restore.main([*command("denoise"), "--params", "params.yaml"])
+    assert restored == ["astronaut", "chelsea"]
+    assert not (project / "data/restored").exists()
+
+    # One of the finished pictures changes meanwhile: it alone is restored anew.
+    path = project / "data/degraded/denoise/observed/chelsea.tiff"
+    images.write_float(path, images.read_float(path) * 0.9)
+    restored.clear()
+    monkeypatch.setattr(
+        restore.Restorer, "_restore",
+        lambda self, job, *rest: (restored.append(job.name), original(self, job, *rest))[1],
+    )  # fmt: skip
+    restore.main([*command("denoise"), "--params", "params.yaml"])
+    assert restored == ["chelsea", "coffee", "rocket"]
+    assert tuple(restored_bytes(project, "denoise")) == NAMES
+    assert not (project / ".convprior/state/restore/denoise").exists()
+
+
+def test_the_metrics_are_those_of_the_files(project: Path) -> None:
+    degrade_all(project)
+    restore.main([*command("inpaint"), "--params", "params.yaml"])
+    measured = json.loads((project / "reports/restore/inpaint/metrics.json").read_text())
+    for name in NAMES:
+        m = measured[name]
+        reference = images.read(project / f"data/degraded/inpaint/reference/{name}.png").pixels
+        written = images.read(project / f"data/restored/inpaint/restored/{name}.png").pixels
+        # The file has eight bits; the metric is of the unrounded picture.
+        assert metrics.psnr(reference, written) == pytest.approx(m["psnr_restored"], abs=0.1)
+        assert m["stop_gap"] == pytest.approx(m["psnr_peak"] - m["psnr_restored"])
+        assert m["stop_gap"] >= 0
+        rows = (project / f"reports/restore/inpaint/curves/{name}.csv").read_text().splitlines()
+        assert rows[0] == "step,misfit,held_out,psnr,psnr_average"
+        assert len(rows) == 1 + m["steps"] / 5
+
+
+def test_the_reference_reaches_nothing_but_the_metrics(project: Path) -> None:
+    degrade_all(project)
+    restore.main([*command("denoise"), "--params", "params.yaml"])
+    before = restored_bytes(project, "denoise")
+    for name in NAMES:
+        path = project / f"data/degraded/denoise/reference/{name}.png"
+        images.write(path, images.Picture(1 - images.read(path).pixels))
+    restore.main([*command("denoise"), "--params", "params.yaml"])
+    assert restored_bytes(project, "denoise") == before
+
+
+def set_degrade(project: Path, **settings: object) -> None:
+    content = tiny_params()
+    content["degrade"] |= settings
+    (project / "params.yaml").write_text(yaml.safe_dump(content))
+
+
+def test_a_folder_of_ones_own_and_a_mask_file(project: Path) -> None:
+    (project / "mine").mkdir()
+    colourful(40, 24).save(project / "mine/wide.png")
+    mask = torch.zeros(1, 24, 40)
+    mask[:, 5:9, 10:20] = 1
+    images.write(project / "mask.png", images.Picture(mask))
+    inpaint = {"missing": 0.5, "mask": "mask.png"}
+    set_degrade(project, source="mine", size=None, inpaint=inpaint)
+    degrade.main(["inpaint", "data/degraded/inpaint", "reports/degrade/inpaint",
+                  "--params", "params.yaml"])  # fmt: skip
+    repair = images.read_mask(project / "data/degraded/inpaint/repair/wide.png")
+    assert torch.equal(repair, mask[0] > 0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"source": "nowhere"}, "degrade.source is 'nowhere'"),
+        ({"inpaint": {"missing": 0.5, "mask": "wrong.png"}}, r"mask is \(5, 5\), the picture"),
+    ],
+)
+def test_what_cannot_be_degraded_is_refused(project: Path, settings: dict, message: str) -> None:
+    images.write(project / "wrong.png", images.Picture(torch.zeros(1, 5, 5)))
+    set_degrade(project, **settings)
+    with pytest.raises(StageError, match=message):
+        degrade.main(["inpaint", "out", "reports", "--params", "params.yaml"])
+    assert not (project / "out").exists()
+
+
+def test_restoring_nothing_is_refused(project: Path) -> None:
+    with pytest.raises(StageError, match="no pictures; run the stage `degrade` first"):
+        restore.main([*command("denoise"), "--params", "params.yaml"])
