@@ -27,7 +27,7 @@ repro: setup
 	dvc repro
 
 test: setup
-	pytest -q
+	pytest -q -n 2 --dist loadfile
 
 check: setup
 	ruff format --check .

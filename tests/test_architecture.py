@@ -126,7 +126,7 @@ def test_it_works_without_torchvision() -> None:
     # Beside some builds of torch `import torchvision` fails, and takes Lightning with it.
     script = (
         "import importlib.util, pkgutil, sys\n"
-        "assert importlib.util.find_spec('torchvision') is None, 'something installed torchvision'\n"
+        "assert importlib.util.find_spec('torchvision') is None, 'torchvision is here'\n"
         "import convprior\n"
         "for module in pkgutil.walk_packages(convprior.__path__, 'convprior.'):\n"
         "    importlib.import_module(module.name)\n"

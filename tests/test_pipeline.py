@@ -45,7 +45,7 @@ def call(folder: Path, *command: str) -> str:
 
 
 def would_run(folder: Path) -> set[str]:
-    said = call(folder, "dvc", "repro", "--dry")
+    said = call(folder, "dvc", "repro", "--dry", "--force-downstream")
     return {line.split("'")[1] for line in said.splitlines() if line.startswith("Running stage")}
 
 

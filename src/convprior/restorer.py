@@ -95,7 +95,6 @@ class Restorer(pl.LightningModule):
         reference, observation = job.reference, job.observation
         baseline = classical.restore(observation)
         curve: list[dict[str, float]] = []
-        shown = set(STRIPS_AT)
         last = reference
 
         def watch(iterate: Iterate, _: Stopper) -> None:
@@ -113,12 +112,14 @@ class Restorer(pl.LightningModule):
             }
             curve.append(row)
             run.metrics({k: v for k, v in row.items() if k != "step"}, iterate.step)
-            if iterate.step in shown:
-                strip = torch.cat([observation.observed, average, reference], dim=2)
-                run.picture(
-                    "observed - restored - reference", images.to_pillow(strip), iterate.step
-                )
+            if iterate.step in STRIPS_AT:
+                show(average, iterate.step)
 
+        def show(average: Tensor, step: int) -> None:
+            strip = torch.cat([observation.observed, average, reference], dim=2)
+            run.picture("observed - restored - reference", images.to_pillow(strip), step)
+
+        show(torch.full_like(reference, 0.5), 0)  # the slider in MLflow begins at step 0
         begin = time.monotonic()
         restored = restore(
             observation, self.recipe, seed=self.seed, device=self.device, watch=watch

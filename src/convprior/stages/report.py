@@ -1,8 +1,9 @@
 """Tell what came out, on one self-contained page.
 
-    python -m convprior.stages.report reports data reports/index.html
+    python -m convprior.stages.report reports data reports/index.html reports/strip.png
 
-Reads only what the other stages wrote; every figure on the page is one of theirs.
+Reads only what the other stages wrote; every figure on the page is one of theirs. The strip is for
+the README: the first picture of each task.
 """
 
 import base64
@@ -14,7 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from convprior import atomic, images, params, tracking
 from convprior.stages import StageError, arguments, start
@@ -204,9 +207,19 @@ pixels chose; <em>peak</em> is the best average of the run as the reference show
 {table(header, rows)}{"".join(strips)}"""
 
 
+def lay_out(reports: Path, data: Path) -> Tensor:
+    """Return one picture: for each task a row of observed, classical, restored and reference."""
+    rows = []
+    for task in TASKS:
+        name = next(iter(read_json(reports / "restore" / task / "metrics.json")))
+        pictures = [F.pad(p, (2, 2, 2, 2), value=1.0) for p in strip_pictures(data, task, name)]
+        rows.append(torch.cat(pictures, dim=2))
+    return F.interpolate(torch.cat(rows, dim=1)[None], scale_factor=2)[0]
+
+
 def main(argv: Sequence[str]) -> None:
     """Run the stage."""
-    args = arguments(__doc__, argv, "reports", "data", "page")
+    args = arguments(__doc__, argv, "reports", "data", "page", "strip")
     manifest = read_json(args.reports / "prepare" / "manifest.json")
     networks = params.load(args.params, "train", Named).networks
     sections = [baselines(args.reports, list(networks))]
@@ -230,6 +243,8 @@ shows the restored pictures step by step.</p>
 """
     with tracking.run("report", "report") as run:
         atomic.write_text(args.page, page)
+        with atomic.file(args.strip) as strip:
+            images.to_pillow(lay_out(args.reports, args.data)).save(strip)
         run.metrics({"sections": len(sections)})
 
 
