@@ -2,7 +2,8 @@
 
 import os
 
-os.environ.update(DVC_NO_ANALYTICS="1", HF_HUB_OFFLINE="1", CONVPRIOR_ACCELERATOR="cpu")
+os.environ.update(DVC_NO_ANALYTICS="1", HF_HUB_OFFLINE="1", CONVPRIOR_ACCELERATOR="cpu",
+                  CONVPRIOR_DEVICES="1")  # fmt: skip
 
 import io
 import shutil

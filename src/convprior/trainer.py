@@ -4,7 +4,8 @@
 variable                default      meaning
 ======================  ===========  ==============================================================
 CONVPRIOR_ACCELERATOR   auto         cpu, gpu, mps, …
-CONVPRIOR_DEVICES       auto         how many on each node, or `auto` (all GPUs; one CPU process)
+CONVPRIOR_DEVICES       auto         how many on each node; `auto`: all GPUs, else one CPU process
+                                     (`restore`: one a core)
 CONVPRIOR_NODES         1            how many nodes
 CONVPRIOR_STRATEGY      auto         ddp, fsdp, …
 CONVPRIOR_PRECISION     32-true      16-mixed, bf16-mixed, …
@@ -27,6 +28,7 @@ import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from convprior import devices
 from convprior.errors import InputError
 
 # Lightning warns of what is done here on purpose, and of what is upstream's to mend.
@@ -54,19 +56,24 @@ def workers() -> int:
     return _number("CONVPRIOR_WORKERS", 0, least=0)
 
 
-def make(**options: Any) -> pl.Trainer:
+def make(cpu_processes: int = 1, **options: Any) -> pl.Trainer:
     """Return a Trainer on this machine's devices; ``options`` say what the stage wants of it.
 
+    ``cpu_processes`` is how many to start on a machine without a GPU that was asked for `auto`.
     Batch norm is computed over all devices of a GPU run; CPU processes normalise their own share.
     """
     accelerator = os.environ.get("CONVPRIOR_ACCELERATOR", "auto")
-    devices = os.environ.get("CONVPRIOR_DEVICES", "auto")
+    found: int | str = os.environ.get("CONVPRIOR_DEVICES", "auto")
+    if found != "auto":
+        found = _number("CONVPRIOR_DEVICES", 1, least=1)
+    elif accelerator == "cpu" or (accelerator == "auto" and devices.choose().type == "cpu"):
+        found = cpu_processes
     for message in HUSHED:
         warnings.filterwarnings("ignore", message=message)
     try:
         trainer = pl.Trainer(
             accelerator=accelerator,
-            devices=devices if devices == "auto" else _number("CONVPRIOR_DEVICES", 1, least=1),
+            devices=found,
             num_nodes=_number("CONVPRIOR_NODES", 1, least=1),
             strategy=os.environ.get("CONVPRIOR_STRATEGY", "auto"),
             precision=os.environ.get("CONVPRIOR_PRECISION", "32-true"),  # type: ignore[arg-type]

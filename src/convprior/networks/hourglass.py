@@ -18,8 +18,9 @@ Upsampling = Literal["nearest", "bilinear"]
 
 def _block(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
     """Convolution, batch norm and leaky ReLU; reflection keeps the borders picture-like."""
+    padding_mode: Literal["reflect", "zeros"] = "reflect" if kernel > 1 else "zeros"  # zeros: none
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, padding_mode="reflect"),
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, padding_mode=padding_mode),
         nn.BatchNorm2d(outputs),
         nn.LeakyReLU(0.2, inplace=True),
     )

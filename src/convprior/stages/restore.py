@@ -8,6 +8,7 @@ Interrupted, the same command skips the pictures that are done and unchanged.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -54,7 +55,8 @@ def main(argv: Sequence[str]) -> None:
         with tracking.run("restore", f"{args.task}/{job.name}", used, tags) as run:
             yield run
 
-    machine = trainer.make(inference_mode=False)
+    # One small picture hardly uses a second core; a second picture does.
+    machine = trainer.make(min(len(jobs), os.cpu_count() or 1), inference_mode=False)
     restorer = Restorer(recipe, settings.seed, state, record)
     restorer.trainer = machine
     with trainer.honest_exit():
