@@ -9,20 +9,29 @@ from convprior.muon import Muon, orthogonalise
 
 def test_singular_values_become_about_one_and_vectors_stay() -> None:
     stream = torch.Generator().manual_seed(0)
-    for shape in ((2, 8, 20), (2, 20, 8)):
-        matrices = torch.randn(*shape, generator=stream)
-        u, _, v = torch.linalg.svd(matrices, full_matrices=False)
-        result = orthogonalise(matrices)
+    shapes = [(8, 20), (20, 8), (8, 9), (3, 64)]
+    matrices = [torch.randn(*shape, generator=stream) for shape in shapes]
+    for matrix, result in zip(matrices, orthogonalise(matrices), strict=True):
+        assert result.shape == matrix.shape
+        u, _, v = torch.linalg.svd(matrix, full_matrices=False)
         values = torch.linalg.svdvals(result)
         assert ((values > 0.6) & (values < 1.3)).all()
         # In the singular basis of the input, the result is diagonal.
         diagonal = u.mT @ result @ v.mT
-        off = diagonal - torch.diag_embed(diagonal.diagonal(dim1=-2, dim2=-1))
-        assert off.abs().max() < 1e-4
+        assert (diagonal - diagonal.diagonal().diag()).abs().max() < 1e-4
+
+
+def test_it_is_the_published_iteration() -> None:
+    matrix = torch.randn(12, 40, generator=torch.Generator().manual_seed(0))
+    x = matrix / matrix.norm()
+    for _ in range(5):  # Jordan et al. 2024, written out
+        gram = x @ x.mT
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    torch.testing.assert_close(orthogonalise([matrix])[0], x, rtol=1e-3, atol=1e-4)
 
 
 def test_a_zero_matrix_stays_zero() -> None:
-    assert torch.equal(orthogonalise(torch.zeros(1, 3, 4)), torch.zeros(1, 3, 4))
+    assert torch.equal(orthogonalise([torch.zeros(3, 4)])[0], torch.zeros(3, 4))
 
 
 def test_it_solves_a_least_squares_problem_and_skips_what_has_no_gradient() -> None:

@@ -3,31 +3,39 @@
 A kernel is a matrix of (out, in·k·k). Each step moves it by its momentum with all singular values
 set to about one, so that rare directions learn as fast as common ones; an untrained network then
 reaches the picture in a third of the steps that Adam takes. ``torch.optim.Muon`` takes
-two-dimensional parameters only and orthogonalises in bfloat16, which is slow on most CPUs.
+two-dimensional parameters only and one at a time, in bfloat16: slow on most CPUs.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 
-def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
-    """Return (n, rows, columns) matrices with the same singular vectors and values near one.
+def orthogonalise(matrices: Sequence[Tensor], iterations: int = 5) -> list[Tensor]:
+    """Return matrices with the same singular vectors and with singular values near one.
 
     Newton–Schulz iteration with the quintic of Jordan et al. 2024 (singular values end in about
-    [0.7, 1.2]); a zero matrix stays zero.
+    [0.7, 1.2]); a zero matrix stays zero. Each iteration multiplies X by p(X Xᵀ), and polynomials
+    of one matrix commute: so the whole iteration runs on the small Gram matrices X Xᵀ, those of one
+    size in one batch, whatever the other sides are.
     """
     a, b, c = 3.4445, -4.7750, 2.0315  # the quintic's coefficients, Jordan et al. 2024
-    tall = matrices.shape[-2] > matrices.shape[-1]
-    x = matrices.mT if tall else matrices
-    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    for _ in range(iterations):
-        gram = x @ x.mT
-        x = a * x + torch.baddbmm(b * gram, gram, gram, alpha=c) @ x
-    orthogonal: Tensor = x.mT if tall else x
-    return orthogonal
+    wide = [m if m.shape[0] <= m.shape[1] else m.mT for m in matrices]
+    wide = [m / (m.norm() + 1e-7) for m in wide]
+    results: list[Tensor] = [*wide]
+    for size in {len(m) for m in wide}:
+        places = [place for place, m in enumerate(wide) if len(m) == size]
+        gram = torch.stack([wide[place] @ wide[place].mT for place in places])
+        one = torch.eye(size, device=gram.device, dtype=gram.dtype)
+        factor = one.expand_as(gram)
+        for _ in range(iterations):
+            step = torch.baddbmm(a * one + b * gram, gram, gram, alpha=c)
+            factor = step @ factor
+            gram = step @ step @ gram
+        for place, found in zip(places, factor, strict=True):
+            results[place] = found @ wide[place]
+    return [r if r.shape == m.shape else r.mT for r, m in zip(results, matrices, strict=True)]
 
 
 class Muon(torch.optim.Optimizer):
@@ -45,22 +53,18 @@ class Muon(torch.optim.Optimizer):
     def step(self) -> None:  # type: ignore[override]
         """Move every kernel that has a gradient by one step."""
         for group in self.param_groups:
-            alike: dict[torch.Size, list[Tensor]] = defaultdict(list)
-            for kernel in group["params"]:
-                if kernel.grad is not None:
-                    alike[kernel.flatten(1).shape].append(kernel)
-            # Kernels of one shape are orthogonalised in one batch: many small products are slow.
-            for (rows, columns), kernels in alike.items():
-                updates = torch.stack([self._momentum(kernel, group) for kernel in kernels])
-                steps = orthogonalise(updates) * max(1.0, rows / columns) ** 0.5
-                for kernel, step in zip(kernels, steps, strict=True):
-                    kernel.sub_(step.view_as(kernel), alpha=group["lr"])
+            kernels = [kernel for kernel in group["params"] if kernel.grad is not None]
+            updates = [self._momentum(kernel, group["momentum"]) for kernel in kernels]
+            for kernel, update in zip(kernels, orthogonalise(updates), strict=True):
+                rows, columns = update.shape
+                size = group["lr"] * max(1.0, rows / columns) ** 0.5
+                kernel.sub_(update.view_as(kernel), alpha=size)
 
-    def _momentum(self, kernel: Tensor, group: dict[str, float]) -> Tensor:
+    def _momentum(self, kernel: Tensor, weight: float) -> Tensor:
         """Return the kernel's Nesterov momentum as a matrix."""
         assert kernel.grad is not None
         state = self.state[kernel]
         if not state:
             state["momentum"] = torch.zeros_like(kernel)
-        momentum: Tensor = state["momentum"].lerp_(kernel.grad, 1 - group["momentum"])
-        return kernel.grad.lerp(momentum, group["momentum"]).flatten(1)
+        momentum: Tensor = state["momentum"].lerp_(kernel.grad, 1 - weight)
+        return kernel.grad.lerp(momentum, weight).flatten(1)

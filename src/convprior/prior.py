@@ -134,6 +134,7 @@ class _Fit:
         )
         for group in self.optimisers[-1].param_groups:
             group["lr"] = recipe.learning_rate
+        self.rates = [optimiser.param_groups[0]["lr"] for optimiser in self.optimisers]
         self.recipe = recipe
         self.average: Tensor | None = None
 
@@ -159,13 +160,12 @@ class _Fit:
         return copy.deepcopy((self.network.state_dict(), optimisers, self.average))
 
     def roll_back(self, state: Any, shrink: float) -> None:
-        """Return to ``state`` with every learning rate times ``shrink``."""
+        """Return to ``state`` with the recipe's learning rates times ``shrink``."""
         network, optimisers, self.average = copy.deepcopy(state)
         self.network.load_state_dict(network)
-        for optimiser, saved in zip(self.optimisers, optimisers, strict=True):
+        for optimiser, saved, rate in zip(self.optimisers, optimisers, self.rates, strict=True):
             optimiser.load_state_dict(saved)
-            for group in optimiser.param_groups:
-                group["lr"] *= shrink
+            optimiser.param_groups[0]["lr"] = rate * shrink
 
 
 def iterates(
