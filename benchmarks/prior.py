@@ -5,10 +5,12 @@
 Both recipes restore the same noisy pictures (σ 25, as the stage `degrade` makes them) on one
 thread. `ulyanov2018` counts twice: by what it returns after its 1,800 steps, and, given the benefit
 of the doubt, by the best of all its averages, as only the reference can tell, and the CPU time to
-get there. `default` stops by itself; its time is all that it took. The published recipe takes 20 minutes of CPU time a picture, so its curves are
-made once and kept, with the machine, in reports/benchmarks/ulyanov2018.json (delete it to make them
-anew). Seconds per step of both are measured in every run, in turns, and only their ratio is used.
-Writes reports/benchmarks/prior.json; five minutes for two pictures once the curves are there.
+get there. `default` stops by itself; its time is all that it took.
+
+The published recipe takes 20 minutes of CPU time a picture, so its curves are made once and kept,
+with the machine, in reports/benchmarks/ulyanov2018.json (delete it to make them anew). Seconds per
+step of both are measured in every run, in turns, and only their ratio is used. Writes
+reports/benchmarks/prior.json; five minutes for two pictures once the curves are there.
 """
 
 import argparse
