@@ -37,7 +37,7 @@ def call(folder: Path, *command: str) -> str:
     # The copy's own code runs, not the installed one's: a changed line must count.
     environment = clean_environment() | {"PYTHONPATH": str(folder / "src")}
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=280,
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=560,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

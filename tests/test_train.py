@@ -80,12 +80,12 @@ def start(project: Path, network: str = "cnn_pool") -> subprocess.Popen[str]:
 
 
 def wait_for_checkpoint(project: Path, process: subprocess.Popen[str]) -> None:
-    for _ in range(1200):
+    for _ in range(3600):
         if list((project / ".convprior/state/train").glob("*/*/*.ckpt")):
             return
         assert process.poll() is None, process.stderr.read() if process.stderr else ""
         time.sleep(0.05)
-    raise AssertionError("no checkpoint in a minute")
+    raise AssertionError("no checkpoint in three minutes")
 
 
 @pytest.mark.parametrize(
