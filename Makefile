@@ -27,7 +27,7 @@ repro: setup
 	dvc repro
 
 test: setup
-	pytest -q -n 2 --dist loadfile
+	pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 check: setup
 	ruff format --check .

@@ -1,172 +1,278 @@
-"""`default` against the published recipe: what quality, at what CPU time.
+"""What quality, at what CPU time: our recipes, the published one, and classical methods.
 
-    python benchmarks/prior.py coffee chelsea
+    python benchmarks/prior.py PICTURES denoise-25 inpaint
+    python benchmarks/prior.py PICTURES denoise-25/house --seeds 4
+    python benchmarks/prior.py PICTURES --quick                    # two minutes
 
-Both recipes restore the same noisy pictures (σ 25, as the stage `degrade` makes them) on one
-thread. `ulyanov2018` counts twice: by what it returns after its 1,800 steps, and, given the benefit
-of the doubt, by the best of all its averages, as only the reference can tell, and the CPU time to
-get there. `default` stops by itself; its time is all that it took.
+Restores the cases whose names contain one of the words (see cases.py), on one thread, with each
+recipe in turns; ours stop by themselves and never see the reference. `ulyanov2018` is given the
+benefit of the doubt: it counts by the best of all its averages, as only the reference can tell, on
+the curves that yardstick.py keeps. The ratio of CPU times is that of seconds per step, measured in
+turns in this run, times the steps. For missing pixels its published figures stand in.
 
-The published recipe takes 20 minutes of CPU time a picture, so its curves are made once and kept,
-with the machine, in reports/benchmarks/ulyanov2018.json (delete it to make them anew). Seconds per
-step of both are measured in every run, in turns, and only their ratio is used. Writes
-reports/benchmarks/prior.json; five minutes for two pictures once the curves are there.
+What is done is not done again: delete .convprior/state/benchmarks/prior to start afresh. Writes
+reports/benchmarks/prior.json and prior.html.
 """
 
 import argparse
 import json
-import platform
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from statistics import median
+from statistics import mean, median, stdev
 from typing import Any
 
 import torch
+from skimage import restoration
+from torch import Tensor
 
-from convprior import atomic, metrics, params, prior, recipes
-from convprior.observation import Observation
-from convprior.stages import degrade
-from convprior.stopping import HeldOutStopper
+import cases
+import page
+from convprior import (
+    atomic,
+    classical,
+    fit,
+    metrics,
+    muon,
+    params,
+    prior,
+    recipes,
+    resume,
+    stopping,
+)
+from convprior.networks import hourglass
+from convprior.prior import Iterate
+from convprior.recipe import Recipe
 
-FOLDER = Path("reports/benchmarks")
+OUT = Path("reports/benchmarks")
+STATE = Path(".convprior/state/benchmarks/prior")
 YARDSTICK = "ulyanov2018"
-TURNS, TURN = 6, 10  # steps per turn when both are timed
+# After 11,000 steps; Ulyanov et al., CVPR 2018, table 1: the same pixels and masks.
+PUBLISHED = {
+    "inpaint/house": 39.16,
+    "inpaint/cameraman": 29.80,
+    "inpaint/montage": 34.54,
+    "inpaint/peppers": 33.05,
+}
+Story = dict[str, Any]
 
-Point = dict[str, float]
+TURNS, TURN = 4, 5  # turns of so many steps when seconds per step are measured; the first warms up
 
 
-def timed(
-    iterates: Iterator[prior.Iterate], reference: torch.Tensor
-) -> Iterator[tuple[Any, Point]]:
-    """Yield iterates with their PSNR and the CPU seconds that the fit, not the measuring, took."""
-    seconds = 0.0
-    while True:
+def run_recipe(
+    case: cases.Case, recipe: Recipe, seed: int, precision: torch.dtype
+) -> tuple[Story, Tensor]:
+    """Return the story of one run and its restored picture (c, h, w)."""
+    curve: list[dict[str, float]] = []
+    measuring = 0.0
+
+    def watch(iterate: Iterate, _: object) -> None:
+        nonlocal measuring
         begin = time.process_time()
-        iterate = next(iterates, None)
-        seconds += time.process_time() - begin
-        if iterate is None:
-            return
-        psnr = metrics.psnr(reference, iterate.average)
-        yield iterate, {"step": iterate.step, "cpu_seconds": seconds, "psnr": psnr}
+        picture = case.observation.keep_known(iterate.average)
+        point = {
+            "step": iterate.step,
+            "cpu_seconds": round(begin - start - measuring, 2),
+            "psnr": round(metrics.psnr(case.reference, picture), 3),
+        }
+        curve.append(point)
+        measuring += time.process_time() - begin
+
+    start = time.process_time()
+    restored = prior.restore(case.observation, recipe, seed=seed, precision=precision, watch=watch)
+    seconds = time.process_time() - start - measuring
+    peak = max(curve, key=lambda point: point["psnr"])
+    psnr = metrics.psnr(case.reference, restored.picture)
+    story = {
+        "psnr": psnr,
+        "ssim": metrics.ssim(case.reference, restored.picture),
+        "stop_step": restored.best_step,
+        "steps": restored.steps,
+        "ended": restored.ended,
+        "peak": peak,
+        "stop_gap": peak["psnr"] - psnr,
+        "cpu_seconds": seconds,
+        "curve": curve,
+    }
+    return story, restored.picture
 
 
-def seconds_per_step(observation: Observation, reference: torch.Tensor) -> dict[str, float]:
-    """Return the median CPU seconds of a step of each recipe, measured in turns."""
-    known = recipes.load().recipes
+def run_classical(case: cases.Case) -> Story:
+    """Return PSNR and CPU seconds of the classical methods for the case."""
+    observed = case.observation.observed.permute(1, 2, 0).double().numpy()
+
+    def wavelet() -> Tensor:
+        found = restoration.denoise_wavelet(observed, channel_axis=-1, rescale_sigma=True)
+        return torch.from_numpy(found).float().permute(2, 0, 1).clamp(0, 1)
+
+    def total_variation() -> Tensor:
+        sigma = restoration.estimate_sigma(observed, channel_axis=-1, average_sigmas=True)
+        found = restoration.denoise_tv_chambolle(observed, weight=1.1 * sigma, channel_axis=-1)
+        return torch.from_numpy(found).float().permute(2, 0, 1).clamp(0, 1)
+
+    methods: dict[str, Callable[[], Tensor]] = (
+        {
+            "non-local means": lambda: classical.restore(case.observation),
+            "wavelet": wavelet,
+            "total variation": total_variation,
+        }
+        if case.missing is None
+        else {"biharmonic": lambda: classical.restore(case.observation)}
+    )
+    found = {}
+    for name, method in methods.items():
+        begin = time.process_time()
+        picture = method()
+        seconds = time.process_time() - begin
+        found[name] = {"psnr": metrics.psnr(case.reference, picture), "cpu_seconds": seconds}
+    return found
+
+
+def kept_run(
+    case: cases.Case, name: str, recipe: Recipe, seed: int, precision: torch.dtype
+) -> tuple[Story, Tensor]:
+    """Return a run of `run_recipe`; make it if it is not kept for this very recipe and code."""
+    code = [Path(module.__file__ or "") for module in (fit, hourglass, muon, prior, stopping)]
+    identity = resume.fingerprint([case.name, asdict(recipe), seed, str(precision), *code])
+    folder = resume.folder(STATE / case.name, identity)
+    if not folder.exists():
+        story, picture = run_recipe(case, recipe, seed, precision)
+        with atomic.folder(folder) as out:
+            atomic.write_json(out / "story.json", story)
+            torch.save(picture, out / "picture.pt")
+        print(
+            f"{case.name} {name} seed {seed}: {story['psnr']:.2f} dB at step {story['stop_step']} "
+            f"of {story['steps']}, gap {story['stop_gap']:.2f}, {story['cpu_seconds']:.0f} s of CPU",
+            flush=True,
+        )
+    picture = torch.load(folder / "picture.pt", weights_only=True)
+    return json.loads((folder / "story.json").read_text()), picture
+
+
+def seconds_per_step(
+    case: cases.Case, configurations: dict[str, tuple[Recipe, torch.dtype]]
+) -> dict[str, float]:
+    """Return the median CPU seconds of a step of each configuration, measured in turns."""
     walks = {
-        name: timed(prior.iterates(observation, known[name], seed=0), reference)
-        for name in ("default", YARDSTICK)
+        name: prior.Iterates(case.observation, recipe, seed=0, precision=precision)
+        for name, (recipe, precision) in configurations.items()
     }
     taken: dict[str, list[float]] = {name: [] for name in walks}
-    last = dict.fromkeys(walks, 0.0)
     for _ in range(TURNS):
         for name, walk in walks.items():
+            begin = time.process_time()
             for _ in range(TURN // prior.JUDGE_EVERY):
-                _, point = next(walk)
-            taken[name].append((point["cpu_seconds"] - last[name]) / TURN)
-            last[name] = point["cpu_seconds"]
-    return {name: median(values[1:]) for name, values in taken.items()}  # the first one warms up
+                next(walk)
+            taken[name].append((time.process_time() - begin) / TURN)
+    return {name: median(values[1:]) for name, values in taken.items()}
 
 
-def run_yardstick(
-    name: str, observation: Observation, reference: torch.Tensor
-) -> tuple[Point, Point]:
-    """Return peak and last step of the published recipe; make its curve if it is not kept."""
-    path = FOLDER / f"{YARDSTICK}.json"
-    kept = json.loads(path.read_text()) if path.exists() else {}
-    if name not in kept:
-        recipe = recipes.load().recipes[YARDSTICK]
-        points: list[Point] = []
-        for _, point in timed(prior.iterates(observation, recipe, seed=0), reference):
-            points.append(point)
-            print(name, YARDSTICK, point, flush=True)
-        kept[name] = {
-            "machine": machine(),
-            "peak": max(points, key=lambda point: point["psnr"]),
-            "returned": points[-1],
-            "curve": points[4::5],
-        }
-        atomic.write_json(path, kept)
-    return kept[name]["peak"], kept[name]["returned"]
+def yardstick(case: cases.Case) -> Story | None:
+    """Return the kept curve of the published recipe on this case, if there is one."""
+    found = sorted((OUT / YARDSTICK).glob(f"{case.name}.*.json"))
+    return json.loads(found[0].read_text()) if found else None
 
 
-def run_default(
-    observation: Observation, reference: torch.Tensor, seed: int
-) -> tuple[Point, Point, Point]:
-    """Return what `default` returned, the peak of its averages, and its last step."""
-    recipe = recipes.load().recipes["default"]
-    stopper = HeldOutStopper(recipe.patience, recipe.least_patience)
-    points: list[Point] = []
-    returned: Point = {}
-    for iterate, point in timed(prior.iterates(observation, recipe, seed=seed), reference):
-        points.append(point)
-        if stopper.update(iterate.step, iterate.held_out):
-            returned = point
-        if iterate.step >= stopper.stops_at:
-            break
-    return returned, max(points, key=lambda point: point["psnr"]), points[-1]
+def measure(
+    case: cases.Case, names: list[str], seeds: int, precision: torch.dtype, params_file: Path
+) -> Story:
+    """Return everything about one case."""
+    known = recipes.load(params_file).recipes
+    runs = {
+        name: [kept_run(case, name, known[name], seed, precision) for seed in range(seeds)]
+        for name in names
+    }
+    measured: Story = {
+        "classical": run_classical(case),
+        "recipes": {
+            name: {
+                "runs": [story for story, _ in of_recipe],
+                # Of the first k runs averaged: what --runs k returns.
+                "psnr_of_mean": [
+                    metrics.psnr(case.reference, torch.stack([p for _, p in of_recipe[:k]]).mean(0))
+                    for k in range(1, seeds + 1)
+                ],
+            }
+            for name, of_recipe in runs.items()
+        },
+    }
+    theirs = yardstick(case)
+    if theirs:
+        pace = seconds_per_step(
+            case,
+            {
+                YARDSTICK: (known[YARDSTICK], torch.float32),
+                **{name: (known[name], precision) for name in names},
+            },
+        )
+        seconds = theirs["peak"]["step"] * pace[YARDSTICK]
+        measured |= {"yardstick": theirs, "seconds_per_step": pace}
+        for name in names:
+            ours = measured["recipes"][name]
+            ours["gain_db"] = ours["runs"][0]["psnr"] - theirs["peak"]["psnr"]
+            ours["cpu_ratio"] = ours["runs"][0]["steps"] * pace[name] / seconds
+            level = [p for p in ours["runs"][0]["curve"] if p["psnr"] >= theirs["peak"]["psnr"]]
+            ours["cpu_ratio_to_peak"] = level[0]["step"] * pace[name] / seconds if level else None
+    elif case.name in PUBLISHED:
+        measured["published"] = PUBLISHED[case.name]
+        for ours in measured["recipes"].values():
+            ours["gain_db"] = ours["runs"][0]["psnr"] - PUBLISHED[case.name]
+    return measured
 
 
-def machine() -> str:
-    """Return the processor and torch, where the system tells."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    processor = f"{names[0]}, {len(names)} cores" if names else platform.machine()
-    return f"{processor}, one thread, torch {torch.__version__}"
+def summarise(each: dict[str, Story], names: list[str]) -> Story:
+    """Return per kind of damage and recipe the means over pictures, and the spread over seeds."""
+    summary: Story = {}
+    for damage in dict.fromkeys(name.partition("/")[0] for name in each):
+        of_damage = [m for name, m in each.items() if name.startswith(f"{damage}/")]
+        for name in names:
+            ours = [m["recipes"][name] for m in of_damage]
+            gaps = [run["stop_gap"] for o in ours for run in o["runs"]]
+            spreads = [stdev(run["psnr"] for run in o["runs"]) for o in ours if len(o["runs"]) > 1]
+            gains = [o["gain_db"] for o in ours if "gain_db" in o]
+            ratios = [o["cpu_ratio"] for o in ours if "cpu_ratio" in o]
+            summary[f"{damage} {name}"] = {
+                "pictures": len(ours),
+                "psnr": mean(o["runs"][0]["psnr"] for o in ours),
+                "gain_db": mean(gains) if gains else None,
+                "cpu_ratio": median(ratios) if ratios else None,
+                "stop_gap_mean": mean(gaps),
+                "stop_gap_worst": max(gaps),
+                "spread_over_seeds": mean(spreads) if spreads else None,
+            }
+    return summary
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pictures", nargs="+", help="names of default photographs")
-    parser.add_argument("--seeds", type=int, default=1, help="runs of `default` on each picture")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("pictures", type=Path, metavar="PICTURES")
+    parser.add_argument("cases", nargs="*", default=[""], help="cases, or parts of their names")
+    parser.add_argument("--recipes", nargs="+", default=["default"], help="names in params.yaml")
+    parser.add_argument("--params", type=Path, default=params.PACKAGED, help="another params.yaml")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--quick", action="store_true", help="house alone, σ 25")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    settings = params.load(params.PACKAGED, "degrade", degrade.Settings)
-    references = degrade.read_references(settings.source, settings.size)
-    runs = []
-    for name in args.pictures:
-        reference = references[name]
-        observation = degrade.degrade("denoise", reference, name, settings)
-        their_peak, their_last = run_yardstick(name, observation, reference)
-        pace = seconds_per_step(observation, reference)
-        for seed in range(args.seeds):
-            returned, peak, last = run_default(observation, reference, seed)
-            ours = last["step"] * pace["default"]
-            theirs = their_peak["step"] * pace[YARDSTICK]
-            runs.append(
-                {
-                    "picture": name,
-                    "seed": seed,
-                    "default_returned": returned,
-                    "default_peak": peak,
-                    "default_steps": last["step"],
-                    "ulyanov2018_peak": their_peak,
-                    "seconds_per_step": pace,
-                    "ulyanov2018_returned": their_last,
-                    "gain_over_returned_db": returned["psnr"] - their_last["psnr"],
-                    "gain_over_peak_db": returned["psnr"] - their_peak["psnr"],
-                    "cpu_ratio_to_peak": ours / theirs,
-                }
-            )
-            print(json.dumps(runs[-1]), flush=True)
-    summary = {
-        "command": f"python benchmarks/prior.py {' '.join(args.pictures)} --seeds {args.seeds}",
-        "machine": machine(),
-        "runs": len(runs),
-        **{
-            key: {
-                "median": median(run[key] for run in runs),
-                "least": min(run[key] for run in runs),
-                "most": max(run[key] for run in runs),
-            }
-            for key in ("gain_over_returned_db", "gain_over_peak_db", "cpu_ratio_to_peak")
-        },
-        "each": runs,
+    precision = getattr(torch, args.precision)
+    wanted = ["denoise-25/house"] if args.quick else args.cases
+    each = {}
+    for case in cases.read(args.pictures, wanted):
+        each[case.name] = measure(case, args.recipes, args.seeds, precision, args.params)
+    result = {
+        "command": " ".join(["python benchmarks/prior.py PICTURES", *sys.argv[2:]]),
+        "machine": cases.machine(),
+        "precision": args.precision,
+        "summary": summarise(each, args.recipes),
+        "each": each,
     }
-    atomic.write_json(FOLDER / "prior.json", summary)
-    print(f"wrote {FOLDER / 'prior.json'}")
+    atomic.write_json(OUT / "prior.json", result)
+    page.write(OUT / "prior.html", result)
+    print(f"wrote {OUT / 'prior.json'} and {OUT / 'prior.html'}")
 
 
 if __name__ == "__main__":

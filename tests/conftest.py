@@ -7,6 +7,7 @@ os.environ.update(DVC_NO_ANALYTICS="1", HF_HUB_OFFLINE="1", CONVPRIOR_ACCELERATO
 
 import io
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,11 +18,14 @@ import torch
 import yaml
 from PIL import Image
 
-from convprior import prior
+from convprior.recipe import Recipe
+
+# Started in the background by a script, pytest and all that it starts would be deaf to Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).parents[1]
 
-TINY = prior.Recipe(
+TINY = Recipe(
     channels=(8, 8), skip_channels=4, upsampling="nearest", latent_channels=4, jitter=0.03,
     learning_rate=0.01, muon_learning_rate=0.03, max_steps=20, average=0.9, held_out=0.05,
     patience=0.25, least_patience=15,
@@ -45,6 +49,15 @@ def tiny_params() -> dict:
         "channels": [8, 8], "skip_channels": 4, "latent_channels": 4, "max_steps": 15,
     }  # fmt: skip
     return content
+
+
+# Longest first, so that two workers end together.
+LONG_FILES = ("test_pipeline.py", "test_train.py", "test_restore.py", "test_prior.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 @pytest.fixture(scope="session")

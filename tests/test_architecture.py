@@ -16,11 +16,12 @@ SOURCE = REPOSITORY / "src"
 # A module imports only from floors below its own.
 FLOORS = [
     {"errors", "seeds", "stopping", "networks", "networks.hourglass", "networks.cnn",
-     "networks.mlp", "scenes", "muon"},
-    {"atomic", "metrics", "observation", "devices", "description", "params"},
+     "networks.mlp", "scenes", "muon", "journal", "chart"},
+    {"atomic", "metrics", "observation", "devices", "description", "params", "recipe"},
     {"images", "resume", "blueprint", "degradation", "classical", "tracking", "trainer",
-     "photographs", "prior"},
-    {"samples", "classifier", "recipes", "restorer"},
+     "photographs", "fit", "recipes"},
+    {"samples", "classifier", "prior"},
+    {"restorer"},
     {"garments", "tool"},
     {"stages", "cli", ""},
     {"stages.prepare", "stages.train", "stages.evaluate", "stages.degrade", "stages.restore",

@@ -1,5 +1,6 @@
 """The method: what it never reads, what it never changes, and how it ends."""
 
+import io
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from conftest import TINY
 from convprior import metrics, prior, seeds
+from convprior.fit import Fit
 from convprior.observation import Observation
 
 
@@ -141,24 +143,38 @@ def test_a_fit_that_breaks_at_once_has_no_picture(photograph: torch.Tensor) -> N
     assert failure.value.best is None
 
 
-def test_a_rollback_returns_to_the_very_state(photograph: torch.Tensor) -> None:
+def test_interrupted_and_resumed_equals_uninterrupted(photograph: torch.Tensor) -> None:
     observation = Observation(photograph, all_known(photograph))
-    fit = prior._Fit(observation, TINY, 0, torch.device("cpu"))
+    recipe = replace(TINY, max_steps=130, least_patience=200)
+    states: list[prior.State] = []
+    whole = prior.restore(observation, recipe, seed=3, save=states.append)
+    assert len(states) == 2
+    file = io.BytesIO()
+    torch.save(states[0], file)
+    file.seek(0)
+    saved = torch.load(file, weights_only=True)
+    resumed = prior.restore(observation, recipe, seed=3, saved=saved)
+    assert torch.equal(resumed.picture, whole.picture)
+    assert (resumed.best_step, resumed.steps) == (whole.best_step, whole.steps)
 
-    def misfit(picture: torch.Tensor) -> torch.Tensor:
-        return observation.misfit(picture, observation.known)
 
-    fit.step(misfit)
-    saved = fit.state()
+def test_a_fit_goes_back_to_the_very_state_with_smaller_steps(photograph: torch.Tensor) -> None:
+    fit = Fit(Observation(photograph, all_known(photograph)), TINY, 0, torch.device("cpu"))
+
+    def rates() -> list[float]:
+        return [group["lr"] for optimiser in fit.optimisers for group in optimiser.param_groups]
+
+    fit.step()
+    saved = fit.state_dict()
     before = [p.clone() for p in fit.network.parameters()]
-    rates = [group["lr"] for optimiser in fit.optimisers for group in optimiser.param_groups]
+    full = rates()
     for _ in range(3):
-        fit.step(misfit)
+        fit.step()
     assert not torch.equal(before[0], next(fit.network.parameters()))
-    fit.roll_back(saved, 0.5)
+    fit.load_state_dict(saved)
+    fit.shrink_steps(0.5)
     assert all(torch.equal(a, b) for a, b in zip(before, fit.network.parameters(), strict=True))
-    halved = [group["lr"] for optimiser in fit.optimisers for group in optimiser.param_groups]
-    assert halved == [rate / 2 for rate in rates]
+    assert rates() == [rate / 2 for rate in full]
 
 
 @pytest.mark.parametrize(
@@ -167,5 +183,5 @@ def test_a_rollback_returns_to_the_very_state(photograph: torch.Tensor) -> None:
      ("learning_rate", float("nan")), ("channels", (8, 0))],
 )  # fmt: skip
 def test_a_recipe_refuses_numbers_that_make_no_sense(field: str, value: object) -> None:
-    with pytest.raises(ValueError, match=f"{field}.*expected"):
+    with pytest.raises(ValueError, match=rf"Recipe\n{field}[.\d]*\n  .*should"):
         replace(TINY, **{field: value})

@@ -8,7 +8,8 @@ import torch
 import yaml
 
 from conftest import colourful, run_stage, tiny_params
-from convprior import classical, degradation, images, metrics, params, seeds, tool
+from convprior import classical, degradation, images, metrics, params, restorer, seeds, tool
+from convprior.fit import Fit
 from convprior.observation import Observation
 from convprior.stages import StageError, degrade, restore
 
@@ -121,6 +122,40 @@ def test_a_restart_skips_what_is_done_and_unchanged(
     assert restored == ["chelsea", "coffee", "rocket"]
     assert tuple(restored_bytes(project, "denoise")) == NAMES
     assert not (project / ".convprior/state/restore/denoise").exists()
+
+
+def test_a_fit_that_was_cut_off_goes_on_where_it_was(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = tiny_params()
+    content["restore"]["recipes"]["default"] |= {"max_steps": 110, "least_patience": 200}
+    (project / "params.yaml").write_text(yaml.safe_dump(content))
+    degrade_all(project)
+    restore.main([*command("denoise"), "--params", "params.yaml"])
+    whole = restored_bytes(project, "denoise")
+    curve = project / "reports/restore/denoise/curves/astronaut.csv"
+    rows = curve.read_text()
+
+    monkeypatch.setattr(restorer, "SAVE_EVERY", 0)
+    original = metrics.psnr
+    calls = iter(range(1_000_000))
+
+    def power_cut(*args: torch.Tensor) -> float:
+        if next(calls) == 2 * 60 / 5:
+            raise RuntimeError("power cut")
+        return original(*args)
+
+    monkeypatch.setattr(metrics, "psnr", power_cut)
+    with pytest.raises(RuntimeError, match="power cut"):
+        restore.main([*command("denoise"), "--params", "params.yaml"])
+    assert len(list((project / ".convprior/state/restore/denoise").rglob("*.pt"))) == 1
+    steps: list[int] = []
+    step = Fit.step
+    monkeypatch.setattr(Fit, "step", lambda self: (steps.append(1), step(self))[1])
+    restore.main([*command("denoise"), "--params", "params.yaml"])
+    assert len(steps) == 4 * 110 - 50
+    assert restored_bytes(project, "denoise") == whole
+    assert curve.read_text() == rows
 
 
 def test_the_metrics_are_those_of_the_files(project: Path) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -39,11 +38,14 @@ class Pictures(Dataset[Batch]):
         return self.__getitems__([index])
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
-        """Return a whole batch: one look-up in the table, one copy, no collation."""
+        """Return a whole batch: one look-up in the table, one copy, no collation.
+
+        Channels are last in memory, as they are stored and as a CPU convolves fastest.
+        """
         rows = self.table[list(indices)]
-        pixels = np.frombuffer(b"".join(rows["pixels"]), np.uint8)
-        pictures = pixels.reshape(-1, self.size, self.size, 3).transpose(0, 3, 1, 2)
-        return torch.from_numpy(pictures.copy()), torch.tensor(rows["label"])
+        pixels = torch.frombuffer(bytearray().join(rows["pixels"]), dtype=torch.uint8)
+        pictures = pixels.view(-1, self.size, self.size, 3).permute(0, 3, 1, 2)
+        return pictures, torch.tensor(rows["label"])
 
 
 class Share(Dataset[Batch]):

@@ -6,72 +6,27 @@ little jitter. Two ideas on top: held-out pixels say when to stop, and orthogona
 (muon.py) gets there in a tenth of the steps. What is returned is the running average of iterates.
 """
 
-import copy
-import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from convprior import seeds
-from convprior.muon import Muon
-from convprior.networks.hourglass import Hourglass, Upsampling
+from convprior.fit import Fit
 from convprior.observation import Observation
+from convprior.recipe import Recipe
 from convprior.stopping import HeldOutStopper, LastStep, Stopper
 
-LATENT_RANGE = 0.1  # the latent is uniform in [0, 0.1]: published code, utils/common_utils.py
 JUDGE_EVERY = 5  # steps between two looks at the errors: a look makes a GPU wait for the CPU
 SNAPSHOT_EVERY = 50  # steps; a roll-back loses at most twice as many
 SPIKE = 10.0  # a misfit this many times its recent mean is a spike
 MOST_ROLLBACKS = 5
 
 Ending = Literal["stopped", "max steps", "time limit", "interrupted", "diverged"]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The numbers of one configuration of the method; params.yaml says what each one does."""
-
-    channels: tuple[int, ...]
-    skip_channels: int
-    upsampling: Upsampling
-    latent_channels: int
-    jitter: float
-    learning_rate: float
-    muon_learning_rate: float
-    max_steps: int
-    average: float
-    held_out: float
-    patience: float
-    least_patience: int
-
-    def __post_init__(self) -> None:
-        shares = {"average": self.average, "held_out": self.held_out}
-        counts = {
-            "max_steps": self.max_steps,
-            "latent_channels": self.latent_channels,
-            **{f"channels[{i}]": width for i, width in enumerate(self.channels)},
-        }
-        amounts = {
-            "skip_channels": self.skip_channels,
-            "jitter": self.jitter,
-            "learning_rate": self.learning_rate,
-            "muon_learning_rate": self.muon_learning_rate,
-            "patience": self.patience,
-            "least_patience": self.least_patience,
-        }
-        wrong = [
-            *(f"{k} is {v}, expected 0 <= {k} < 1" for k, v in shares.items() if not 0 <= v < 1),
-            *(f"{k} is {v}, expected at least 1" for k, v in counts.items() if v < 1),
-            *(f"{k} is {v}, expected at least 0" for k, v in amounts.items() if not v >= 0),
-            *([] if self.channels else ["channels is empty, expected one number a scale"]),
-        ]
-        if wrong:
-            raise ValueError("; ".join(wrong))
+State = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -104,109 +59,75 @@ class DivergedError(RuntimeError):
     best: Restored | None = None
 
 
-class _Fit:
-    """Everything that a step changes: the network, its optimisers, and the average."""
-
-    def __init__(
-        self, observation: Observation, recipe: Recipe, seed: int, device: torch.device
-    ) -> None:
-        channels, self.height, self.width = observation.observed.shape
-        with torch.random.fork_rng(devices=[]):  # layers draw from torch's global stream
-            torch.manual_seed(seeds.seed("network", seed))
-            self.network = Hourglass(
-                recipe.latent_channels,
-                channels,
-                recipe.channels,
-                recipe.skip_channels,
-                recipe.upsampling,
-            ).to(device)
-        size = self.network.latent_size(self.height, self.width)
-        self.latent = LATENT_RANGE * torch.rand(
-            1, recipe.latent_channels, *size, generator=seeds.generator("latent", seed)
-        ).to(device)
-        self.jitter_stream = seeds.generator("jitter", seed, device=device)
-        kernels = [p for p in self.network.parameters() if p.ndim > 1]
-        others = [p for p in self.network.parameters() if p.ndim == 1]
-        self.optimisers: list[torch.optim.Optimizer] = (
-            [Muon(kernels, recipe.muon_learning_rate), torch.optim.Adam(others)]
-            if recipe.muon_learning_rate
-            else [torch.optim.Adam(kernels + others)]
-        )
-        for group in self.optimisers[-1].param_groups:
-            group["lr"] = recipe.learning_rate
-        self.rates = [optimiser.param_groups[0]["lr"] for optimiser in self.optimisers]
-        self.recipe = recipe
-        self.average: Tensor | None = None
-
-    def step(self, misfit_of: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """Take one step; return the picture before it, the average with it, and its misfit."""
-        noise = torch.empty_like(self.latent).normal_(generator=self.jitter_stream)
-        output = self.network(self.latent + self.recipe.jitter * noise)
-        picture = output[0, :, : self.height, : self.width]
-        misfit = misfit_of(picture)
-        misfit.backward()
-        for optimiser in self.optimisers:
-            optimiser.step()
-            optimiser.zero_grad()
-        picture = picture.detach()
-        self.average = (
-            picture if self.average is None else picture.lerp(self.average, self.recipe.average)
-        )
-        return picture, self.average, misfit.detach()
-
-    def state(self) -> Any:
-        """Return a copy that later steps do not change."""
-        optimisers = [optimiser.state_dict() for optimiser in self.optimisers]
-        return copy.deepcopy((self.network.state_dict(), optimisers, self.average))
-
-    def roll_back(self, state: Any, shrink: float) -> None:
-        """Return to ``state`` with the recipe's learning rates times ``shrink``."""
-        network, optimisers, self.average = copy.deepcopy(state)
-        self.network.load_state_dict(network)
-        for optimiser, saved, rate in zip(self.optimisers, optimisers, self.rates, strict=True):
-            optimiser.load_state_dict(saved)
-            optimiser.param_groups[0]["lr"] = rate * shrink
-
-
-def iterates(
-    observation: Observation, recipe: Recipe, *, seed: int, device: torch.device | str = "cpu"
-) -> Iterator[Iterate]:
+class Iterates:
     """Fit the network and yield every fifth iterate, up to the recipe's last step.
 
     A non-finite misfit or a spike rolls network, optimisers and average back to a healthy snapshot
-    and halves the steps; after five times `DivergedError` is raised.
+    and halves the learning rates; after five times `DivergedError` is raised. `load_state_dict` of
+    another one's `state_dict` goes on where that one was, to the same bits on one machine's CPU.
     """
-    device = torch.device(device)
-    fitted, held_out = observation.split(recipe.held_out, seeds.generator("held out", seed))
-    observation, fitted, held_out = observation.to(device), fitted.to(device), held_out.to(device)
-    fit = _Fit(observation, recipe, seed, device)
-    # A blow-up can hide in the newest snapshot: it is trusted once the next one is due.
-    trusted = newest = fit.state()
-    recent, rollbacks = math.inf, 0
 
-    for step in itertools.count(1):
-        picture, average, misfit = fit.step(lambda picture: observation.misfit(picture, fitted))
-        if step % JUDGE_EVERY and step < recipe.max_steps:
-            continue
-        judged = torch.stack([misfit, observation.misfit(average, held_out)])
-        misfit_now, held_out_now = judged.tolist()
+    def __init__(
+        self,
+        observation: Observation,
+        recipe: Recipe,
+        *,
+        seed: int,
+        device: torch.device | str = "cpu",
+        precision: torch.dtype = torch.float32,
+    ) -> None:
+        self.fit = Fit(observation, recipe, seed, torch.device(device), precision)
+        self.last_step = recipe.max_steps
+        self.step, self.recent, self.rollbacks = 0, math.inf, 0
+        # A blow-up can hide in the newest snapshot: it is trusted once the next one is due.
+        self.trusted = self.newest = self.fit.state_dict()
 
-        if not misfit_now < SPIKE * recent:
-            if rollbacks == MOST_ROLLBACKS:
-                raise DivergedError(
-                    f"the fit diverged at step {step} (misfit {misfit_now:.3g}) after "
-                    f"{rollbacks} roll-backs, each with half the step: try a smaller learning rate"
-                )
-            rollbacks += 1
-            fit.roll_back(trusted, shrink=0.5**rollbacks)
-            newest = trusted
-            continue
-        recent = misfit_now if math.isinf(recent) else 0.8 * recent + 0.2 * misfit_now
-        yield Iterate(step, picture, average, misfit_now, held_out_now)
-        if step >= recipe.max_steps:
-            return
-        if step % SNAPSHOT_EVERY == 0:
-            trusted, newest = newest, fit.state()
+    def __iter__(self) -> "Iterates":
+        return self
+
+    def __next__(self) -> Iterate:
+        if self.step >= self.last_step:
+            raise StopIteration
+        while True:  # until an iterate is healthy
+            for _ in range(max(1, min(JUDGE_EVERY, self.last_step - self.step))):
+                picture, average, misfit = self.fit.step()
+                self.step += 1
+            held_out = self.fit.observation.misfit(average, self.fit.held_out)
+            misfit_now, held_out_now = torch.stack([misfit, held_out]).tolist()
+            if not misfit_now < SPIKE * self.recent:
+                self._roll_back(misfit_now)
+                continue
+            calm = math.isinf(self.recent)
+            self.recent = misfit_now if calm else 0.8 * self.recent + 0.2 * misfit_now
+            if self.step % SNAPSHOT_EVERY == 0:
+                self.trusted, self.newest = self.newest, self.fit.state_dict()
+            return Iterate(self.step, picture, average, misfit_now, held_out_now)
+
+    def _roll_back(self, misfit: float) -> None:
+        if self.rollbacks == MOST_ROLLBACKS:
+            raise DivergedError(
+                f"the fit diverged at step {self.step} (misfit {misfit:.3g}) after "
+                f"{self.rollbacks} roll-backs, each with half the step: try a smaller learning rate"
+            )
+        self.rollbacks += 1
+        self.fit.load_state_dict(self.trusted)
+        self.fit.shrink_steps(0.5)
+        self.trusted = self.newest = self.fit.state_dict()
+
+    def state_dict(self) -> State:
+        """Return all that decides what comes next, as tensors and plain values."""
+        return {
+            "fit": self.fit.state_dict(),
+            **{name: getattr(self, name) for name in self._KEPT},
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from a `state_dict` of the same observation, recipe and seed."""
+        self.fit.load_state_dict(state["fit"])
+        for name in self._KEPT:
+            setattr(self, name, state[name])
+
+    _KEPT = ("step", "recent", "rollbacks", "trusted", "newest")
 
 
 def restore(
@@ -215,13 +136,18 @@ def restore(
     *,
     seed: int,
     device: torch.device | str = "cpu",
+    precision: torch.dtype = torch.float32,
     time_limit: float = math.inf,
     watch: Callable[[Iterate, Stopper], None] = lambda *_: None,
+    saved: State | None = None,
+    save: Callable[[State], None] | None = None,
 ) -> Restored:
     """Restore one picture and stop without having seen the clean one.
 
+    ``precision`` is of the network's arithmetic: bfloat16 is faster where the device has it.
     ``time_limit`` is in seconds. ``watch`` sees every iterate after the stopper has judged it.
-    Ctrl-C ends the fit and returns the best so far; `DivergedError` carries it.
+    ``save`` is given the state every 50 steps, as tensors and plain values; ``saved`` goes on from
+    one. Ctrl-C ends the fit and returns the best so far; `DivergedError` carries it.
     """
     start = time.monotonic()
     stopper: Stopper = (
@@ -229,31 +155,40 @@ def restore(
         if recipe.held_out
         else LastStep(recipe.max_steps)
     )
-    best: Iterate | None = None
-    latest: Iterate | None = None
+    iterates = Iterates(observation, recipe, seed=seed, device=device, precision=precision)
+    best: Tensor | None = None
+    if saved is not None:
+        iterates.load_state_dict(saved["iterates"])
+        vars(stopper).update(saved["stopper"])
+        best = saved["best"]
 
     def end(ended: Ending) -> Restored:
         assert best is not None
-        assert latest is not None
-        picture = observation.keep_known(best.average.cpu())
-        return Restored(picture, best.step, latest.step, ended)
+        picture = observation.keep_known(best.cpu())
+        return Restored(picture, stopper.best_step, iterates.step, ended)
 
     try:
-        for latest in iterates(observation, recipe, seed=seed, device=device):
+        for latest in iterates:
             if stopper.update(latest.step, latest.held_out):
-                best = latest
+                best = latest.average
             watch(latest, stopper)
-            if latest.step >= recipe.max_steps:
-                return end("max steps")
-            if latest.step >= stopper.stops_at:
-                return end("stopped")
+            if latest.step >= min(stopper.stops_at, recipe.max_steps):
+                break
             if time.monotonic() - start > time_limit:
                 return end("time limit")
+            if save and latest.step % SNAPSHOT_EVERY == 0:
+                save(
+                    {
+                        "iterates": iterates.state_dict(),
+                        "stopper": dict(vars(stopper)),
+                        "best": best,
+                    }
+                )
     except KeyboardInterrupt:
         if best is None:
             raise
         return end("interrupted")
     except DivergedError as error:
-        error.best = end("diverged") if best else None
+        error.best = None if best is None else end("diverged")
         raise
-    raise AssertionError("the last iterate ends the loop")
+    return end("max steps" if iterates.step >= recipe.max_steps else "stopped")

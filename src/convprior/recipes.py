@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from convprior import params
-from convprior.prior import Recipe
+from convprior.recipe import Recipe
 
 Task = Literal["denoise", "inpaint"]
 

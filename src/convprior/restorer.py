@@ -23,9 +23,11 @@ from torch.utils.data import DataLoader
 from convprior import atomic, classical, images, metrics, resume
 from convprior.images import Picture
 from convprior.observation import Observation
-from convprior.prior import Iterate, Recipe, restore
+from convprior.prior import Iterate, State, restore
+from convprior.recipe import Recipe
 from convprior.stopping import Stopper
 
+SAVE_EVERY = 30.0  # seconds between two saves of a fit in the middle
 STRIPS_AT = (5, 10, 20, 40, 70, 100, 150, 200, 300, 400, 600, 800, 1200, 1600, 2400, 3200)
 
 
@@ -51,6 +53,10 @@ class Job:
     def folder(self, state: Path) -> Path:
         """Return where its result is kept until the stage is done."""
         return resume.folder(state / self.name, self.identity)
+
+    def saved(self, state: Path) -> Path:
+        """Return where the middle of its fit is kept."""
+        return self.folder(state).with_suffix(".pt")
 
 
 class Restorer(pl.LightningModule):
@@ -86,6 +92,7 @@ class Restorer(pl.LightningModule):
             torch.enable_grad(),
         ):
             self._restore(job, run, out)
+        job.saved(self.state).unlink(missing_ok=True)
 
     def transfer_batch_to_device(self, batch: Job, *_: object) -> Job:
         """Leave the job where it is: `restore` moves what it needs."""
@@ -94,8 +101,15 @@ class Restorer(pl.LightningModule):
     def _restore(self, job: Job, run: Recorder, out: Path) -> None:
         reference, observation = job.reference, job.observation
         baseline = classical.restore(observation)
-        curve: list[dict[str, float]] = []
+        saved = job.saved(self.state)
+        state = torch.load(saved, self.device, weights_only=True) if saved.exists() else None
+        curve: list[dict[str, float]] = state["curve"] if state else []
         last = reference
+        begin = time.monotonic() - (state["seconds"] if state else 0.0)
+        saved_at = time.monotonic()
+
+        def note(row: dict[str, float]) -> None:
+            run.metrics({k: v for k, v in row.items() if k != "step"}, int(row["step"]))
 
         def watch(iterate: Iterate, _: Stopper) -> None:
             nonlocal last
@@ -103,15 +117,16 @@ class Restorer(pl.LightningModule):
                 raise SIGTERMException
             last = observation.keep_known(iterate.picture.cpu())
             average = observation.keep_known(iterate.average.cpu())
-            row: dict[str, float] = {
-                "step": iterate.step,
-                "misfit": iterate.misfit,
-                "held_out": iterate.held_out,
-                "psnr": metrics.psnr(reference, last),
-                "psnr_average": metrics.psnr(reference, average),
-            }
-            curve.append(row)
-            run.metrics({k: v for k, v in row.items() if k != "step"}, iterate.step)
+            curve.append(
+                {
+                    "step": iterate.step,
+                    "misfit": iterate.misfit,
+                    "held_out": iterate.held_out,
+                    "psnr": metrics.psnr(reference, last),
+                    "psnr_average": metrics.psnr(reference, average),
+                }
+            )
+            note(curve[-1])
             if iterate.step in STRIPS_AT:
                 show(average, iterate.step)
 
@@ -119,10 +134,24 @@ class Restorer(pl.LightningModule):
             strip = torch.cat([observation.observed, average, reference], dim=2)
             run.picture("observed - restored - reference", images.to_pillow(strip), step)
 
+        def save(fit: State) -> None:
+            nonlocal saved_at
+            if time.monotonic() > saved_at + SAVE_EVERY:
+                saved_at = time.monotonic()
+                with atomic.file(saved) as file:
+                    torch.save({"fit": fit, "curve": curve, "seconds": saved_at - begin}, file)
+
         show(torch.full_like(reference, 0.5), 0)  # the slider in MLflow begins at step 0
-        begin = time.monotonic()
+        for row in curve:
+            note(row)
         restored = restore(
-            observation, self.recipe, seed=self.seed, device=self.device, watch=watch
+            observation,
+            self.recipe,
+            seed=self.seed,
+            device=self.device,
+            watch=watch,
+            saved=state["fit"] if state else None,
+            save=save,
         )
         if restored.ended == "interrupted":
             raise KeyboardInterrupt

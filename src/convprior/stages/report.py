@@ -19,10 +19,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from convprior import atomic, images, params, tracking
+from convprior import atomic, chart, images, params, tracking
 from convprior.stages import StageError, arguments, start
 
-COLOURS = ("#c2410c", "#0f766e", "#1d4ed8", "#7e22ce", "#a16207", "#be123c")
 STRIP = ("observed", "classical", "restored", "reference")
 STYLE = """
 :root { color-scheme: light; --ink: #1c1917; --soft: #78716c; --line: #e7e5e4; }
@@ -40,7 +39,7 @@ figure { margin: 1rem 0 1.5rem; } figcaption { color: var(--soft); font-size: .9
 .strip img { width: 100%; image-rendering: pixelated; border-radius: .25rem; display: block; }
 .strip div { text-align: center; font-size: .85rem; color: var(--soft); }
 svg { width: 100%; height: auto; background: #fff; border: 1px solid var(--line);
-  border-radius: .5rem; } svg text { font: 12px system-ui, sans-serif; } svg { fill: var(--soft); }
+  border-radius: .5rem; }
 .wide { overflow-x: auto; } code { background: #f5f5f4; padding: .1rem .3rem; }
 """
 
@@ -81,48 +80,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="wide">{rest}</div>'
 
 
-def chart(
-    curves: dict[str, list[tuple[float, float]]], x_label: str, y_label: str, top: float
-) -> str:
-    """Return a line chart as SVG; y from 0 to ``top``."""
-    width, height, left, right, bottom, head = 720, 320, 52, 120, 44, 14
-    most = max(x for curve in curves.values() for x, _ in curve) or 1.0
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        across = left + x / most * (width - left - right)
-        return across, height - bottom - y / top * (height - bottom - head)
-
-    parts = []
-    for step in range(6):
-        y = top * step / 5
-        across, down = at(0, y)
-        parts.append(f'<path d="M{across} {down}H{width - right}" stroke="#e7e5e4"/>')
-        parts.append(f'<text x="{left - 8}" y="{down + 4}" text-anchor="end">{y:.0%}</text>')
-    for x in sorted({x for curve in curves.values() for x, _ in curve}):
-        across, down = at(x, 0)
-        parts.append(f'<text x="{across}" y="{down + 18}" text-anchor="middle">{x:g}</text>')
-    ends = sorted((at(*curve[-1])[1], name) for name, curve in curves.items())
-    below = 0.0
-    heights = {}
-    for down, name in ends:  # labels at the ends of the lines, kept apart
-        below = heights[name] = max(down + 4, below + 15)
-    for colour, (name, curve) in zip(COLOURS, curves.items(), strict=False):
-        line = " ".join(f"{a:.1f},{d:.1f}" for a, d in (at(x, y) for x, y in curve))
-        parts.append(
-            f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
-            + "".join(
-                f'<circle cx="{a:.1f}" cy="{d:.1f}" r="3.2" fill="{colour}"/>'
-                for a, d in (at(x, y) for x, y in curve)
-            )
-            + f'<text x="{width - right + 10}" y="{heights[name]}" fill="{colour}">{name}</text>'
-        )
-    middle = (left + width - right) / 2
-    parts.append(f'<text x="{middle}" y="{height - 6}" text-anchor="middle">{x_label}</text>')
-    parts.append(f'<text x="14" y="{height / 2}" text-anchor="middle" '
-                 f'transform="rotate(-90 14 {height / 2})">{y_label}</text>')  # fmt: skip
-    return f'<svg viewBox="0 0 {width} {height}" role="img">{"".join(parts)}</svg>'
-
-
 def embed(picture: Tensor) -> str:
     """Return a picture as a data URI."""
     buffer = io.BytesIO()
@@ -161,7 +118,9 @@ def baselines(reports: Path, names: Sequence[str]) -> str:
         ])  # fmt: skip
     header = ("network", "parameters", "multiply-adds", "training accuracy", "validation accuracy",
               "at the trained place", "moved, mean", "seconds to train")  # fmt: skip
-    figure = chart(curves, "shift from the trained place, pixels", "accuracy", 1.0)
+    figure = chart.lines(
+        curves, "shift from the trained place, pixels", "accuracy", percent=True, dots=True
+    )
     return f"""<h2>What sharing and pooling buy</h2>
 <p>The same validation objects on the same backgrounds, moved right, down and both from the corner,
 where the training pictures show them (unless <code>prepare.positions</code> says otherwise). A

@@ -15,12 +15,27 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from convprior import atomic, images, recipes, resume, tracking, trainer
+from convprior import (
+    atomic,
+    fit,
+    images,
+    muon,
+    observation,
+    prior,
+    recipes,
+    resume,
+    tracking,
+    trainer,
+)
+from convprior.journal import Journal
+from convprior.networks import hourglass
 from convprior.observation import Observation
 from convprior.restorer import Job, Restorer
 from convprior.stages import StageError, arguments, start
 
 STATE = Path(".convprior/state/restore")
+# Half a fit made by other code is not gone on with.
+METHOD = [Path(m.__file__) for m in (fit, hourglass, muon, observation, prior) if m.__file__]
 
 
 def read_jobs(degraded: Path, task: str, settings: list[object]) -> list[Job]:
@@ -45,11 +60,11 @@ def main(argv: Sequence[str]) -> None:
     args = arguments(__doc__, argv, "degraded", "restored", "report", task="denoise or inpaint")
     settings = recipes.load(args.params)
     recipe = settings.of(args.task)
-    jobs = read_jobs(args.degraded, args.task, [asdict(recipe), settings.seed])
+    jobs = read_jobs(args.degraded, args.task, [asdict(recipe), settings.seed, *METHOD])
     state = STATE / args.task
 
     @contextmanager
-    def record(job: Job) -> Iterator[tracking.Run]:
+    def record(job: Job) -> Iterator[Journal]:
         used = {"task": args.task, "seed": settings.seed, **asdict(recipe)}
         tags = {"task": args.task, "picture": job.name, "input": job.identity}
         with tracking.run("restore", f"{args.task}/{job.name}", used, tags) as run:

@@ -9,6 +9,7 @@ an undisturbed run.
 import math
 import shutil
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -110,25 +111,29 @@ def main(argv: Sequence[str]) -> None:
         seed=seed,
     )
     checkpoint = max(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime, default=None)
-    with trainer.honest_exit():
-        if not machine.is_global_zero:
-            machine.fit(classifier, photographs, ckpt_path=checkpoint, weights_only=True)
-            return
-        resume.forget_others(state, identity)
-        tags = {"data": data.content}
-        with tracking.run("train", args.network, tracking.flat(recorded), tags) as run:
+    tags = {"data": data.content}
+    recording = (
+        tracking.run("train", args.network, tracking.flat(recorded), tags)
+        if machine.is_global_zero
+        else nullcontext()
+    )
+    with trainer.honest_exit(), recording as run:
+        if run:
+            resume.forget_others(state, identity)
             classifier.watch = lambda row: run.metrics(row, int(row["epoch"]))
-            machine.fit(classifier, photographs, ckpt_path=checkpoint, weights_only=True)
-            last = classifier.curve[-1]
-            if not all(math.isfinite(value) for value in last.values()):
-                raise StageError(
-                    f"{args.network}: the loss is not finite: try a smaller train.learning_rate"
-                )
-            save(args.model, blueprint, classifier.network)
-            atomic.write_csv(args.report / "curve.csv", classifier.curve)
-            atomic.write_json(args.report / "metrics.json", cost | last)
-            run.metrics(cost, settings.epochs)
-        shutil.rmtree(folder)
+        machine.fit(classifier, photographs, ckpt_path=checkpoint, weights_only=True)
+        if not run:
+            return
+        last = classifier.curve[-1]
+        if not all(math.isfinite(value) for value in last.values()):
+            raise StageError(
+                f"{args.network}: the loss is not finite: try a smaller train.learning_rate"
+            )
+        save(args.model, blueprint, classifier.network)
+        atomic.write_csv(args.report / "curve.csv", classifier.curve)
+        atomic.write_json(args.report / "metrics.json", cost | last)
+        run.metrics(cost, settings.epochs)
+    shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,88 @@
+"""The damaged pictures of the benchmarks, from a folder in the layout of the published comparisons.
+
+``<folder>/denoise/*.png`` are clean; each gives one case per noise level: the central square is
+scaled to 256×256 (Lanczos), white Gaussian noise is added, and the result is clipped to [0, 1] as
+the Deep Image Prior paper does. ``<folder>/inpaint/<name>.png`` are clean too, and
+``<name>_known.png`` says what is known of them (white); they keep their size.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from convprior import degradation, images, seeds
+from convprior.observation import Observation
+
+SIZE = 256  # side of the pictures to denoise
+SIGMAS = (15, 25, 50)  # noise levels, units of 255
+
+
+@dataclass(frozen=True)
+class Case:
+    """One damaged picture; ``reference`` is for measuring only."""
+
+    name: str
+    observation: Observation
+    reference: Tensor
+
+    @property
+    def missing(self) -> Tensor | None:
+        """Return where pixels are missing, None if nowhere."""
+        return None if self.observation.known.all() else ~self.observation.known
+
+
+def read(folder: Path, wanted: list[str]) -> Iterator[Case]:
+    """Yield the cases whose name contains one of ``wanted``: ``denoise-25/house``, ``inpaint/…``.
+
+    Raises SystemExit if there is none.
+    """
+    found = 0
+    for name, path in names(folder).items():
+        if any(part in name for part in wanted):
+            found += 1
+            yield _inpaint(name, path) if name.startswith("inpaint/") else _denoise(name, path)
+    if not found:
+        raise SystemExit(
+            f"no case matches {' '.join(wanted)}; in {folder}: {' '.join(names(folder)) or 'none'}"
+        )
+
+
+def names(folder: Path) -> dict[str, Path]:
+    """Return the file of each case of the folder."""
+    clean = sorted((folder / "denoise").glob("*.png"))
+    masked = [p for p in sorted((folder / "inpaint").glob("*.png")) if _mask_of(p).exists()]
+    return {
+        **{f"denoise-{sigma}/{p.stem.split('_')[0]}": p for sigma in SIGMAS for p in clean},
+        **{f"inpaint/{p.stem}": p for p in masked},
+    }
+
+
+def _mask_of(path: Path) -> Path:
+    return path.with_name(f"{path.stem}_known.png")
+
+
+def _denoise(name: str, path: Path) -> Case:
+    sigma = int(name.partition("/")[0].removeprefix("denoise-"))
+    image = images.decode_rgb(path.read_bytes(), str(path))
+    reference = images.from_pillow(images.fit_square(image, SIZE))
+    generator = seeds.generator("benchmark", name)
+    observation = degradation.add_gaussian_noise(reference, sigma, clip=True, generator=generator)
+    return Case(name, observation, reference)
+
+
+def _inpaint(name: str, path: Path) -> Case:
+    reference = images.read(path).pixels
+    known = images.read_mask(_mask_of(path))
+    return Case(name, degradation.lose_masked(reference, ~known), reference)
+
+
+def machine() -> str:
+    """Return the processor and torch, where the system tells."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    found = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    processor = f"{found[0]}, {len(found)} cores" if found else "unknown processor"
+    return f"{processor}, one thread, torch {torch.__version__}"

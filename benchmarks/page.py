@@ -1,0 +1,73 @@
+"""The page of benchmarks/prior.py: PSNR of the average against CPU time and against steps."""
+
+import html
+from pathlib import Path
+from typing import Any
+
+from convprior import atomic, chart
+
+STYLE = """
+body { font: 16px/1.55 system-ui, sans-serif; color: #1c1917; background: #fafaf9;
+  margin: 0 auto; max-width: 60rem; padding: 2.5rem 1.25rem 4rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; background: #fff; }
+th, td { padding: .4rem .7rem; text-align: right; border-bottom: 1px solid #e7e5e4; }
+th:first-child, td:first-child { text-align: left; } th { font-size: .85rem; color: #78716c; }
+svg { width: 100%; height: auto; background: #fff; border: 1px solid #e7e5e4; }
+"""
+
+
+def write(path: Path, result: dict[str, Any]) -> None:
+    """Write the page of a result of benchmarks/prior.py."""
+    sections = [_case(name, measured) for name, measured in result["each"].items()]
+    summary = "".join(
+        f"<tr><td>{html.escape(name)}</td>"
+        + "".join(f"<td>{_number(value)}</td>" for value in row.values())
+        + "</tr>"
+        for name, row in result["summary"].items()
+    )
+    header = "".join(f"<th>{key}</th>" for key in next(iter(result["summary"].values())))
+    atomic.write_text(
+        path,
+        f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>convprior: the prior measured</title>
+<style>{STYLE}</style></head><body><h1>The prior, measured</h1>
+<p><code>{html.escape(result["command"])}</code><br>{html.escape(result["machine"])}, our recipes in
+{result["precision"]}</p>
+<table><tr><th>damage, recipe</th>{header}</tr>{summary}</table>
+{"".join(sections)}</body></html>
+""",
+    )
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}" if abs(value) < 1 else f"{value:.2f}"
+
+
+def _case(name: str, measured: dict[str, Any]) -> str:
+    """Return the section of one case: two charts, the stop and the peak of each run marked."""
+    by_step: dict[str, chart.Curve] = {}
+    by_time: dict[str, chart.Curve] = {}
+    stops: dict[str, tuple[float, float]] = {}
+    stops_by_time: dict[str, tuple[float, float]] = {}
+    pace = measured.get("seconds_per_step", {})
+    for recipe, ours in measured["recipes"].items():
+        run = ours["runs"][0]
+        seconds = pace.get(recipe, run["cpu_seconds"] / run["steps"])
+        by_step[recipe] = [(p["step"], p["psnr"]) for p in run["curve"]]
+        by_time[recipe] = [(p["step"] * seconds, p["psnr"]) for p in run["curve"]]
+        stops[recipe] = (run["stop_step"], run["psnr"])
+        stops_by_time[recipe] = (run["stop_step"] * seconds, run["psnr"])
+    if "yardstick" in measured:
+        curve = measured["yardstick"]["curve"]
+        by_step["ulyanov2018"] = [(p["step"], p["psnr"]) for p in curve]
+        by_time["ulyanov2018"] = [(p["step"] * pace["ulyanov2018"], p["psnr"]) for p in curve]
+    levels = {key: row["psnr"] for key, row in measured["classical"].items()}
+    if "published" in measured:
+        levels["published"] = measured["published"]
+    y_label = "PSNR of the average, dB"
+    return (
+        f"<h2>{html.escape(name)}</h2>"
+        + chart.lines(by_time, "seconds of CPU time", y_label, stops=stops_by_time, levels=levels)
+        + chart.lines(by_step, "steps", y_label, stops=stops, levels=levels)
+        + "<p>Triangle: the peak, as the reference shows it; circle: what was returned.</p>"
+    )

@@ -1,0 +1,79 @@
+"""The curves of the published recipe, made once and kept: they are slow.
+
+    python benchmarks/yardstick.py PICTURES denoise-25/house denoise-25/f16 --steps 2000
+
+`ulyanov2018` restores each case on one thread; 2,000 steps at 256×256 take about 50 minutes of CPU
+time. A run that was interrupted goes on where it was. Writes
+reports/benchmarks/ulyanov2018/<case>.json: PSNR of the running average at every 25th step, with the
+machine and the seconds per step; benchmarks/prior.py compares with them. PICTURES: see cases.py.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import torch
+
+import cases
+from convprior import atomic, metrics, prior, recipes
+
+KEPT = Path("reports/benchmarks/ulyanov2018")
+STATE = Path(".convprior/state/benchmarks")
+
+
+def run(case: cases.Case, steps: int, precision: torch.dtype) -> None:
+    """Make the curve of one case, or go on with it."""
+    recipe = recipes.load().recipes["ulyanov2018"]
+    iterates = prior.Iterates(case.observation, recipe, seed=0, precision=precision)
+    iterates.last_step = steps
+    name = f"{case.name}.{str(precision).removeprefix('torch.')}"
+    kept = STATE / f"{name.replace('/', '-')}.pt"
+    curve: list[dict[str, float]] = []
+    seconds = 0.0
+    if kept.exists():
+        state = torch.load(kept, weights_only=True)
+        iterates.load_state_dict(state["iterates"])
+        curve, seconds = state["curve"], state["seconds"]
+    begin = time.process_time()
+    for iterate in iterates:
+        if iterate.step % 25:
+            continue
+        seconds += time.process_time() - begin
+        average = case.observation.keep_known(iterate.average)
+        curve.append(
+            {"step": iterate.step, "psnr": round(metrics.psnr(case.reference, average), 3)}
+        )
+        print(case.name, curve[-1], f"{seconds / iterate.step:.2f} s a step", flush=True)
+        if iterate.step % 100 == 0:
+            with atomic.file(kept) as file:
+                torch.save(
+                    {"iterates": iterates.state_dict(), "curve": curve, "seconds": seconds}, file
+                )
+            atomic.write_json(
+                KEPT / f"{name}.json",
+                {
+                    "machine": cases.machine(),
+                    "seconds_per_step": round(seconds / iterate.step, 3),
+                    "peak": max(curve, key=lambda point: point["psnr"]),
+                    "curve": curve,
+                },
+            )
+        begin = time.process_time()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("pictures", type=Path, metavar="PICTURES")
+    parser.add_argument("cases", nargs="+", help="cases, or parts of their names")
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    for case in cases.read(args.pictures, args.cases):
+        run(case, args.steps, getattr(torch, args.precision))
+
+
+if __name__ == "__main__":
+    main()

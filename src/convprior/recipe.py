@@ -1,0 +1,26 @@
+"""The numbers of one configuration of the method; params.yaml says what each one does."""
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from convprior.networks.hourglass import Upsampling
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Recipe:
+    """A configuration. Numbers out of range raise a ValueError."""
+
+    channels: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    skip_channels: NonNegativeInt
+    upsampling: Upsampling
+    latent_channels: PositiveInt
+    jitter: NonNegativeFloat
+    learning_rate: NonNegativeFloat
+    muon_learning_rate: NonNegativeFloat
+    max_steps: PositiveInt
+    average: Annotated[float, Field(ge=0, lt=1)]
+    held_out: Annotated[float, Field(ge=0, lt=1)]
+    patience: NonNegativeFloat
+    least_patience: NonNegativeInt
