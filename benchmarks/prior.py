@@ -144,7 +144,7 @@ def kept_run(
             torch.save(picture, out / "picture.pt")
         print(
             f"{case.name} {name} seed {seed}: {story['psnr']:.2f} dB at step {story['stop_step']} "
-            f"of {story['steps']}, gap {story['stop_gap']:.2f}, {story['cpu_seconds']:.0f} s of CPU",
+            f"of {story['steps']}, gap {story['stop_gap']:.2f}, {story['cpu_seconds']:.0f} s",
             flush=True,
         )
     picture = torch.load(folder / "picture.pt", weights_only=True)

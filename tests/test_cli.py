@@ -120,6 +120,22 @@ def test_the_seed_decides_the_bytes(photo: Path, capsys: pytest.CaptureFixture[s
     assert a == b != c
 
 
+def test_runs_are_averaged_and_the_spread_written(
+    photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two, spread = (photo.parent / name for name in ("one.png", "two.png", "spread.tiff"))
+    call(capsys, "restore", photo, "-o", one, *FAST)
+    options = ("--runs", 2, "--spread", spread, "--precision", "bfloat16")
+    code, said = call(capsys, "restore", photo, "-o", two, *options, *FAST)
+    assert code == 0, said
+    assert "two.png: 2 runs averaged, the last: step 10 of 10" in said
+    assert two.read_bytes() != one.read_bytes()
+    values = images.read_float(spread)
+    assert values.shape == (3, 21, 33)
+    assert values.min() >= 0
+    assert values.max() > 0
+
+
 def test_each_mistake_gives_one_clear_error(
     photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -134,6 +150,8 @@ def test_each_mistake_gives_one_clear_error(
     broken.write_bytes(photo.read_bytes()[: photo.stat().st_size // 2])
     there = folder / "there.png"
     there.write_bytes(b"precious")
+    old = folder / "old.tiff"
+    old.write_bytes(b"precious")
     out = folder / "out.png"
     cases: list[tuple[tuple, int, str]] = [
         ((photo, "-o", out, "--mask", small), 1,
@@ -151,6 +169,11 @@ def test_each_mistake_gives_one_clear_error(
         ((photo, "-o", out, "--task", "inpaint"), 2, "inpaint needs --mask"),
         ((photo, "-o", out, "--time-limit", "soon"), 2, "'soon' is no duration: write 90, 90s, 2m"),
         ((photo, "-o", out, "--max-steps", "0"), 2, "--max-steps"),
+        ((photo, "-o", out, "--runs", "0"), 2, "--runs"),
+        ((photo, "-o", out, "--precision", "int8"), 2, "choose float32 or bfloat16"),
+        ((photo, "-o", out, "--spread", "s.tiff"), 2, "--spread needs --runs 2 or more"),
+        ((photo, "-o", out, "--runs", 2, "--spread", "s.png"), 2, "end its name in .tiff"),
+        ((photo, "-o", out, "--runs", 2, "--spread", old), 1, "old.tiff: exists already"),
     ]  # fmt: skip
     for arguments, expected, message in cases:
         code, said = call(capsys, "restore", *arguments)
@@ -159,7 +182,7 @@ def test_each_mistake_gives_one_clear_error(
         assert message in flat, (arguments, said)
         assert "Traceback" not in said
         assert not out.exists()
-    assert there.read_bytes() == b"precious"
+    assert there.read_bytes() == old.read_bytes() == b"precious"
 
 
 def test_overwrite_replaces(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -214,7 +237,7 @@ def test_elsewhere_than_on_a_terminal_there_are_plain_lines(
     progress = cli.Progress(terminal=False, max_steps=None, every=0.0)
     progress.start = time.monotonic() - 50
     with progress:
-        progress.show(Seen(), Stopper())
+        progress.show(0, Seen(), Stopper())
     line = capsys.readouterr().err
     assert line == "step 50 · held-out error 25.50/255 · at least 50 s left\n"
 

@@ -104,6 +104,44 @@ def test_ctrl_c_returns_the_best_so_far(photograph: torch.Tensor) -> None:
     assert (restored.ended, restored.steps) == ("interrupted", 10)
 
 
+def test_runs_are_averaged_and_their_spread_told(photograph: torch.Tensor) -> None:
+    observation = Observation(photograph, all_known(photograph))
+    seen: list[int] = []
+    averaged = prior.restore_runs(
+        observation, TINY, runs=3, seed=4, watch=lambda run, *_: seen.append(run)
+    )
+    pictures = torch.stack([run.picture for run in averaged.runs])
+    assert torch.equal(pictures[0], prior.restore(observation, TINY, seed=4).picture)
+    assert not torch.equal(pictures[0], pictures[1])
+    assert not torch.equal(pictures[1], pictures[2])
+    assert torch.allclose(averaged.picture, pictures.mean(0))
+    assert torch.allclose(averaged.spread, pictures.std(0, correction=0))
+    assert sorted(set(seen)) == [0, 1, 2]
+
+
+def test_half_a_run_does_not_spoil_the_whole_ones(photograph: torch.Tensor) -> None:
+    def interrupt(run: int, iterate: prior.Iterate, _: object) -> None:
+        if run == 2 and iterate.step == 10:
+            raise KeyboardInterrupt
+
+    observation = Observation(photograph, all_known(photograph))
+    averaged = prior.restore_runs(observation, TINY, runs=4, seed=0, watch=interrupt)
+    two = prior.restore_runs(observation, TINY, runs=2, seed=0)
+    assert len(averaged.runs) == 2
+    assert averaged.runs[-1].ended == "interrupted"
+    assert torch.equal(averaged.picture, two.picture)
+
+
+def test_bfloat16_hardly_changes_the_picture(photograph: torch.Tensor) -> None:
+    recipe = replace(TINY, max_steps=200, held_out=0.0, average=0.95)
+    observation = Observation(photograph, all_known(photograph))
+    exact = prior.restore(observation, recipe, seed=0).picture
+    rough = prior.restore(observation, recipe, seed=0, precision=torch.bfloat16).picture
+    assert rough.dtype == torch.float32
+    assert not torch.equal(exact, rough)
+    assert metrics.psnr(photograph, rough) > metrics.psnr(photograph, exact) - 1
+
+
 def observe_breaking(photograph: torch.Tensor, bad_calls: range) -> Observation:
     """An observation whose operator returns NaN in some of its calls."""
     calls = iter(range(1_000_000))

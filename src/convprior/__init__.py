@@ -18,19 +18,26 @@ def restore(
     known: "Tensor | None" = None,
     *,
     task: Literal["denoise", "inpaint"] | None = None,
+    runs: int = 1,
     seed: int = 0,
     device: str = "auto",
+    precision: Literal["float32", "bfloat16"] = "float32",
     time_limit: float = float("inf"),
 ) -> "Tensor":
     """Restore one damaged picture: float (c, h, w) in [0, 1] in, the same out, on the CPU.
 
     ``known`` is bool (h, w), True where a pixel was observed; the others are never read. ``task``
     says how: `denoise` fits all known pixels as noisy, `inpaint` keeps them as they are; by default
-    it is `inpaint` where ``known`` is given. ``time_limit`` is in seconds. Raises ValueError for
-    shapes that do not fit, and `convprior.prior.DivergedError`.
+    it is `inpaint` where ``known`` is given. ``runs`` are averaged: two are better than one, and
+    take twice the time. ``precision`` bfloat16 is faster on devices that compute in it, and hardly
+    differs. ``time_limit`` is in seconds. Raises ValueError for shapes that do not fit, and
+    `convprior.prior.DivergedError`.
     """
     from convprior import tool  # torch takes seconds to import; `import convprior` need not
 
     task = task or ("denoise" if known is None else "inpaint")
     observation = tool.observe(picture, known, task)
-    return tool.restore(observation, task, seed=seed, device=device, time_limit=time_limit).picture
+    return tool.restore(
+        observation, task, runs=runs, seed=seed, device=device, precision=precision,
+        time_limit=time_limit,
+    ).picture  # fmt: skip

@@ -66,6 +66,8 @@ def lines(
         axes.set(xlabel=x_label, ylabel=y_label)
         figure.legend(loc="outside right upper")
         file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None})
+        figure.savefig(
+            file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        )
     svg = file.getvalue()
     return svg[svg.index("<svg") :]

@@ -76,7 +76,20 @@ def restore(
     time_limit: Annotated[
         str | None, typer.Option(metavar="TIME", help="Stop after 90s, 2m, 1h30m.")
     ] = None,
+    runs: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Average so many runs: better, and slower.")
+    ] = 1,
+    spread: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Where the runs disagree: their deviation, a float TIFF."
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")] = "auto",
+    precision: Annotated[
+        str,
+        typer.Option(metavar="TYPE", help="float32, or bfloat16 where the device is fast at it."),
+    ] = "float32",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an output that exists.")
     ] = False,
@@ -89,6 +102,12 @@ def restore(
     seconds = math.inf if time_limit is None else parse_duration(time_limit)
     if task not in (None, "denoise", "inpaint"):
         raise typer.BadParameter(f"'{task}' is no task: choose denoise or inpaint")
+    if precision not in ("float32", "bfloat16"):
+        raise typer.BadParameter(f"'{precision}' is no precision: choose float32 or bfloat16")
+    if spread is not None and runs < 2:
+        raise typer.BadParameter("--spread needs --runs 2 or more: one run disagrees with nobody")
+    if spread is not None and spread.suffix.lower() not in (".tif", ".tiff"):
+        raise typer.BadParameter(f"--spread {spread}: is written as a TIFF: end its name in .tiff")
     if task == "inpaint" and mask is None:
         raise typer.BadParameter("inpaint needs --mask: white marks what to repair")
 
@@ -100,18 +119,21 @@ def restore(
     images.check_target(target, loaded)
     if target.exists() and not overwrite:
         raise images.ImageError(f"{target}: exists already: choose another -o, or --overwrite")
+    if spread is not None and spread.exists() and not overwrite:
+        raise images.ImageError(f"{spread}: exists already: choose another, or --overwrite")
     if target.exists() and target.samefile(picture):
         raise images.ImageError(f"{target}: is the input itself, which is never replaced")
     known = None if mask is None else _known(mask, loaded)
     chosen: Any = task or ("denoise" if mask is None else "inpaint")
     observation = tool.observe(loaded.pixels, known, chosen)
+    exact: Any = precision
     devices.choose(device)  # an impossible device is said before the progress starts
 
-    with Progress(sys.stderr.isatty(), max_steps) as progress:
+    with Progress(sys.stderr.isatty(), max_steps, runs) as progress:
         try:
             restored = tool.restore(
-                observation, chosen, seed=seed, device=device, time_limit=seconds,
-                max_steps=max_steps, watch=progress.show,
+                observation, chosen, runs=runs, seed=seed, device=device, precision=exact,
+                time_limit=seconds, max_steps=max_steps, watch=progress.show,
             )  # fmt: skip
         except DivergedError as error:
             if error.best is None:
@@ -122,13 +144,18 @@ def restore(
             print("interrupted before there was a picture: nothing written", file=sys.stderr)
             sys.exit(130)
     images.write(target, replace(loaded, pixels=restored.picture))
+    if spread is not None:
+        images.write_float(spread, restored.spread)
+    last = restored.runs[-1]
     reason = {
         "stopped": "the held-out pixels said stop",
         "max steps": "the last step was reached: --max-steps can go on further",
         "time limit": "the time was over: a longer --time-limit may do better",
         "interrupted": "interrupted: this is the best picture so far",
-    }[restored.ended]
-    print(f"{target}: step {restored.best_step} of {restored.steps}; {reason}", file=sys.stderr)
+    }[last.ended]
+    averaged = f"{len(restored.runs)} runs averaged, the last: " if runs > 1 else ""
+    said = f"{averaged}step {last.best_step} of {last.steps}; {reason}"
+    print(f"{target}: {said}", file=sys.stderr)
 
 
 def _known(mask: Path, picture: Any) -> Any:
@@ -154,12 +181,14 @@ def _known(mask: Path, picture: Any) -> Any:
 class Progress:
     """Steps, held-out error and time left: a bar on a terminal, a line now and then elsewhere."""
 
-    def __init__(self, terminal: bool, max_steps: int | None, every: float = 10.0) -> None:
+    def __init__(
+        self, terminal: bool, max_steps: int | None, runs: int = 1, every: float = 10.0
+    ) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         self.every, self.start, self.last = every, time.monotonic(), time.monotonic()
-        self.max_steps = max_steps or math.inf
+        self.max_steps, self.runs, self.run = max_steps or math.inf, runs, 0
         self.bar = None
         if terminal:
             self.bar = Progress(
@@ -177,17 +206,20 @@ class Progress:
         if self.bar:
             self.bar.stop()
 
-    def show(self, iterate: Any, stopper: Any) -> None:
+    def show(self, run: int, iterate: Any, stopper: Any) -> None:
         """Show an iterate and when the stop is due if nothing improves from here."""
         now = time.monotonic()
+        if run > self.run:
+            self.run, self.start = run, now
         due = max(min(stopper.stops_at, self.max_steps), iterate.step)
         left = (now - self.start) / iterate.step * (due - iterate.step)
-        said = f"step {iterate.step}"
+        said = f"run {run + 1} of {self.runs} · " if self.runs > 1 else ""
+        said += f"step {iterate.step}"
         if not math.isnan(iterate.held_out):
             said += f" · held-out error {math.sqrt(iterate.held_out) * 255:.2f}/255"
         said += f" · at least {left:.0f} s left"
         if self.bar:
-            self.bar.update(self.task, completed=iterate.step / due, said=said)
+            self.bar.update(self.task, completed=(run + iterate.step / due) / self.runs, said=said)
         elif now - self.last >= self.every:
             self.last = now
             print(said, file=sys.stderr, flush=True)

@@ -149,6 +149,7 @@ class Restorer(pl.LightningModule):
             self.recipe,
             seed=self.seed,
             device=self.device,
+            precision=torch.bfloat16 if "bf16" in str(self.trainer.precision) else torch.float32,
             watch=watch,
             saved=state["fit"] if state else None,
             save=save,

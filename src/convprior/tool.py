@@ -3,15 +3,18 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from convprior import devices, prior, recipes
 from convprior.observation import Observation
-from convprior.prior import Iterate, Restored
+from convprior.prior import Averaged, Iterate
 from convprior.recipes import Task
 from convprior.stopping import Stopper
+
+Precision = Literal["float32", "bfloat16"]
 
 
 def observe(picture: Tensor, known: Tensor | None, task: Task) -> Observation:
@@ -29,21 +32,25 @@ def restore(
     observation: Observation,
     task: Task,
     *,
+    runs: int = 1,
     seed: int = 0,
     device: str = "auto",
+    precision: Precision = "float32",
     time_limit: float = math.inf,
     max_steps: int | None = None,
-    watch: Callable[[Iterate, Stopper], None] = lambda *_: None,
-) -> Restored:
-    """Restore with the recipe that params.yaml gives the task; see `prior.restore`."""
+    watch: Callable[[int, Iterate, Stopper], None] = lambda *_: None,
+) -> Averaged:
+    """Restore with the recipe that params.yaml gives the task; see `prior.restore_runs`."""
     recipe = recipes.load().of(task)
     if max_steps is not None:
         recipe = replace(recipe, max_steps=max_steps)
-    return prior.restore(
+    return prior.restore_runs(
         observation,
         recipe,
+        runs=runs,
         seed=seed,
         device=devices.choose(device),
+        precision=getattr(torch, precision),
         time_limit=time_limit,
         watch=watch,
     )
