@@ -1,18 +1,25 @@
 """The network is the published one where its recipe is."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from conftest import TINY
 from convprior import recipes
-from convprior.networks.hourglass import Hourglass
+from convprior.fit import Fit
+from convprior.networks.hourglass import DropChannels, Hourglass
+from convprior.observation import Observation
+
+
+def observation() -> Observation:
+    return Observation(torch.rand(3, 32, 32), torch.ones(32, 32, dtype=torch.bool))
 
 
 def published() -> Hourglass:
     recipe = recipes.load().recipes["ulyanov2018"]
-    return Hourglass(
-        recipe.latent_channels, 3, recipe.channels, recipe.skip_channels, recipe.upsampling
-    )
+    return Fit(observation(), recipe, 0, torch.device("cpu")).network
 
 
 def test_the_published_network_has_the_published_weights_and_cost() -> None:
@@ -26,8 +33,20 @@ def test_the_published_network_has_the_published_weights_and_cost() -> None:
 @pytest.mark.parametrize("height", [1, 15, 16, 33, 100])
 @pytest.mark.parametrize("skip", [0, 4])
 def test_latent_size_holds_the_picture_and_comes_out_again(height: int, skip: int) -> None:
-    network = Hourglass(4, 3, (8, 8, 8), skip, "nearest")
+    recipe = replace(TINY, channels=(8, 8, 8), skip_channels=skip)
+    network = Fit(observation(), recipe, 0, torch.device("cpu")).network
     size = network.latent_size(height, 50)
     assert size[0] >= height
     assert size[1] >= 50
     assert network(torch.rand(1, 4, *size)).shape == (1, 3, *size)
+
+
+def test_dropped_channels_are_silent_and_the_mean_stays() -> None:
+    drop = DropChannels(0.25, torch.Generator().manual_seed(0))
+    x = torch.ones(1, 4000, 2, 2)
+    y = drop(x)
+    whole = (y == y[:, :, :1, :1]).all()  # a channel goes as a whole
+    assert whole
+    assert float((y == 0).float().mean()) == pytest.approx(0.25, abs=0.02)
+    assert float(y.mean()) == pytest.approx(1, abs=0.03)
+    assert DropChannels(0.0, None)(x) is x

@@ -26,18 +26,23 @@ class Fit:
         device: torch.device,
         precision: torch.dtype = torch.float32,
     ) -> None:
-        channels, self.height, self.width = observation.observed.shape
+        colours, self.height, self.width = observation.observed.shape
         fitted, held_out = observation.split(recipe.held_out, seeds.generator("held out", seed))
         self.observation = observation.to(device)
         self.fitted, self.held_out = fitted.to(device), held_out.to(device)
+        self.stream = seeds.generator("steps", seed, device=device)  # of jitter and dropout
         with torch.random.fork_rng(devices=[]):  # layers draw from torch's global stream
             torch.manual_seed(seeds.seed("network", seed))
             self.network = Hourglass(
                 recipe.latent_channels,
-                channels,
-                recipe.channels,
-                recipe.skip_channels,
-                recipe.upsampling,
+                colours,
+                channels=recipe.channels,
+                skip_channels=recipe.skip_channels,
+                upsampling=recipe.upsampling,
+                padding=recipe.padding,
+                join_norm=recipe.join_norm,
+                dropout=recipe.dropout,
+                stream=self.stream,
             )
         # Channels last in memory: convolutions are faster, in bfloat16 by far.
         self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -48,7 +53,6 @@ class Fit:
         self.latent = (LATENT_RANGE * latent).to(device, memory_format=torch.channels_last)
         self.precision = torch.autocast(device.type, precision, enabled=precision != torch.float32)
         self.jitter, self.average_weight = recipe.jitter, recipe.average
-        self.jitter_stream = seeds.generator("jitter", seed, device=device)
         kernels = [p for p in self.network.parameters() if p.ndim > 1]
         others = [p for p in self.network.parameters() if p.ndim == 1]
         self.optimisers: list[torch.optim.Optimizer] = (
@@ -63,7 +67,7 @@ class Fit:
 
     def step(self) -> tuple[Tensor, Tensor, Tensor]:
         """Take one step; return the picture before it, the average with it, and its misfit."""
-        noise = torch.empty_like(self.latent).normal_(generator=self.jitter_stream)
+        noise = torch.empty_like(self.latent).normal_(generator=self.stream)
         with self.precision:
             features = self.network.body(self.latent + self.jitter * noise)
         # Eight bits are enough for features, not for a picture.
@@ -93,7 +97,7 @@ class Fit:
                 "network": self.network.state_dict(),
                 "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
                 "average": self.average,
-                "jitter_stream": self.jitter_stream.get_state(),
+                "stream": self.stream.get_state(),
             }
         )
 
@@ -104,4 +108,4 @@ class Fit:
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         self.average = state["average"]
-        self.jitter_stream.set_state(state["jitter_stream"])
+        self.stream.set_state(state["stream"])

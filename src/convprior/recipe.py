@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from convprior.networks.hourglass import Upsampling
+from convprior.networks.hourglass import Padding, Upsampling
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -15,6 +15,9 @@ class Recipe:
     channels: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
     skip_channels: NonNegativeInt
     upsampling: Upsampling
+    padding: Padding
+    join_norm: bool
+    dropout: Annotated[float, Field(ge=0, lt=1)]
     latent_channels: PositiveInt
     jitter: NonNegativeFloat
     learning_rate: NonNegativeFloat

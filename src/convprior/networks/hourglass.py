@@ -14,16 +14,39 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 Upsampling = Literal["nearest", "bilinear"]
+Padding = Literal["reflect", "zeros"]
 
 
-def _block(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    """Convolution, batch norm and leaky ReLU; reflection keeps the borders picture-like."""
-    padding_mode: Literal["reflect", "zeros"] = "reflect" if kernel > 1 else "zeros"  # zeros: none
+def _block(
+    inputs: int, outputs: int, kernel: int, padding: Padding, stride: int = 1
+) -> nn.Sequential:
+    """Convolution, batch norm and leaky ReLU."""
+    mode: Padding = padding if kernel > 1 else "zeros"  # a kernel of one pixel needs no padding
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, padding_mode=padding_mode),
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, padding_mode=mode),
         nn.BatchNorm2d(outputs),
         nn.LeakyReLU(0.2, inplace=True),
     )
+
+
+class DropChannels(nn.Module):
+    """Silence each channel with probability ``share``, drawn from a stream that has a name.
+
+    Every step fits another sub-network, and the average over steps is that of an ensemble
+    (Srivastava et al. 2014; for single pictures Quan et al., "Self2Self", CVPR 2020).
+    """
+
+    def __init__(self, share: float, stream: torch.Generator | None) -> None:
+        super().__init__()
+        self.share, self.stream = share, stream
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """Return ``x`` with some channels zero and the others scaled to keep the mean."""
+        if not self.share:
+            return x
+        scale = torch.empty(1, x.shape[1], 1, 1, device=x.device)
+        scale.bernoulli_(1 - self.share, generator=self.stream).div_(1 - self.share)
+        return x * scale.to(x.dtype)
 
 
 class _Scale(nn.Module):
@@ -34,22 +57,24 @@ class _Scale(nn.Module):
         inputs: int,
         channels: int,
         skip: int,
-        upsampling: Upsampling,
+        up: nn.Module,
         deeper: nn.Module,
         deeper_channels: int,
+        padding: Padding,
+        before_join: Sequence[nn.Module],
     ) -> None:
         super().__init__()
-        self.skip = _block(inputs, skip, 1) if skip else None
+        self.skip = _block(inputs, skip, 1, padding) if skip else None
         self.down = nn.Sequential(
-            _block(inputs, channels, 3, stride=2),
-            _block(channels, channels, 3),
+            _block(inputs, channels, 3, padding, stride=2),
+            _block(channels, channels, 3, padding),
         )
         self.deeper = deeper
-        self.up = nn.Upsample(scale_factor=2, mode=upsampling)
+        self.up = up
         self.join = nn.Sequential(
-            nn.BatchNorm2d(skip + deeper_channels),
-            _block(skip + deeper_channels, channels, 3),
-            _block(channels, channels, 1),
+            *before_join,
+            _block(skip + deeper_channels, channels, 3, padding),
+            _block(channels, channels, 1, padding),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -64,16 +89,23 @@ class Hourglass(nn.Module):
     """Map a latent (1, latent_channels, H, W) to pictures (1, outputs, H, W) in (0, 1).
 
     ``channels`` are those of each scale, finest first; ``skip_channels`` those of the 1×1 skips, 0
-    for none. H and W must come from `latent_size`.
+    for none. ``join_norm`` normalises once more where skip and deeper scales meet; ``dropout`` is
+    the share of channels silenced there at each step, drawn from ``stream``. H and W must come from
+    `latent_size`.
     """
 
     def __init__(
         self,
         latent_channels: int,
         outputs: int,
+        *,
         channels: Sequence[int],
         skip_channels: int,
         upsampling: Upsampling,
+        padding: Padding,
+        join_norm: bool,
+        dropout: float,
+        stream: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         self.scales = len(channels)
@@ -81,7 +113,10 @@ class Hourglass(nn.Module):
         above = [latent_channels, *channels[:-1]]
         below = [*channels[1:], channels[-1]]
         for inputs, width, deeper in reversed(list(zip(above, channels, below, strict=True))):
-            body = _Scale(inputs, width, skip_channels, upsampling, body, deeper)
+            norm = [nn.BatchNorm2d(skip_channels + deeper)] if join_norm else []
+            before_join = [*norm, DropChannels(dropout, stream)]
+            up = nn.Upsample(scale_factor=2, mode=upsampling)
+            body = _Scale(inputs, width, skip_channels, up, body, deeper, padding, before_join)
         self.body = body
         self.to_picture = nn.Sequential(nn.Conv2d(channels[0], outputs, 1), nn.Sigmoid())
 
