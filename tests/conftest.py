@@ -27,7 +27,7 @@ REPOSITORY = Path(__file__).parents[1]
 
 TINY = Recipe(
     channels=(8, 8), skip_channels=4, upsampling="nearest", padding="zeros",
-    join_norm=False, dropout=0.1, latent_channels=4, jitter=0.03,
+    join_norm=False, dropout=0.1, latent_channels=4, jitter=0.03, total_variation=0.05,
     learning_rate=0.01, muon_learning_rate=0.03, max_steps=20, average=0.9, held_out=0.05,
     patience=0.25, least_patience=15,
 )  # fmt: skip

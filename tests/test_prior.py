@@ -196,6 +196,16 @@ def test_interrupted_and_resumed_equals_uninterrupted(photograph: torch.Tensor) 
     assert (resumed.best_step, resumed.steps) == (whole.best_step, whole.steps)
 
 
+def test_total_variation_counts_beside_the_root_of_the_misfit(photograph: torch.Tensor) -> None:
+    observation = Observation(photograph, all_known(photograph))
+    ramp = torch.arange(20.0).expand(3, 24, 20) / 20  # its neighbours differ by 1/20, across only
+    misfit = torch.tensor(0.01)
+    for weight, expected in ((0.0, 0.01), (0.5, 0.1 + 0.5 * 0.05)):
+        recipe = replace(TINY, total_variation=weight)
+        loss = Fit(observation, recipe, 0, torch.device("cpu"))._loss(ramp, misfit)
+        assert float(loss) == pytest.approx(expected, rel=1e-4)
+
+
 def test_a_fit_goes_back_to_the_very_state_with_smaller_steps(photograph: torch.Tensor) -> None:
     fit = Fit(Observation(photograph, all_known(photograph)), TINY, 0, torch.device("cpu"))
 

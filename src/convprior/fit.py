@@ -14,6 +14,8 @@ from convprior.recipe import Recipe
 
 LATENT_RANGE = 0.1  # the latent is uniform in [0, 0.1]: published code, utils/common_utils.py
 
+ROOT_FLOOR = 1e-10  # a misfit of zero would have a root of infinite slope
+
 
 class Fit:
     """The network, its latent, its optimisers, and the running average of its pictures."""
@@ -53,6 +55,7 @@ class Fit:
         self.latent = (LATENT_RANGE * latent).to(device, memory_format=torch.channels_last)
         self.precision = torch.autocast(device.type, precision, enabled=precision != torch.float32)
         self.jitter, self.average_weight = recipe.jitter, recipe.average
+        self.total_variation = recipe.total_variation
         kernels = [p for p in self.network.parameters() if p.ndim > 1]
         others = [p for p in self.network.parameters() if p.ndim == 1]
         self.optimisers: list[torch.optim.Optimizer] = (
@@ -74,7 +77,7 @@ class Fit:
         output = self.network.to_picture(features.float())
         picture = output[0, :, : self.height, : self.width]
         misfit = self.observation.misfit(picture, self.fitted)
-        misfit.backward()
+        self._loss(picture, misfit).backward()
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad()
@@ -83,6 +86,17 @@ class Fit:
             picture if self.average is None else picture.lerp(self.average, self.average_weight)
         )
         return picture, self.average, misfit.detach()
+
+    def _loss(self, picture: Tensor, misfit: Tensor) -> Tensor:
+        """Return the misfit; its root, plus the total variation, where that has a weight.
+
+        The root makes one weight right for every noise level: where the two balance, the variation
+        counts in proportion to the noise (square-root lasso, Belloni et al. 2011).
+        """
+        if not self.total_variation:
+            return misfit
+        down, across = picture.diff(dim=1).abs().mean(), picture.diff(dim=2).abs().mean()
+        return (misfit + ROOT_FLOOR).sqrt() + self.total_variation * (down + across)
 
     def shrink_steps(self, factor: float) -> None:
         """Multiply all learning rates."""

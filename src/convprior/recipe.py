@@ -20,6 +20,7 @@ class Recipe:
     dropout: Annotated[float, Field(ge=0, lt=1)]
     latent_channels: PositiveInt
     jitter: NonNegativeFloat
+    total_variation: NonNegativeFloat
     learning_rate: NonNegativeFloat
     muon_learning_rate: NonNegativeFloat
     max_steps: PositiveInt
