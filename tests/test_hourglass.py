@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from conftest import TINY
 from convprior import recipes
 from convprior.fit import Fit
-from convprior.networks.hourglass import DropChannels, Hourglass
+from convprior.networks.hourglass import DropoutConv2d, Hourglass
 from convprior.observation import Observation
 
 
@@ -41,12 +42,23 @@ def test_latent_size_holds_the_picture_and_comes_out_again(height: int, skip: in
     assert network(torch.rand(1, 4, *size)).shape == (1, 3, *size)
 
 
-def test_dropped_channels_are_silent_and_the_mean_stays() -> None:
-    drop = DropChannels(0.25, torch.Generator().manual_seed(0))
-    x = torch.ones(1, 4000, 2, 2)
-    y = drop(x)
-    whole = (y == y[:, :, :1, :1]).all()  # a channel goes as a whole
-    assert whole
-    assert float((y == 0).float().mean()) == pytest.approx(0.25, abs=0.02)
-    assert float(y.mean()) == pytest.approx(1, abs=0.03)
-    assert DropChannels(0.0, None)(x) is x
+@torch.no_grad()
+def test_dropped_channels_are_unseen_and_the_mean_stays() -> None:
+    stream = torch.Generator().manual_seed(0)
+    convolution = DropoutConv2d(4000, 1, 1, bias=False, dropout=0.25, stream=stream)
+    nn.init.ones_(convolution.weight)
+    seen = [float(convolution(torch.ones(1, 4000, 1, 1))) for _ in range(20)]
+    assert len(set(seen)) > 10
+    assert sum(seen) / 20 == pytest.approx(4000, rel=0.01)
+    x = torch.eye(4000)[:, :, None, None]  # one channel each
+    each = convolution(x).flatten()
+    assert each.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert float((each == 0).float().mean()) == pytest.approx(0.25, abs=0.02)
+
+
+def test_without_dropout_it_is_the_ordinary_convolution() -> None:
+    convolution = DropoutConv2d(3, 5, 3, dropout=0.0, stream=None)
+    x = torch.rand(1, 3, 8, 8)
+    assert torch.equal(
+        convolution(x), nn.functional.conv2d(x, convolution.weight, convolution.bias)
+    )

@@ -6,8 +6,9 @@ passes only slowly through convolution, downsampling and smooth upsampling. With
 all five scales and four skip channels it is the published denoising network of 2,217,831 weights.
 """
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -17,36 +18,46 @@ Upsampling = Literal["nearest", "bilinear"]
 Padding = Literal["reflect", "zeros"]
 
 
+class DropoutConv2d(nn.Conv2d):
+    """A convolution that does not see each input channel with probability ``dropout``.
+
+    Every step fits another sub-network, and the average over steps is that of an ensemble
+    (Srivastava et al. 2014; for single pictures Quan et al., "Self2Self", CVPR 2020). The weights
+    that read a channel are silenced in its stead: the same result, and the picture-sized tensor is
+    not touched. The draws are from ``stream``.
+    """
+
+    def __init__(
+        self, *args: Any, dropout: float, stream: torch.Generator | None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.dropout, self.stream = dropout, stream
+
+    def forward(self, x: Float[Tensor, "n i h w"]) -> Float[Tensor, "n o h2 w2"]:
+        """Convolve; what is seen is scaled to keep the mean."""
+        if not self.dropout:
+            return super().forward(x)
+        seen = torch.empty(1, self.in_channels, 1, 1, device=x.device)
+        seen.bernoulli_(1 - self.dropout, generator=self.stream).div_(1 - self.dropout)
+        convolved: Tensor = self._conv_forward(x, self.weight * seen, self.bias)
+        return convolved
+
+
 def _block(
-    inputs: int, outputs: int, kernel: int, padding: Padding, stride: int = 1
+    inputs: int,
+    outputs: int,
+    kernel: int,
+    padding: Padding,
+    stride: int = 1,
+    convolution: Callable[..., nn.Conv2d] = nn.Conv2d,
 ) -> nn.Sequential:
     """Convolution, batch norm and leaky ReLU."""
     mode: Padding = padding if kernel > 1 else "zeros"  # a kernel of one pixel needs no padding
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, padding_mode=mode),
+        convolution(inputs, outputs, kernel, stride, kernel // 2, padding_mode=mode),
         nn.BatchNorm2d(outputs),
         nn.LeakyReLU(0.2, inplace=True),
     )
-
-
-class DropChannels(nn.Module):
-    """Silence each channel with probability ``share``, drawn from a stream that has a name.
-
-    Every step fits another sub-network, and the average over steps is that of an ensemble
-    (Srivastava et al. 2014; for single pictures Quan et al., "Self2Self", CVPR 2020).
-    """
-
-    def __init__(self, share: float, stream: torch.Generator | None) -> None:
-        super().__init__()
-        self.share, self.stream = share, stream
-
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """Return ``x`` with some channels zero and the others scaled to keep the mean."""
-        if not self.share:
-            return x
-        scale = torch.empty(1, x.shape[1], 1, 1, device=x.device)
-        scale.bernoulli_(1 - self.share, generator=self.stream).div_(1 - self.share)
-        return x * scale.to(x.dtype)
 
 
 class _Scale(nn.Module):
@@ -61,7 +72,8 @@ class _Scale(nn.Module):
         deeper: nn.Module,
         deeper_channels: int,
         padding: Padding,
-        before_join: Sequence[nn.Module],
+        join_norm: bool,
+        join: Callable[..., nn.Conv2d],
     ) -> None:
         super().__init__()
         self.skip = _block(inputs, skip, 1, padding) if skip else None
@@ -72,8 +84,8 @@ class _Scale(nn.Module):
         self.deeper = deeper
         self.up = up
         self.join = nn.Sequential(
-            *before_join,
-            _block(skip + deeper_channels, channels, 3, padding),
+            nn.BatchNorm2d(skip + deeper_channels) if join_norm else nn.Identity(),
+            _block(skip + deeper_channels, channels, 3, padding, convolution=join),
             _block(channels, channels, 1, padding),
         )
 
@@ -90,8 +102,8 @@ class Hourglass(nn.Module):
 
     ``channels`` are those of each scale, finest first; ``skip_channels`` those of the 1×1 skips, 0
     for none. ``join_norm`` normalises once more where skip and deeper scales meet; ``dropout`` is
-    the share of channels silenced there at each step, drawn from ``stream``. H and W must come from
-    `latent_size`.
+    the share of channels that go unseen there at each step, drawn from ``stream``. H and W must
+    come from `latent_size`.
     """
 
     def __init__(
@@ -109,14 +121,13 @@ class Hourglass(nn.Module):
     ) -> None:
         super().__init__()
         self.scales = len(channels)
+        join = partial(DropoutConv2d, dropout=dropout, stream=stream)
         body: nn.Module = nn.Identity()
         above = [latent_channels, *channels[:-1]]
         below = [*channels[1:], channels[-1]]
         for inputs, width, deeper in reversed(list(zip(above, channels, below, strict=True))):
-            norm = [nn.BatchNorm2d(skip_channels + deeper)] if join_norm else []
-            before_join = [*norm, DropChannels(dropout, stream)]
             up = nn.Upsample(scale_factor=2, mode=upsampling)
-            body = _Scale(inputs, width, skip_channels, up, body, deeper, padding, before_join)
+            body = _Scale(inputs, width, skip_channels, up, body, deeper, padding, join_norm, join)
         self.body = body
         self.to_picture = nn.Sequential(nn.Conv2d(channels[0], outputs, 1), nn.Sigmoid())
 
