@@ -70,9 +70,11 @@ class Fit:
 
     def step(self) -> tuple[Tensor, Tensor, Tensor]:
         """Take one step; return the picture before it, the average with it, and its misfit."""
-        noise = torch.empty_like(self.latent).normal_(generator=self.stream)
+        # Drawn as it lies in memory, channels last: other orders take a slow path on a CPU.
+        noise = torch.empty_like(self.latent.permute(0, 2, 3, 1)).normal_(generator=self.stream)
+        latent = torch.add(self.latent, noise.permute(0, 3, 1, 2), alpha=self.jitter)
         with self.precision:
-            features = self.network.body(self.latent + self.jitter * noise)
+            features = self.network.body(latent)
         # Eight bits are enough for features, not for a picture.
         output = self.network.to_picture(features.float())
         picture = output[0, :, : self.height, : self.width]
