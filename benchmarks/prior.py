@@ -19,7 +19,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
@@ -156,7 +156,12 @@ def seconds_per_step(
 ) -> dict[str, float]:
     """Return the median CPU seconds of a step of each configuration, measured in turns."""
     walks = {
-        name: prior.Iterates(case.observation, recipe, seed=0, precision=precision)
+        name: prior.Iterates(
+            case.observation,
+            replace(recipe, max_steps=TURNS * TURN),
+            seed=0,
+            precision=precision,
+        )
         for name, (recipe, precision) in configurations.items()
     }
     taken: dict[str, list[float]] = {name: [] for name in walks}

@@ -10,22 +10,23 @@ machine and the seconds per step; benchmarks/prior.py compares with them. PICTUR
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 import cases
-from convprior import atomic, metrics, prior, recipes
+from convprior import atomic, metrics, params, prior, recipes
+from convprior.recipe import Recipe
 
 KEPT = Path("reports/benchmarks/ulyanov2018")
 STATE = Path(".convprior/state/benchmarks")
 
 
-def run(case: cases.Case, steps: int, precision: torch.dtype) -> None:
+def run(case: cases.Case, recipe: Recipe, steps: int, precision: torch.dtype) -> None:
     """Make the curve of one case, or go on with it."""
-    recipe = recipes.load().recipes["ulyanov2018"]
+    recipe = replace(recipe, max_steps=steps)
     iterates = prior.Iterates(case.observation, recipe, seed=0, precision=precision)
-    iterates.last_step = steps
     name = f"{case.name}.{str(precision).removeprefix('torch.')}"
     kept = STATE / f"{name.replace('/', '-')}.pt"
     curve: list[dict[str, float]] = []
@@ -69,10 +70,12 @@ def main() -> None:
     parser.add_argument("cases", nargs="+", help="cases, or parts of their names")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--params", type=Path, default=params.PACKAGED, help="another params.yaml")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    recipe = recipes.load(args.params).recipes["ulyanov2018"]
     for case in cases.read(args.pictures, args.cases):
-        run(case, args.steps, getattr(torch, args.precision))
+        run(case, recipe, args.steps, getattr(torch, args.precision))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,84 @@
+"""The benchmark on tiny pictures: what it writes, what it keeps, and what it refuses."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from conftest import REPOSITORY, colourful, tiny_params
+from convprior import images
+
+sys.path.insert(0, str(REPOSITORY / "benchmarks"))
+
+import cases
+import prior as benchmark
+import yardstick
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cases, "SIZE", 32)
+    for folder in ("denoise", "inpaint"):
+        (tmp_path / "pictures" / folder).mkdir(parents=True)
+    colourful(64, 48).save(tmp_path / "pictures/denoise/house_64.png")
+    colourful(40, 24).convert("L").save(tmp_path / "pictures/inpaint/house.png")
+    known = (torch.rand(1, 24, 40, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+    images.write(tmp_path / "pictures/inpaint/house_known.png", images.Picture(known))
+    content = tiny_params()
+    content["restore"]["recipes"]["ulyanov2018"] |= {"channels": [8, 8], "latent_channels": 4}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    return tmp_path / "pictures"
+
+
+def run(monkeypatch: pytest.MonkeyPatch, script: object, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["script", *map(str, arguments), "--params", "params.yaml"])
+    script.main()  # type: ignore[attr-defined]
+
+
+def test_everything_is_measured_beside_the_yardstick_and_nothing_twice(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, yardstick, pictures, "denoise-25", "--steps", 100)
+    capsys.readouterr()
+    run(monkeypatch, benchmark, pictures, "denoise-25", "inpaint", "--seeds", 2)
+    assert capsys.readouterr().out.count(" dB at step ") == 4
+    result = json.loads(Path("reports/benchmarks/prior.json").read_text())
+    assert set(result["each"]) == {"denoise-25/house", "inpaint/house"}
+    ours = result["each"]["denoise-25/house"]["recipes"]["default"]
+    yard = result["each"]["denoise-25/house"]["yardstick"]
+    assert yard["peak"]["psnr"] == max(point["psnr"] for point in yard["curve"])
+    assert ours["gain_db"] == pytest.approx(ours["runs"][0]["psnr"] - yard["peak"]["psnr"])
+    assert ours["cpu_ratio"] > 0
+    assert ours["psnr_of_mean"][0] == pytest.approx(ours["runs"][0]["psnr"], abs=1e-4)
+    inpainted = result["each"]["inpaint/house"]["recipes"]["default"]
+    assert inpainted["gain_db"] == pytest.approx(inpainted["runs"][0]["psnr"] - 39.16)
+    page = Path("reports/benchmarks/prior.html").read_text()
+    assert page.count("<svg") == 4
+
+    run(monkeypatch, benchmark, pictures, "denoise-25", "inpaint", "--seeds", 2)
+    assert " dB at step " not in capsys.readouterr().out
+
+
+def test_an_interrupted_yardstick_goes_on_to_the_same_curve(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Path("reports/benchmarks/ulyanov2018/denoise-50/house.float32.json")
+    run(monkeypatch, yardstick, pictures, "denoise-50", "--steps", 200)
+    whole = json.loads(kept.read_text())["curve"]
+    kept.unlink()
+    (yardstick.STATE / "denoise-50-house.float32.pt").unlink()
+    run(monkeypatch, yardstick, pictures, "denoise-50", "--steps", 100)
+    assert json.loads(kept.read_text())["curve"] == whole[:4]
+    run(monkeypatch, yardstick, pictures, "denoise-50", "--steps", 200)
+    assert json.loads(kept.read_text())["curve"] == whole
+
+
+def test_a_case_that_does_not_exist_is_refused(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SystemExit, match=r"no case matches derain; in .*denoise-15/house"):
+        run(monkeypatch, benchmark, pictures, "derain")
