@@ -83,3 +83,15 @@ def test_what_cannot_be_restored_is_refused(photograph: torch.Tensor) -> None:
     lonely[3, 4] = True
     with pytest.raises(ValueError, match="one known pixel cannot be split"):
         Observation(photograph, lonely).split(0.1, seeds.generator("split"))
+
+
+def test_the_errors_of_pixels_are_the_misfit_in_parts() -> None:
+    observed = torch.rand(3, 5, 6, generator=torch.Generator().manual_seed(0))
+    observation = Observation(observed, torch.ones(5, 6, dtype=torch.bool))
+    where = torch.zeros(5, 6, dtype=torch.bool)
+    where[1, 2:5] = True
+    picture = torch.full_like(observed, 0.5)
+    errors = observation.errors(picture, where)
+    assert errors.shape == (3,)
+    assert float(errors.mean()) == pytest.approx(float(observation.misfit(picture, where)))
+    assert float(errors[0]) == pytest.approx(float((observed[:, 1, 2] - 0.5).square().mean()))

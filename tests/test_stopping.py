@@ -4,6 +4,7 @@ import math
 import random
 
 import pytest
+import torch
 
 from convprior.stopping import HeldOutStopper, LastStep
 
@@ -15,7 +16,7 @@ def valley(step: int, bottom: int) -> float:
 
 def walk(stopper: HeldOutStopper, error: object, last: int = 5000) -> int:
     for step in range(5, last, 5):
-        stopper.update(step, error(step))  # type: ignore[operator]
+        stopper.update(step, torch.full((3,), error(step)))  # type: ignore[operator]
         if step >= stopper.stops_at:
             return step
     raise AssertionError("it never stopped")
@@ -25,7 +26,7 @@ def walk(stopper: HeldOutStopper, error: object, last: int = 5000) -> int:
 def test_finds_the_bottom_and_stops_a_quarter_later(bottom: int) -> None:
     stopper = HeldOutStopper(0.25, 60)
     stopped = walk(stopper, lambda step: valley(step, bottom))
-    assert stopper.best_step == bottom
+    assert stopper.kept_step == stopper.lowest_step == bottom
     assert stopped == pytest.approx(bottom + max(60, bottom / 4), abs=5)
 
 
@@ -33,25 +34,39 @@ def test_bumps_shorter_than_the_patience_do_not_stop_it() -> None:
     stream = random.Random(0)
     stopper = HeldOutStopper(0.25, 60)
     walk(stopper, lambda step: valley(step, 500) * (1 + 0.002 * stream.random()))
-    assert valley(stopper.best_step, 500) < 1.01
+    assert valley(stopper.kept_step, 500) < 1.01
 
 
 def test_a_flat_error_stops_after_the_least_patience() -> None:
     stopper = HeldOutStopper(0.25, 60)
     assert walk(stopper, lambda step: 1.0) == 65
-    assert stopper.best_step == 5
+    assert stopper.kept_step == 5
 
 
 def test_nan_is_never_the_best() -> None:
     stopper = HeldOutStopper(0.25, 10)
-    assert not stopper.update(5, math.nan)
-    assert stopper.update(10, 1.0)
-    assert not stopper.update(15, math.nan)
-    assert stopper.best_step == 10
+    assert not stopper.update(5, torch.tensor([math.nan, 0.0]))
+    assert stopper.update(10, torch.tensor([1.0, 1.0]))
+    assert not stopper.update(15, torch.tensor([math.nan, 0.0]))
+    assert stopper.kept_step == 10
+
+
+def test_of_averages_that_cannot_be_told_apart_the_latest_is_kept() -> None:
+    noise = torch.rand(400, generator=torch.Generator().manual_seed(0))
+    other = torch.rand(400, generator=torch.Generator().manual_seed(1)) - 0.5
+    standard_error = float(other.std()) / 20
+    stopper = HeldOutStopper(0.25, 60)
+    assert stopper.update(100, noise)
+    for step, difference, kept in ((105, 0.5, True), (110, 1.5, False), (115, 0.9, True)):
+        worse = other - other.mean() + difference * standard_error
+        assert stopper.update(step, noise + worse) == kept
+    assert (stopper.kept_step, stopper.lowest_step, stopper.stops_at) == (115, 100, 160)
+    assert not stopper.update(120, noise + 0.01)  # little, but at every pixel
+    assert stopper.kept_step == 115
 
 
 def test_the_last_step_is_the_published_rule() -> None:
     stopper = LastStep(1800)
-    assert stopper.update(5, math.nan)
-    assert stopper.update(10, math.nan)
-    assert (stopper.best_step, stopper.stops_at) == (10, 1800)
+    assert stopper.update(5, torch.empty(0))
+    assert stopper.update(10, torch.empty(0))
+    assert (stopper.kept_step, stopper.stops_at) == (10, 1800)

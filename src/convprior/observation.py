@@ -80,6 +80,12 @@ class Observation:
         error = torch.where(where, self.operator(picture) - self.observed, 0.0)
         return error.square().sum() / (where.sum() * len(self.observed))
 
+    def errors(
+        self, picture: Float[Tensor, "c H W"], where: Bool[Tensor, "h w"]
+    ) -> Float[Tensor, " n"]:
+        """Return the squared errors, mean over channels, of the ``n`` pixels True in ``where``."""
+        return (self.operator(picture) - self.observed)[:, where].square().mean(0)
+
     def keep_known(self, picture: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:
         """Return ``picture`` with the known pixels put back, where the observation is exact."""
         return torch.where(self.known, self.observed, picture) if self.exact else picture

@@ -39,7 +39,8 @@ class Iterate:
     picture: Tensor
     average: Tensor
     misfit: float
-    held_out: float  # misfit of the average at the held-out pixels; NaN where none are
+    errors: Tensor  # squared errors of the average at the held-out pixels, (n,)
+    held_out: float  # their mean; NaN where none are held out
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ class Iterates:
             for _ in range(max(1, min(JUDGE_EVERY, self.last_step - self.step))):
                 picture, average, misfit = self.fit.step()
                 self.step += 1
-            held_out = self.fit.observation.misfit(average, self.fit.held_out)
-            misfit_now, held_out_now = torch.stack([misfit, held_out]).tolist()
+            errors = self.fit.observation.errors(average, self.fit.held_out)
+            misfit_now, held_out = torch.stack([misfit, errors.mean()]).tolist()
             if not misfit_now < SPIKE * self.recent:
                 self._roll_back(misfit_now)
                 continue
@@ -103,7 +104,7 @@ class Iterates:
             self.recent = misfit_now if calm else 0.8 * self.recent + 0.2 * misfit_now
             if self.step % SNAPSHOT_EVERY == 0:
                 self.trusted, self.newest = self.newest, self.fit.state_dict()
-            return Iterate(self.step, picture, average, misfit_now, held_out_now)
+            return Iterate(self.step, picture, average, misfit_now, errors, held_out)
 
     def _roll_back(self, misfit: float) -> None:
         if self.rollbacks == MOST_ROLLBACKS:
@@ -167,11 +168,11 @@ def restore(
     def end(ended: Ending) -> Restored:
         assert best is not None
         picture = observation.keep_known(best.cpu())
-        return Restored(picture, stopper.best_step, iterates.step, ended)
+        return Restored(picture, stopper.kept_step, iterates.step, ended)
 
     try:
         for latest in iterates:
-            if stopper.update(latest.step, latest.held_out):
+            if stopper.update(latest.step, latest.errors):
                 best = latest.average
             watch(latest, stopper)
             if latest.step >= min(stopper.stops_at, recipe.max_steps):

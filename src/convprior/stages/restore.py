@@ -24,6 +24,7 @@ from convprior import (
     prior,
     recipes,
     resume,
+    stopping,
     tracking,
     trainer,
 )
@@ -35,7 +36,9 @@ from convprior.stages import StageError, arguments, start
 
 STATE = Path(".convprior/state/restore")
 # Half a fit made by other code is not gone on with.
-METHOD = [Path(m.__file__) for m in (fit, hourglass, muon, observation, prior) if m.__file__]
+METHOD = [
+    Path(m.__file__) for m in (fit, hourglass, muon, observation, prior, stopping) if m.__file__
+]
 
 
 def read_jobs(degraded: Path, task: str, settings: list[object]) -> list[Job]:
