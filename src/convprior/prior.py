@@ -2,8 +2,9 @@
 
 Ulyanov, Vedaldi, Lempitsky, "Deep Image Prior", CVPR 2018: minimise the misfit between the observed
 picture and network(latent) over the weights, from random weights, with the latent fixed but for a
-little jitter. Two ideas on top: held-out pixels say when to stop, and orthogonalised momentum
-(muon.py) gets there in a tenth of the steps. What is returned is the running average of iterates.
+little jitter; return the running average of the iterates. Three ideas on top: held-out pixels say
+when to stop (stopping.py), orthogonalised momentum gets there in a fraction of the steps (muon.py),
+and channels dropped at random make the average that of an ensemble (networks/hourglass.py).
 """
 
 import math
