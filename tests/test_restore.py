@@ -158,6 +158,23 @@ def test_a_fit_that_was_cut_off_goes_on_where_it_was(
     assert curve.read_text() == rows
 
 
+def test_lightning_does_not_lower_the_precision_of_the_method(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    degrade_all(project)
+    monkeypatch.setenv("CONVPRIOR_PRECISION", "bf16-mixed")
+    lowered: list[bool] = []
+    original = restore.Restorer._restore
+
+    def spied(self: restore.Restorer, *rest: object) -> None:
+        lowered.append(torch.is_autocast_enabled("cpu"))
+        original(self, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(restore.Restorer, "_restore", spied)
+    restore.main([*command("denoise"), "--params", "params.yaml"])
+    assert lowered == [False] * 4
+
+
 def test_the_metrics_are_those_of_the_files(project: Path) -> None:
     degrade_all(project)
     restore.main([*command("inpaint"), "--params", "params.yaml"])

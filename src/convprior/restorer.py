@@ -90,6 +90,8 @@ class Restorer(pl.LightningModule):
             # Lightning predicts in inference mode, in which nothing can be fitted.
             torch.inference_mode(False),
             torch.enable_grad(),
+            # The method itself says what is computed in which precision.
+            torch.autocast(self.device.type, enabled=False),
         ):
             self._restore(job, run, out)
         job.saved(self.state).unlink(missing_ok=True)
