@@ -28,11 +28,6 @@ class Case:
     observation: Observation
     reference: Tensor
 
-    @property
-    def missing(self) -> Tensor | None:
-        """Return where pixels are missing, None if nowhere."""
-        return None if self.observation.known.all() else ~self.observation.known
-
 
 def read(folder: Path, wanted: list[str]) -> Iterator[Case]:
     """Yield the cases whose name contains one of ``wanted``: ``denoise-25/house``, ``inpaint/…``.

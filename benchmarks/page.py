@@ -5,27 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from convprior import atomic, chart
-
-STYLE = """
-body { font: 16px/1.55 system-ui, sans-serif; color: #1c1917; background: #fafaf9;
-  margin: 0 auto; max-width: 60rem; padding: 2.5rem 1.25rem 4rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; background: #fff; }
-th, td { padding: .4rem .7rem; text-align: right; border-bottom: 1px solid #e7e5e4; }
-th:first-child, td:first-child { text-align: left; } th { font-size: .85rem; color: #78716c; }
-svg { width: 100%; height: auto; background: #fff; border: 1px solid #e7e5e4; }
-"""
+from convprior.stages.report import STYLE, table
 
 
 def write(path: Path, result: dict[str, Any]) -> None:
     """Write the page of a result of benchmarks/prior.py."""
     sections = [_case(name, measured) for name, measured in result["each"].items()]
-    summary = "".join(
-        f"<tr><td>{html.escape(name)}</td>"
-        + "".join(f"<td>{_number(value)}</td>" for value in row.values())
-        + "</tr>"
-        for name, row in result["summary"].items()
-    )
-    header = "".join(f"<th>{key}</th>" for key in next(iter(result["summary"].values())))
+    summary = result["summary"]
+    header = ["damage, recipe", *next(iter(summary.values()))]
+    rows = [
+        [html.escape(name), *(_number(value) for value in row.values())]
+        for name, row in summary.items()
+    ]
     atomic.write_text(
         path,
         f"""<!doctype html>
@@ -33,7 +24,7 @@ def write(path: Path, result: dict[str, Any]) -> None:
 <style>{STYLE}</style></head><body><h1>The prior, measured</h1>
 <p><code>{html.escape(result["command"])}</code><br>{html.escape(result["machine"])}, our recipes in
 {result["precision"]}</p>
-<table><tr><th>damage, recipe</th>{header}</tr>{summary}</table>
+{table(header, rows)}
 {"".join(sections)}</body></html>
 """,
     )

@@ -2,7 +2,7 @@
 
     python benchmarks/prior.py PICTURES denoise-25 inpaint
     python benchmarks/prior.py PICTURES denoise-25/house --seeds 4
-    python benchmarks/prior.py PICTURES --quick                    # two minutes
+    python benchmarks/prior.py PICTURES --quick                    # one picture, minutes
 
 Restores the cases whose names contain one of the words (see cases.py), on one thread, with each
 recipe in turns; ours stop by themselves and never see the reference. `ulyanov2018` is given the
@@ -24,27 +24,18 @@ from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
 
+import numpy as np
 import torch
 from skimage import restoration
 from torch import Tensor
 
 import cases
 import page
-from convprior import (
-    atomic,
-    classical,
-    fit,
-    metrics,
-    muon,
-    params,
-    prior,
-    recipes,
-    resume,
-    stopping,
-)
-from convprior.networks import hourglass
+import yardstick
+from convprior import atomic, classical, metrics, params, prior, recipes, resume
 from convprior.prior import Iterate
 from convprior.recipe import Recipe
+from convprior.stages.restore import METHOD
 
 OUT = Path("reports/benchmarks")
 STATE = Path(".convprior/state/benchmarks/prior")
@@ -103,14 +94,17 @@ def run_classical(case: cases.Case) -> Story:
     """Return PSNR and CPU seconds of the classical methods for the case."""
     observed = case.observation.observed.permute(1, 2, 0).double().numpy()
 
+    def tensor(restored: np.ndarray) -> Tensor:
+        return torch.from_numpy(restored).float().permute(2, 0, 1).clamp(0, 1)
+
     def wavelet() -> Tensor:
         found = restoration.denoise_wavelet(observed, channel_axis=-1, rescale_sigma=True)
-        return torch.from_numpy(found).float().permute(2, 0, 1).clamp(0, 1)
+        return tensor(found)
 
     def total_variation() -> Tensor:
         sigma = restoration.estimate_sigma(observed, channel_axis=-1, average_sigmas=True)
         found = restoration.denoise_tv_chambolle(observed, weight=1.1 * sigma, channel_axis=-1)
-        return torch.from_numpy(found).float().permute(2, 0, 1).clamp(0, 1)
+        return tensor(found)
 
     methods: dict[str, Callable[[], Tensor]] = (
         {
@@ -118,7 +112,7 @@ def run_classical(case: cases.Case) -> Story:
             "wavelet": wavelet,
             "total variation": total_variation,
         }
-        if case.missing is None
+        if case.observation.known.all()
         else {"biharmonic": lambda: classical.restore(case.observation)}
     )
     found = {}
@@ -134,8 +128,7 @@ def kept_run(
     case: cases.Case, name: str, recipe: Recipe, seed: int, precision: torch.dtype
 ) -> tuple[Story, Tensor]:
     """Return a run of `run_recipe`; make it if it is not kept for this very recipe and code."""
-    code = [Path(module.__file__ or "") for module in (fit, hourglass, muon, prior, stopping)]
-    identity = resume.fingerprint([case.name, asdict(recipe), seed, str(precision), *code])
+    identity = resume.fingerprint([case.name, asdict(recipe), seed, str(precision), *METHOD])
     folder = resume.folder(STATE / case.name, identity)
     if not folder.exists():
         story, picture = run_recipe(case, recipe, seed, precision)
@@ -174,9 +167,9 @@ def seconds_per_step(
     return {name: median(values[1:]) for name, values in taken.items()}
 
 
-def yardstick(case: cases.Case) -> Story | None:
+def kept_yardstick(case: cases.Case) -> Story | None:
     """Return the longest kept curve of the published recipe on this case, if there is one."""
-    found = [json.loads(p.read_text()) for p in (OUT / YARDSTICK).glob(f"{case.name}.*.json")]
+    found = [json.loads(p.read_text()) for p in yardstick.KEPT.glob(f"{case.name}.*.json")]
     return max(found, key=lambda story: len(story["curve"]), default=None)
 
 
@@ -194,7 +187,7 @@ def measure(
         "recipes": {
             name: {
                 "runs": [story for story, _ in of_recipe],
-                # Of the first k runs averaged: what --runs k returns.
+                # Of the first k runs averaged, as --runs k does.
                 "psnr_of_mean": [
                     metrics.psnr(case.reference, torch.stack([p for _, p in of_recipe[:k]]).mean(0))
                     for k in range(1, seeds + 1)
@@ -203,7 +196,7 @@ def measure(
             for name, of_recipe in runs.items()
         },
     }
-    theirs = yardstick(case)
+    theirs = kept_yardstick(case)
     if theirs:
         pace = seconds_per_step(
             case,

@@ -2,10 +2,11 @@
 
     python benchmarks/yardstick.py PICTURES denoise-25/house denoise-25/f16 --steps 2000
 
-`ulyanov2018` restores each case on one thread; 2,000 steps at 256×256 take about 50 minutes of CPU
-time. A run that was interrupted goes on where it was. Writes
-reports/benchmarks/ulyanov2018/<case>.json: PSNR of the running average at every 25th step, with the
-machine and the seconds per step; benchmarks/prior.py compares with them. PICTURES: see cases.py.
+`ulyanov2018` restores each case on one thread; the curves that are there say how long a step took.
+A run that was interrupted goes on where it was: delete .convprior/state/benchmarks when the recipe
+has changed. Writes reports/benchmarks/ulyanov2018/<case>.<precision>.json: PSNR of the running
+average at every 25th step, with the machine and the seconds per step; benchmarks/prior.py compares
+with them. PICTURES: see cases.py.
 """
 
 import argparse

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
-from cycler import cycler
 from matplotlib.figure import Figure
 
 COLOURS = ("#c2410c", "#0f766e", "#1d4ed8", "#7e22ce", "#a16207", "#be123c")
@@ -14,7 +13,6 @@ STYLE: Any = {
     "axes.edgecolor": "#e7e5e4",
     "axes.grid": True,
     "axes.labelcolor": "#78716c",
-    "axes.prop_cycle": cycler(color=COLOURS),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "font.family": "sans-serif",

@@ -124,15 +124,15 @@ def restore(
     if target.exists() and target.samefile(picture):
         raise images.ImageError(f"{target}: is the input itself, which is never replaced")
     known = None if mask is None else _known(mask, loaded)
+    precise: Any = precision  # checked above
     chosen: Any = task or ("denoise" if mask is None else "inpaint")
     observation = tool.observe(loaded.pixels, known, chosen)
-    exact: Any = precision
     devices.choose(device)  # an impossible device is said before the progress starts
 
     with Progress(sys.stderr.isatty(), max_steps, runs) as progress:
         try:
             restored = tool.restore(
-                observation, chosen, runs=runs, seed=seed, device=device, precision=exact,
+                observation, chosen, runs=runs, seed=seed, device=device, precision=precise,
                 time_limit=seconds, max_steps=max_steps, watch=progress.show,
             )  # fmt: skip
         except DivergedError as error:
