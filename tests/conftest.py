@@ -27,9 +27,9 @@ REPOSITORY = Path(__file__).parents[1]
 
 TINY = Recipe(
     channels=(8, 8), skip_channels=4, upsampling="nearest", padding="zeros",
-    join_norm=False, dropout=0.1, latent_channels=4, jitter=0.03, total_variation=0.05,
-    learning_rate=0.01, muon_learning_rate=0.03, max_steps=20, average=0.9, held_out=0.05,
-    patience=0.25, least_patience=15,
+    join_norm=False, dropout=0.1, latent_channels=4, jitter=0.03, blind_spot=0.0,
+    outlier=2.5, total_variation=0.05, learning_rate=0.01, muon_learning_rate=0.03,
+    max_steps=20, average=0.9, held_out=0.05, patience=0.25, least_patience=15,
 )  # fmt: skip
 
 
@@ -46,9 +46,10 @@ def tiny_params() -> dict:
             network["arguments"]["hidden"] = [8]
     content["evaluate"] = {"shifts": [0, 2]}
     content["degrade"] |= {"size": 32}
-    content["restore"]["recipes"]["default"] |= {
-        "channels": [8, 8], "skip_channels": 4, "latent_channels": 4, "max_steps": 15,
-    }  # fmt: skip
+    for name in ("default", "exact"):
+        content["restore"]["recipes"][name] |= {
+            "channels": [8, 8], "skip_channels": 4, "latent_channels": 4, "max_steps": 15,
+        }  # fmt: skip
     return content
 
 

@@ -15,9 +15,9 @@ SOURCE = REPOSITORY / "src"
 
 # A module imports only from floors below its own.
 FLOORS = [
-    {"errors", "seeds", "stopping", "networks", "networks.hourglass", "networks.cnn",
+    {"errors", "seeds", "noise", "residual", "networks", "networks.hourglass", "networks.cnn",
      "networks.mlp", "scenes", "muon", "journal", "chart"},
-    {"atomic", "metrics", "observation", "devices", "description", "params", "recipe"},
+    {"atomic", "metrics", "observation", "stopping", "devices", "description", "params", "recipe"},
     {"images", "resume", "blueprint", "degradation", "classical", "tracking", "trainer",
      "photographs", "fit", "recipes"},
     {"samples", "classifier", "prior"},

@@ -47,7 +47,11 @@ def changed(tmp_path: Path, keys: str, value: object) -> Path:
         ("train.learning_rat", 1, r"train\.learning_rat: Extra inputs are not permitted"),
         ("evaluate.shifts", [], r"evaluate\.shifts: .*at least 1 item"),
         ("degrade.denoise.sigma", -1, r"degrade\.denoise\.sigma: .*greater than or equal to 0"),
-        ("restore.denoise", "magic", r"restore: .*no recipe 'magic'; there are: default, ulya"),
+        (
+            "restore.denoise",
+            "magic",
+            r"restore: .*no recipe 'magic'; there are: default, exact, ulya",
+        ),
         ("restore.recipes.default.jitter", -1, r"jitter: .*greater than or equal to 0.*came -1"),
         ("restore.recipes.default.upsampling", "cubic", r"upsampling: .*'nearest' or 'bilinear'"),
         ("restore.recipes.default.speed", 9, r"recipes\.default\.speed: .*came 9"),

@@ -65,6 +65,26 @@ def test_of_averages_that_cannot_be_told_apart_the_latest_is_kept() -> None:
     assert stopper.kept_step == 115
 
 
+def test_without_tolerance_only_a_better_average_is_kept() -> None:
+    stopper = HeldOutStopper(0.25, 60, tolerance=0.0)
+    noise = torch.rand(400, generator=torch.Generator().manual_seed(0))
+    assert stopper.update(100, noise)
+    assert not stopper.update(105, noise + 1e-4 * (torch.arange(400) % 2))
+    assert stopper.update(110, noise - 1e-6)
+    assert stopper.kept_step == 110
+
+
+def test_foreign_pixels_do_not_decide() -> None:
+    # Every tenth pixel is an impulse, far off whatever the picture is; the others improve.
+    before, after = torch.full((100,), 0.02), torch.full((100,), 0.015)
+    before[::10], after[::10] = 0.5, 0.55
+    assert after.mean() > before.mean()
+    for outlier, better in ((0.0, False), (2.5, True)):
+        stopper = HeldOutStopper(0.25, 60, outlier=outlier, tolerance=0.0)
+        stopper.update(5, before)
+        assert stopper.update(10, after) == better
+
+
 def test_the_last_step_is_the_published_rule() -> None:
     stopper = LastStep(1800)
     assert stopper.update(5, torch.empty(0))

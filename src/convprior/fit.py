@@ -5,16 +5,19 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from convprior import seeds
+from convprior import noise, residual, seeds
 from convprior.muon import Muon
 from convprior.networks.hourglass import Hourglass
-from convprior.observation import Observation
+from convprior.noise import Noise
+from convprior.observation import Observation, identity
 from convprior.recipe import Recipe
 
 LATENT_RANGE = 0.1  # the latent is uniform in [0, 0.1]: published code, utils/common_utils.py
 
-ROOT_FLOOR = 1e-10  # a misfit of zero would have a root of infinite slope
+MARGIN = 2  # so many pixels around a held-out one are not fitted either, where noise is shared,
+SPARSER = 8  # and the held-out ones are so many times fewer
 
 
 class Fit:
@@ -29,14 +32,23 @@ class Fit:
         precision: torch.dtype = torch.float32,
     ) -> None:
         colours, self.height, self.width = observation.observed.shape
-        fitted, held_out = observation.split(recipe.held_out, seeds.generator("held out", seed))
+        self.noise = (
+            Noise(0.0, 0.0)
+            if observation.exact
+            else noise.measure(observation.observed, observation.known)
+        )
+        fitted, held_out = observation.split(
+            recipe.held_out / (SPARSER if self.noise.shared else 1),
+            seeds.generator("held out", seed),
+            margin=MARGIN if self.noise.shared else 0,
+        )
         self.observation = observation.to(device)
         self.fitted, self.held_out = fitted.to(device), held_out.to(device)
         self.stream = seeds.generator("steps", seed, device=device)  # of jitter and dropout
         with torch.random.fork_rng(devices=[]):  # layers draw from torch's global stream
             torch.manual_seed(seeds.seed("network", seed))
             self.network = Hourglass(
-                recipe.latent_channels,
+                recipe.latent_channels + (colours + 1 if recipe.blind_spot else 0),
                 colours,
                 channels=recipe.channels,
                 skip_channels=recipe.skip_channels,
@@ -54,8 +66,9 @@ class Fit:
         )
         self.latent = (LATENT_RANGE * latent).to(device, memory_format=torch.channels_last)
         self.precision = torch.autocast(device.type, precision, enabled=precision != torch.float32)
-        self.jitter, self.average_weight = recipe.jitter, recipe.average
-        self.total_variation = recipe.total_variation
+        self.jitter, self.blind_spot = recipe.jitter, recipe.blind_spot
+        self.average_weight = recipe.average
+        self.outlier, self.total_variation = recipe.outlier, recipe.total_variation
         kernels = [p for p in self.network.parameters() if p.ndim > 1]
         others = [p for p in self.network.parameters() if p.ndim == 1]
         self.optimisers: list[torch.optim.Optimizer] = (
@@ -70,15 +83,13 @@ class Fit:
 
     def step(self) -> tuple[Tensor, Tensor, Tensor]:
         """Take one step; return the picture before it, the average with it, and its misfit."""
-        # Drawn as it lies in memory, channels last: other orders take a slow path on a CPU.
-        noise = torch.empty_like(self.latent.permute(0, 2, 3, 1)).normal_(generator=self.stream)
-        latent = torch.add(self.latent, noise.permute(0, 3, 1, 2), alpha=self.jitter)
+        inputs, judged = self.inputs()
         with self.precision:
-            features = self.network.body(latent)
+            features = self.network.body(inputs)
         # Eight bits are enough for features, not for a picture.
         output = self.network.to_picture(features.float())
         picture = output[0, :, : self.height, : self.width]
-        misfit = self.observation.misfit(picture, self.fitted)
+        misfit = self._misfit(picture, judged)
         self._loss(picture, misfit).backward()
         for optimiser in self.optimisers:
             optimiser.step()
@@ -89,6 +100,36 @@ class Fit:
         )
         return picture, self.average, misfit.detach()
 
+    def inputs(self) -> tuple[Tensor, Tensor]:
+        """Return what the network sees at this step, and the pixels at which it is judged.
+
+        It sees the latent with fresh jitter. With a blind spot it also sees the fitted pixels but
+        for a random share, and is judged at that share: it learns to tell a pixel from those
+        around it (Quan et al., "Self2Self", CVPR 2020), and cannot learn one by heart.
+        """
+        # Drawn as it lies in memory, channels last: other orders take a slow path on a CPU.
+        drawn = torch.empty_like(self.latent.permute(0, 2, 3, 1)).normal_(generator=self.stream)
+        latent = torch.add(self.latent, drawn.permute(0, 3, 1, 2), alpha=self.jitter)
+        if not self.blind_spot:
+            return latent, self.fitted
+        drawn = torch.rand(self.fitted.shape, generator=self.stream, device=self.fitted.device)
+        drawn = torch.where(self.fitted, drawn, 1.0)
+        hidden = drawn <= drawn.min().clamp(min=self.blind_spot)  # at least one
+        seen = self.fitted & ~hidden
+        shown = torch.cat([torch.where(seen, self.observation.observed, 0.0), seen[None].float()])
+        beyond = (0, latent.shape[3] - self.width, 0, latent.shape[2] - self.height)
+        shown = functional.pad(shown, beyond)[None].contiguous(memory_format=torch.channels_last)
+        return torch.cat([latent, shown], dim=1), hidden
+
+    def _misfit(self, picture: Tensor, judged: Tensor) -> Tensor:
+        """Return the mean squared error at the judged pixels, outliers of noise tempered."""
+        errors = self.observation.errors(picture)
+        if self.outlier and not self.observation.exact:
+            of_judged = torch.where(judged, errors.detach(), torch.nan)
+            variance = residual.variance(of_judged, len(self.observation.observed))
+            errors = residual.temper(errors, self.outlier**2 * variance)
+        return torch.where(judged, errors, 0.0).sum() / judged.sum()
+
     def _loss(self, picture: Tensor, misfit: Tensor) -> Tensor:
         """Return the misfit; its root, plus the total variation, where that has a weight.
 
@@ -98,7 +139,29 @@ class Fit:
         if not self.total_variation:
             return misfit
         down, across = picture.diff(dim=1).abs().mean(), picture.diff(dim=2).abs().mean()
-        return (misfit + ROOT_FLOOR).sqrt() + self.total_variation * (down + across)
+        return (misfit + residual.FLOOR).sqrt() + self.total_variation * (down + across)
+
+    def put_back(self, average: Tensor) -> Tensor:
+        """Return the average with what it left of the picture at the known pixels.
+
+        Where they are exact, that is all that it left. Where the noise is weak, details are left
+        that are stronger: the share of the residual is added that makes the expected error least,
+        not at pixels foreign to the picture. Nothing is, where that share cannot be told.
+        """
+        observation = self.observation
+        if observation.exact:
+            return observation.keep_known(average)
+        comparable = self.held_out.any() and not self.noise.shared
+        if observation.operator is not identity or not comparable:
+            return average
+        errors = observation.errors(average)
+        variance = residual.variance(errors[observation.known], len(average))
+        usual = errors <= residual.FOREIGN**2 * variance.clamp(min=noise.FAINT**2)
+        share = residual.picture_share(
+            errors[usual & self.fitted], errors[usual & self.held_out], self.noise.deviation
+        )
+        better = average.lerp(observation.observed, share)
+        return torch.where(usual & observation.known, better, average)
 
     def shrink_steps(self, factor: float) -> None:
         """Multiply all learning rates."""

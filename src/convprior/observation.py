@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn import functional
 
 
 def identity(picture: Tensor) -> Tensor:
@@ -51,12 +52,13 @@ class Observation:
         return replace(self, observed=self.observed.to(device), known=self.known.to(device))
 
     def split(
-        self, share: float, generator: torch.Generator
+        self, share: float, generator: torch.Generator, margin: int = 0
     ) -> tuple[Bool[Tensor, "h w"], Bool[Tensor, "h w"]]:
         """Split the known pixels at random into (fitted, held out); about ``share`` are held out.
 
-        A share of 0 holds out none. Otherwise at least one pixel is held out and at least one is
-        fitted; a single known pixel cannot be split and raises a ValueError.
+        Pixels nearer than ``margin`` + 1 to a held-out one, along rows and columns, are neither: so
+        nothing tells of noise that neighbours share. A share of 0 holds out none. Otherwise at
+        least one pixel is held out and at least one is fitted, or a ValueError is raised.
         """
         known = self.known.flatten().nonzero().flatten()
         count = round(share * len(known))
@@ -67,24 +69,23 @@ class Observation:
         order = torch.randperm(len(known), generator=generator, device=generator.device)
         held_out = torch.zeros_like(self.known)
         held_out.view(-1)[known[order[:count].to(known.device)]] = True
-        return self.known & ~held_out, held_out
+        near = functional.max_pool2d(held_out[None].float(), 2 * margin + 1, 1, margin)[0] > 0
+        fitted = self.known & ~near
+        if not fitted.any():
+            raise ValueError(
+                f"{len(known)} known pixels are too few to hold {count} out with a margin of "
+                f"{margin}: fit them without a held-out share"
+            )
+        return fitted, held_out
 
-    def misfit(
-        self, picture: Float[Tensor, "c H W"], where: Bool[Tensor, "h w"]
-    ) -> Float[Tensor, ""]:
-        """Return the mean squared error of ``picture``, observed through the operator.
+    def errors(self, picture: Float[Tensor, "c H W"]) -> Float[Tensor, "h w"]:
+        """Return the squared error of each pixel, its mean over the channels; 0 where unknown.
 
-        Only the pixels that are True in ``where`` count; with none it is NaN.
+        The picture is compared as the operator shows it.
         """
         # The unknown values are replaced, not multiplied by zero: NaN times zero is NaN.
-        error = torch.where(where, self.operator(picture) - self.observed, 0.0)
-        return error.square().sum() / (where.sum() * len(self.observed))
-
-    def errors(
-        self, picture: Float[Tensor, "c H W"], where: Bool[Tensor, "h w"]
-    ) -> Float[Tensor, " n"]:
-        """Return the squared errors, mean over channels, of the ``n`` pixels True in ``where``."""
-        return (self.operator(picture) - self.observed)[:, where].square().mean(0)
+        error = torch.where(self.known, self.operator(picture) - self.observed, 0.0)
+        return error.square().mean(0)
 
     def keep_known(self, picture: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:
         """Return ``picture`` with the known pixels put back, where the observation is exact."""

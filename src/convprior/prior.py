@@ -2,9 +2,11 @@
 
 Ulyanov, Vedaldi, Lempitsky, "Deep Image Prior", CVPR 2018: minimise the misfit between the observed
 picture and network(latent) over the weights, from random weights, with the latent fixed but for a
-little jitter; return the running average of the iterates. Three ideas on top: held-out pixels say
-when to stop (stopping.py), orthogonalised momentum gets there in a fraction of the steps (muon.py),
-and channels dropped at random make the average that of an ensemble (networks/hourglass.py).
+little jitter; return the running average of the iterates. On top: held-out pixels say when to stop
+(stopping.py), orthogonalised momentum gets there in a fraction of the steps (muon.py), channels
+dropped at random make the average that of an ensemble (networks/hourglass.py), a blind spot lets
+the network see exact pixels without learning them by heart, and weak noise lets details back in
+that the fit has left (fit.py).
 """
 
 import math
@@ -96,7 +98,7 @@ class Iterates:
             for _ in range(max(1, min(JUDGE_EVERY, self.last_step - self.step))):
                 picture, average, misfit = self.fit.step()
                 self.step += 1
-            errors = self.fit.observation.errors(average, self.fit.held_out)
+            errors = self.fit.observation.errors(average)[self.fit.held_out]
             misfit_now, held_out = torch.stack([misfit, errors.mean()]).tolist()
             if not misfit_now < SPIKE * self.recent:
                 self._roll_back(misfit_now)
@@ -154,12 +156,18 @@ def restore(
     one. Ctrl-C ends the fit and returns the best so far; `DivergedError` carries it.
     """
     start = time.monotonic()
+    iterates = Iterates(observation, recipe, seed=seed, device=device, precision=precision)
     stopper: Stopper = (
-        HeldOutStopper(recipe.patience, recipe.least_patience)
+        HeldOutStopper(
+            recipe.patience,
+            recipe.least_patience,
+            outlier=0.0 if observation.exact else recipe.outlier,
+            # Held-out pixels are too few then to call the later of two the better.
+            tolerance=0.0 if iterates.fit.noise.shared else 1.0,
+        )
         if recipe.held_out
         else LastStep(recipe.max_steps)
     )
-    iterates = Iterates(observation, recipe, seed=seed, device=device, precision=precision)
     best: Tensor | None = None
     if saved is not None:
         iterates.load_state_dict(saved["iterates"])
@@ -168,7 +176,7 @@ def restore(
 
     def end(ended: Ending) -> Restored:
         assert best is not None
-        picture = observation.keep_known(best.cpu())
+        picture = iterates.fit.put_back(best).cpu()
         return Restored(picture, stopper.kept_step, iterates.step, ended)
 
     try:

@@ -20,6 +20,8 @@ class Recipe:
     dropout: Annotated[float, Field(ge=0, lt=1)]
     latent_channels: PositiveInt
     jitter: NonNegativeFloat
+    blind_spot: Annotated[float, Field(ge=0, lt=1)]
+    outlier: NonNegativeFloat
     total_variation: NonNegativeFloat
     learning_rate: NonNegativeFloat
     muon_learning_rate: NonNegativeFloat

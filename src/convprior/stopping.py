@@ -6,7 +6,8 @@ variance of the noise, falls, turns and rises. Its minimum is where to stop; no 
 reference are needed. What is returned is the latest average that is not clearly worse than the one
 at the minimum: by no more than one standard error of their difference, as in the rule for pruning
 trees of Breiman et al., "Classification and Regression Trees", 1984. Averages get worse slowly, and
-the few held-out pixels tend to turn too soon.
+the few held-out pixels tend to turn too soon. Noise that neighbours share would reach a held-out
+pixel through them: then they are left out of the loss too (fit.py).
 
 A stopper is told each judged step: `update` says whether to keep its average, `stops_at` at which
 step to stop unless a better one comes. A rule of your own needs the same two, and `kept_step`.
@@ -15,8 +16,11 @@ step to stop unless a better one comes. A rule of your own needs the same two, a
 import math
 from dataclasses import dataclass, field
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from convprior import residual
 
 
 @dataclass
@@ -25,32 +29,35 @@ class HeldOutStopper:
 
     ``patience`` is a share of the steps taken to the minimum: a fit that took long to improve is
     given long to improve again. ``least_patience`` (steps) bridges the bumps of the first steps.
+    ``outlier`` deviations off, an error counts linearly, so that the few pixels that are foreign to
+    the picture do not decide; 0: never. ``tolerance`` is in standard errors.
     """
 
     patience: float
     least_patience: int
+    outlier: float = 0.0
+    tolerance: float = 1.0
     kept_step: int = field(default=0, init=False)
     lowest_step: int = field(default=0, init=False)
-    lowest: float = field(default=math.inf, init=False)
-    lowest_errors: Tensor | None = field(default=None, init=False)
+    lowest: Tensor | None = field(default=None, init=False)  # errors at the lowest step
 
     def update(self, step: int, errors: Float[Tensor, " n"]) -> bool:
         """Take the squared errors of the held-out pixels; return whether to keep this average."""
-        error = float(errors.mean())
-        if error < self.lowest:
-            self.lowest_step, self.lowest, self.lowest_errors = step, error, errors
-        elif not self._is_as_good(errors):
+        worse = errors if self.lowest is None else self._worse(errors, self.lowest)
+        mean, standard_error = worse.mean(), worse.std(correction=0) / math.sqrt(len(worse))
+        if mean < 0 or (self.lowest is None and torch.isfinite(mean)):
+            self.lowest_step, self.lowest = step, errors
+        elif self.lowest is None or not mean < self.tolerance * standard_error:
             return False
         self.kept_step = step
         return True
 
-    def _is_as_good(self, errors: Tensor) -> bool:
-        if self.lowest_errors is None:
-            return False
-        # Pixel by pixel, so that the noise, which is in both, cancels.
-        worse = errors - self.lowest_errors
-        standard_error = worse.std(correction=0) / math.sqrt(len(worse))
-        return bool(worse.mean() < standard_error)
+    def _worse(self, errors: Tensor, lowest: Tensor) -> Tensor:
+        """Return by how much each pixel is worse: the noise, which is in both, cancels."""
+        if self.outlier:
+            limit = self.outlier**2 * residual.variance(lowest)
+            errors, lowest = residual.temper(errors, limit), residual.temper(lowest, limit)
+        return errors - lowest
 
     @property
     def stops_at(self) -> int:

@@ -20,9 +20,11 @@ from convprior import (
     fit,
     images,
     muon,
+    noise,
     observation,
     prior,
     recipes,
+    residual,
     resume,
     stopping,
     tracking,
@@ -37,7 +39,9 @@ from convprior.stages import StageError, arguments, start
 STATE = Path(".convprior/state/restore")
 # Half a fit made by other code is not gone on with.
 METHOD = [
-    Path(m.__file__) for m in (fit, hourglass, muon, observation, prior, stopping) if m.__file__
+    Path(m.__file__)
+    for m in (fit, hourglass, muon, noise, observation, prior, residual, stopping)
+    if m.__file__
 ]
 
 

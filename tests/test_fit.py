@@ -1,0 +1,129 @@
+"""One network being fitted: what it sees, what it is judged by, and what is put back."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from conftest import TINY
+from convprior import metrics, prior, seeds
+from convprior.fit import Fit
+from convprior.observation import Observation
+
+CPU = torch.device("cpu")
+
+
+def all_known(picture: torch.Tensor) -> torch.Tensor:
+    return torch.ones(picture.shape[1:], dtype=torch.bool)
+
+
+def discs() -> torch.Tensor:
+    """Return a clean picture (3, 64, 64) that a small network learns in a few hundred steps."""
+    down, right = torch.meshgrid(torch.linspace(0, 1, 64), torch.linspace(0, 1, 64), indexing="ij")
+    disc = ((down - 0.5).hypot(right - 0.5) < 0.3).float()
+    return torch.stack([0.2 + 0.6 * down, 0.8 - 0.5 * right, 0.3 + 0.4 * disc])
+
+
+def test_total_variation_counts_beside_the_root_of_the_misfit(photograph: torch.Tensor) -> None:
+    observation = Observation(photograph, all_known(photograph))
+    ramp = torch.arange(20.0).expand(3, 24, 20) / 20  # its neighbours differ by 1/20, across only
+    misfit = torch.tensor(0.01)
+    for weight, expected in ((0.0, 0.01), (0.5, 0.1 + 0.5 * 0.05)):
+        recipe = replace(TINY, total_variation=weight)
+        loss = Fit(observation, recipe, 0, torch.device("cpu"))._loss(ramp, misfit)
+        assert float(loss) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_fit_goes_back_to_the_very_state_with_smaller_steps(photograph: torch.Tensor) -> None:
+    fit = Fit(Observation(photograph, all_known(photograph)), TINY, 0, torch.device("cpu"))
+
+    def rates() -> list[float]:
+        return [group["lr"] for optimiser in fit.optimisers for group in optimiser.param_groups]
+
+    fit.step()
+    saved = fit.state_dict()
+    before = [p.clone() for p in fit.network.parameters()]
+    full = rates()
+    for _ in range(3):
+        fit.step()
+    assert not torch.equal(before[0], next(fit.network.parameters()))
+    fit.load_state_dict(saved)
+    fit.shrink_steps(0.5)
+    assert all(torch.equal(a, b) for a, b in zip(before, fit.network.parameters(), strict=True))
+    assert rates() == [rate / 2 for rate in full]
+
+
+def test_a_blind_spot_shows_the_other_fitted_pixels_only(photograph: torch.Tensor) -> None:
+    known = torch.rand(24, 20, generator=seeds.generator("known")) < 0.5
+    observation = Observation(torch.where(known, photograph, torch.nan), known, exact=True)
+    fit = Fit(observation, replace(TINY, blind_spot=0.3), 0, CPU)
+    shares = []
+    for _ in range(10):
+        inputs, hidden = fit.inputs()
+        shown, seen = inputs[0, -4:-1, :24, :20], inputs[0, -1, :24, :20].bool()
+        assert torch.equal(hidden | seen, fit.fitted)
+        assert not (hidden & seen).any()
+        assert torch.equal(shown, torch.where(seen, photograph, 0.0))
+        assert not inputs[0, -4:, 24:].any()
+        assert not inputs[0, -4:, :, 20:].any()
+        shares.append(float(hidden.sum() / fit.fitted.sum()))
+    assert sum(shares) / 10 == pytest.approx(0.3, abs=0.05)
+    assert len(set(shares)) > 1
+
+
+def test_a_blind_spot_hides_at_least_one_pixel() -> None:
+    picture = torch.rand(3, 1, 2)
+    fit = Fit(Observation(picture, all_known(picture)), replace(TINY, blind_spot=0.01), 0, CPU)
+    assert all(int(fit.inputs()[1].sum()) == 1 for _ in range(5))
+
+
+def test_a_fit_with_a_blind_spot_resumes_to_the_same_bits(photograph: torch.Tensor) -> None:
+    observation = Observation(photograph, all_known(photograph), exact=True)
+    recipe = replace(TINY, blind_spot=0.3)
+    fit, other = Fit(observation, recipe, 0, CPU), Fit(observation, recipe, 0, CPU)
+    fit.step()
+    other.load_state_dict(fit.state_dict())
+    assert torch.equal(fit.step()[1], other.step()[1])
+
+
+def test_a_clean_picture_comes_back_nearly_as_it_was() -> None:
+    clean = discs()
+    clean[:, 20:40:2, 5:25] += 0.1  # a detail that the few steps do not reach
+    recipe = replace(TINY, channels=(16, 16, 16), max_steps=150, least_patience=150)
+    averages: list[torch.Tensor] = []
+    restored = prior.restore(
+        Observation(clean, all_known(clean)),
+        recipe,
+        seed=0,
+        watch=lambda iterate, _: averages.append(iterate.average),
+    )
+    assert metrics.psnr(clean, averages[-1]) < 35
+    assert metrics.psnr(clean, restored.picture) > 40
+
+
+def test_no_noise_is_put_back() -> None:
+    noise = torch.randn(3, 64, 64, generator=seeds.generator("noise"))
+    noisy = discs() + 25 / 255 * noise
+    fit = Fit(Observation(noisy, all_known(noisy)), replace(TINY, channels=(16, 16, 16)), 0, CPU)
+    for _ in range(150):
+        average = fit.step()[1]
+    before, after = metrics.psnr(discs(), average), metrics.psnr(discs(), fit.put_back(average))
+    assert before > metrics.psnr(discs(), noisy) + 3
+    assert after > before - 0.3
+
+
+def test_impulses_do_not_spoil_what_is_around_them_and_are_not_put_back() -> None:
+    clean = discs()
+    drawn = torch.rand(64, 64, generator=seeds.generator("impulses"))
+    observed = torch.where(drawn < 0.05, 0.0, torch.where(drawn > 0.95, 1.0, clean))
+    observation = Observation(observed, all_known(clean))
+    recipe = replace(TINY, channels=(16, 16, 16), max_steps=300, least_patience=300)
+    found = {
+        outlier: metrics.psnr(
+            clean,
+            prior.restore(observation, replace(recipe, outlier=outlier), seed=0).picture,
+        )
+        for outlier in (0.0, 2.5)
+    }
+    assert found[2.5] > found[0.0] + 3
+    assert found[2.5] > metrics.psnr(clean, observed) + 10
