@@ -1,9 +1,9 @@
 """The damaged pictures of the benchmarks, from a folder in the layout of the published comparisons.
 
-``<folder>/denoise/*.png`` are clean; each gives one case per noise level: the central square is
-scaled to 256×256 (Lanczos), white Gaussian noise is added, and the result is clipped to [0, 1] as
-the Deep Image Prior paper does. ``<folder>/inpaint/<name>.png`` are clean too, and
-``<name>_known.png`` says what is known of them (white); they keep their size.
+``<folder>/denoise/*.png`` are clean; each gives one case per damage of damages.py: the central
+square is scaled to 256×256 (Lanczos) and damaged, and the result is clipped to [0, 1] as the Deep
+Image Prior paper does. ``<folder>/inpaint/<name>.png`` are clean too, and ``<name>_known.png`` says
+what is known of them (white); they keep their size.
 """
 
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ from torch import Tensor
 
 from convprior import degradation, images, seeds
 from convprior.observation import Observation
+from damages import DAMAGES
 
 SIZE = 256  # side of the pictures to denoise
-SIGMAS = (15, 25, 50)  # noise levels, units of 255
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def read(folder: Path, wanted: list[str]) -> Iterator[Case]:
     for name, path in names(folder).items():
         if any(part in name for part in wanted):
             found += 1
-            yield _inpaint(name, path) if name.startswith("inpaint/") else _denoise(name, path)
+            yield _inpaint(name, path) if name.startswith("inpaint/") else _damaged(name, path)
     if not found:
         raise SystemExit(
             f"no case matches {' '.join(wanted)}; in {folder}: {' '.join(names(folder)) or 'none'}"
@@ -50,7 +50,7 @@ def names(folder: Path) -> dict[str, Path]:
     clean = sorted((folder / "denoise").glob("*.png"))
     masked = [p for p in sorted((folder / "inpaint").glob("*.png")) if _mask_of(p).exists()]
     return {
-        **{f"denoise-{sigma}/{p.stem.split('_')[0]}": p for sigma in SIGMAS for p in clean},
+        **{f"{damage}/{p.stem.split('_')[0]}": p for damage in DAMAGES for p in clean},
         **{f"inpaint/{p.stem}": p for p in masked},
     }
 
@@ -59,13 +59,11 @@ def _mask_of(path: Path) -> Path:
     return path.with_name(f"{path.stem}_known.png")
 
 
-def _denoise(name: str, path: Path) -> Case:
-    sigma = int(name.partition("/")[0].removeprefix("denoise-"))
+def _damaged(name: str, path: Path) -> Case:
     image = images.decode_rgb(path.read_bytes(), str(path))
     reference = images.from_pillow(images.fit_square(image, SIZE))
-    generator = seeds.generator("benchmark", name)
-    observation = degradation.add_gaussian_noise(reference, sigma, clip=True, generator=generator)
-    return Case(name, observation, reference)
+    damage = DAMAGES[name.partition("/")[0]]
+    return Case(name, damage(reference, seeds.generator("benchmark", name)), reference)
 
 
 def _inpaint(name: str, path: Path) -> Case:

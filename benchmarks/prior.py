@@ -11,7 +11,7 @@ the curves that yardstick.py keeps. The ratio of CPU times is that of seconds pe
 turns in this run, times the steps. For missing pixels its published figures stand in.
 
 What is done is not done again: delete .convprior/state/benchmarks/prior to start afresh. Writes
-reports/benchmarks/prior.json and prior.html.
+reports/benchmarks/NAME.json and NAME.html, where NAME is that of --out.
 """
 
 import argparse
@@ -265,6 +265,7 @@ def main() -> None:
     parser.add_argument("--params", type=Path, default=params.PACKAGED, help="another params.yaml")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--out", default="prior", metavar="NAME", help="of what is written")
     parser.add_argument("--quick", action="store_true", help="house alone, σ 25")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -280,9 +281,10 @@ def main() -> None:
         "summary": summarise(each),
         "each": each,
     }
-    atomic.write_json(OUT / "prior.json", result)
-    page.write(OUT / "prior.html", result)
-    print(f"wrote {OUT / 'prior.json'} and {OUT / 'prior.html'}")
+    written = OUT / f"{args.out}.json"
+    atomic.write_json(written, result)
+    page.write(written.with_suffix(".html"), result)
+    print(f"wrote {written} and {written.with_suffix('.html')}")
 
 
 if __name__ == "__main__":

@@ -9,11 +9,12 @@ import torch
 import yaml
 
 from conftest import REPOSITORY, colourful, tiny_params
-from convprior import images
+from convprior import images, seeds
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 
 import cases
+import damages
 import prior as benchmark
 import yardstick
 
@@ -83,3 +84,16 @@ def test_a_case_that_does_not_exist_is_refused(
 ) -> None:
     with pytest.raises(SystemExit, match=r"no case matches derain; in .*denoise-15/house"):
         run(monkeypatch, benchmark, pictures, "derain")
+
+
+@pytest.mark.parametrize("name", damages.DAMAGES)
+def test_a_damage_is_named_by_its_seed_and_keeps_the_range(name: str) -> None:
+    picture = images.from_pillow(colourful(48, 40))
+    first, again, other = (
+        damages.DAMAGES[name](picture, seeds.generator("damage", seed)) for seed in (0, 0, 1)
+    )
+    assert first.observed.shape == picture.shape
+    assert torch.equal(first.observed, again.observed)
+    assert ((first.observed >= 0) & (first.observed <= 1)).all()
+    assert torch.equal(first.observed, other.observed) == (name in ("jpeg", "clean"))
+    assert torch.equal(first.observed, picture) == (name == "clean")

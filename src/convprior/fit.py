@@ -104,8 +104,9 @@ class Fit:
         """Return what the network sees at this step, and the pixels at which it is judged.
 
         It sees the latent with fresh jitter. With a blind spot it also sees the fitted pixels but
-        for a random share, and is judged at that share: it learns to tell a pixel from those
-        around it (Quan et al., "Self2Self", CVPR 2020), and cannot learn one by heart.
+        for a random share and for those under the gaps of the picture, moved elsewhere. It is
+        judged at what is hidden: it learns to tell pixels from those around them (Quan et al.,
+        "Self2Self", CVPR 2020), and cannot learn one by heart.
         """
         # Drawn as it lies in memory, channels last: other orders take a slow path on a CPU.
         drawn = torch.empty_like(self.latent.permute(0, 2, 3, 1)).normal_(generator=self.stream)
@@ -115,11 +116,21 @@ class Fit:
         drawn = torch.rand(self.fitted.shape, generator=self.stream, device=self.fitted.device)
         drawn = torch.where(self.fitted, drawn, 1.0)
         hidden = drawn <= drawn.min().clamp(min=self.blind_spot)  # at least one
+        # Gaps of the shape that is to be filled: strokes are not learned from single pixels.
+        hidden |= self.fitted & self._elsewhere(~self.observation.known)
         seen = self.fitted & ~hidden
         shown = torch.cat([torch.where(seen, self.observation.observed, 0.0), seen[None].float()])
         beyond = (0, latent.shape[3] - self.width, 0, latent.shape[2] - self.height)
         shown = functional.pad(shown, beyond)[None].contiguous(memory_format=torch.channels_last)
         return torch.cat([latent, shown], dim=1), hidden
+
+    def _elsewhere(self, mask: Tensor) -> Tensor:
+        """Return the mask moved by a random way, round the edges."""
+        for dim, size in enumerate(mask.shape):
+            by = torch.randint(size, (1,), generator=self.stream, device=mask.device)
+            place = (torch.arange(size, device=mask.device) + by) % size
+            mask = mask.index_select(dim, place)
+        return mask
 
     def _misfit(self, picture: Tensor, judged: Tensor) -> Tensor:
         """Return the mean squared error at the judged pixels, outliers of noise tempered."""
