@@ -16,6 +16,7 @@ reports/benchmarks/NAME.json and NAME.html, where NAME is that of --out.
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -88,6 +89,11 @@ def run_recipe(
         "curve": curve,
     }
     return story, restored.picture
+
+
+def finite(psnr: float) -> float | None:
+    """Return the figure, None where the pictures are equal: JSON has no infinity."""
+    return None if math.isinf(psnr) else psnr
 
 
 def run_classical(case: cases.Case) -> Story:
@@ -189,6 +195,7 @@ def measure(
         for name in names
     }
     measured: Story = {
+        "psnr_observed": finite(metrics.psnr(case.reference, case.observation.observed)),
         "classical": run_classical(case),
         "recipes": {
             name: {
