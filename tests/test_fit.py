@@ -142,3 +142,11 @@ def test_impulses_do_not_spoil_what_is_around_them_and_are_not_put_back() -> Non
     }
     assert found[2.5] > found[0.0] + 3
     assert found[2.5] > metrics.psnr(clean, observed) + 10
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_picture_of_two_pixels_comes_back_finite_whichever_is_held_out(seed: int) -> None:
+    picture = torch.tensor([0.5, 1.0]).expand(3, 1, 2)
+    observation = Observation(picture, all_known(picture))
+    restored = prior.restore(observation, replace(TINY, max_steps=60), seed=seed)
+    assert torch.isfinite(restored.picture).all()

@@ -45,3 +45,9 @@ def test_all_of_a_clean_residual_is_picture_and_none_where_noise_is_unknown() ->
     assert residual.picture_share(errors, errors, 0.0) == 1.0
     assert residual.picture_share(errors, errors, float("inf")) == 0.0
     assert residual.picture_share(torch.zeros(5), torch.zeros(5), 0.0) == 0.0
+
+
+def test_no_share_can_be_told_without_pixels_of_both_kinds() -> None:
+    errors, none = torch.ones(5), torch.empty(0)
+    assert residual.picture_share(errors, none, 0.1) == 0.0
+    assert residual.picture_share(none, errors, 0.1) == 0.0

@@ -162,8 +162,7 @@ class Fit:
         observation = self.observation
         if observation.exact:
             return observation.keep_known(average)
-        comparable = self.held_out.any() and not self.noise.shared
-        if observation.operator is not identity or not comparable:
+        if observation.operator is not identity or self.noise.shared:
             return average
         errors = observation.errors(average)
         variance = residual.variance(errors[observation.known], len(average))

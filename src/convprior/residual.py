@@ -31,8 +31,11 @@ def picture_share(
     Let the average a be off the picture x by e and the observation y by n. Adding w (y − a) to a
     leaves e + w (n − e), in the mean least for w = −E[e (n − e)] / E[(y − a)²]. The fitted pixels'
     mean error is F = E[n²] + E[e²] − 2 E[e n], that of the held-out ones, which know nothing of
-    their noise, H = E[n²] + E[e²]: so w = ((F + H) / 2 − E[n²]) / F.
+    their noise, H = E[n²] + E[e²]: so w = ((F + H) / 2 − E[n²]) / F. Without pixels of both kinds
+    it cannot be told: 0.
     """
+    if not (len(fitted) and len(held_out)):
+        return 0.0
     misfit = float(fitted.mean())
     both = (misfit + float(held_out.mean())) / 2
     return min(max((both - noise**2) / misfit, 0.0), 1.0) if misfit else 0.0
