@@ -33,6 +33,11 @@ TINY = Recipe(
 )  # fmt: skip
 
 
+def all_known(picture: torch.Tensor) -> torch.Tensor:
+    """Return the mask (h, w) of a picture (c, h, w) of which every pixel is known."""
+    return torch.ones(picture.shape[1:], dtype=torch.bool)
+
+
 def tiny_params() -> dict:
     """Return the repository's params.yaml, made so small that every stage takes seconds."""
     content = yaml.safe_load((REPOSITORY / "params.yaml").read_text())

@@ -21,7 +21,7 @@ FLOORS = [
     {"images", "resume", "blueprint", "degradation", "classical", "tracking", "trainer",
      "photographs", "fit", "recipes"},
     {"samples", "classifier", "prior"},
-    {"restorer"},
+    {"restorer", "runs"},
     {"garments", "tool"},
     {"stages", "cli", ""},
     {"stages.prepare", "stages.train", "stages.evaluate", "stages.degrade", "stages.restore",

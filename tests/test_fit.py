@@ -5,16 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from conftest import TINY
+from conftest import TINY, all_known
 from convprior import metrics, prior, seeds
 from convprior.fit import Fit
 from convprior.observation import Observation
 
 CPU = torch.device("cpu")
-
-
-def all_known(picture: torch.Tensor) -> torch.Tensor:
-    return torch.ones(picture.shape[1:], dtype=torch.bool)
 
 
 def discs() -> torch.Tensor:

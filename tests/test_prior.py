@@ -6,17 +6,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from conftest import TINY
-from convprior import metrics, prior, seeds
+from conftest import TINY, all_known
+from convprior import metrics, prior, runs, seeds
 from convprior.observation import Observation
 
 
 def known_half(picture: torch.Tensor) -> torch.Tensor:
     return torch.rand(picture.shape[1:], generator=seeds.generator("half")) < 0.5
-
-
-def all_known(picture: torch.Tensor) -> torch.Tensor:
-    return torch.ones(picture.shape[1:], dtype=torch.bool)
 
 
 def test_nan_in_the_unknown_pixels_changes_nothing(photograph: torch.Tensor) -> None:
@@ -107,7 +103,7 @@ def test_runs_are_averaged_and_their_spread_told(photograph: torch.Tensor) -> No
     noise = torch.randn(photograph.shape, generator=seeds.generator("noise"))
     observation = Observation(photograph + 25 / 255 * noise, all_known(photograph))
     seen: list[int] = []
-    averaged = prior.restore_runs(
+    averaged = runs.restore_runs(
         observation, TINY, runs=3, seed=4, watch=lambda run, *_: seen.append(run)
     )
     pictures = torch.stack([run.picture for run in averaged.runs])
@@ -125,8 +121,8 @@ def test_half_a_run_does_not_spoil_the_whole_ones(photograph: torch.Tensor) -> N
             raise KeyboardInterrupt
 
     observation = Observation(photograph, all_known(photograph))
-    averaged = prior.restore_runs(observation, TINY, runs=4, seed=0, watch=interrupt)
-    two = prior.restore_runs(observation, TINY, runs=2, seed=0)
+    averaged = runs.restore_runs(observation, TINY, runs=4, seed=0, watch=interrupt)
+    two = runs.restore_runs(observation, TINY, runs=2, seed=0)
     assert len(averaged.runs) == 2
     assert averaged.runs[-1].ended == "interrupted"
     assert torch.equal(averaged.picture, two.picture)

@@ -68,7 +68,8 @@ class Fit:
         self.precision = torch.autocast(device.type, precision, enabled=precision != torch.float32)
         self.jitter, self.blind_spot = recipe.jitter, recipe.blind_spot
         self.average_weight = recipe.average
-        self.outlier, self.total_variation = recipe.outlier, recipe.total_variation
+        self.outlier = 0.0 if observation.exact else recipe.outlier  # exact pixels have none
+        self.total_variation = recipe.total_variation
         kernels = [p for p in self.network.parameters() if p.ndim > 1]
         others = [p for p in self.network.parameters() if p.ndim == 1]
         self.optimisers: list[torch.optim.Optimizer] = (
@@ -135,7 +136,7 @@ class Fit:
     def _misfit(self, picture: Tensor, judged: Tensor) -> Tensor:
         """Return the mean squared error at the judged pixels, outliers of noise tempered."""
         errors = self.observation.errors(picture)
-        if self.outlier and not self.observation.exact:
+        if self.outlier:
             of_judged = torch.where(judged, errors.detach(), torch.nan)
             variance = residual.variance(of_judged, len(self.observation.observed))
             errors = residual.temper(errors, self.outlier**2 * variance)

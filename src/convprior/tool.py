@@ -8,10 +8,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from convprior import devices, prior, recipes
+from convprior import devices, recipes
 from convprior.observation import Observation
-from convprior.prior import Averaged, Iterate
+from convprior.prior import Iterate
 from convprior.recipes import Task
+from convprior.runs import Averaged, restore_runs
 from convprior.stopping import Stopper
 
 Precision = Literal["float32", "bfloat16"]
@@ -40,11 +41,11 @@ def restore(
     max_steps: int | None = None,
     watch: Callable[[int, Iterate, Stopper], None] = lambda *_: None,
 ) -> Averaged:
-    """Restore with the recipe that params.yaml gives the task; see `prior.restore_runs`."""
+    """Restore with the recipe that params.yaml gives the task; see `restore_runs`."""
     recipe = recipes.load().of(task)
     if max_steps is not None:
         recipe = replace(recipe, max_steps=max_steps)
-    return prior.restore_runs(
+    return restore_runs(
         observation,
         recipe,
         runs=runs,
