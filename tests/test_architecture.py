@@ -15,12 +15,13 @@ SOURCE = REPOSITORY / "src"
 
 # A module imports only from floors below its own.
 FLOORS = [
-    {"errors", "seeds", "noise", "residual", "networks", "networks.hourglass", "networks.cnn",
-     "networks.mlp", "scenes", "muon", "journal", "chart"},
+    {"errors", "seeds", "noise", "residual", "collaborative", "networks",
+     "networks.hourglass", "networks.cnn", "networks.mlp", "scenes", "muon", "journal", "chart"},
     {"atomic", "metrics", "observation", "stopping", "devices", "description", "params", "recipe"},
     {"images", "resume", "blueprint", "degradation", "classical", "tracking", "trainer",
-     "photographs", "fit", "recipes"},
-    {"samples", "classifier", "prior"},
+     "photographs", "refinement", "recipes"},
+    {"samples", "classifier", "fit"},
+    {"prior"},
     {"restorer", "runs"},
     {"garments", "tool"},
     {"stages", "cli", ""},

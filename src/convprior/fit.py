@@ -11,8 +11,9 @@ from convprior import noise, residual, seeds
 from convprior.muon import Muon
 from convprior.networks.hourglass import Hourglass
 from convprior.noise import Noise
-from convprior.observation import Observation, identity
+from convprior.observation import Observation
 from convprior.recipe import Recipe
+from convprior.refinement import refine
 
 LATENT_RANGE = 0.1  # the latent is uniform in [0, 0.1]: published code, utils/common_utils.py
 
@@ -70,6 +71,7 @@ class Fit:
         self.average_weight = recipe.average
         self.outlier = 0.0 if observation.exact else recipe.outlier  # exact pixels have none
         self.total_variation = recipe.total_variation
+        self.similar_patches, self.patch_rounds = recipe.similar_patches, recipe.patch_rounds
         kernels = [p for p in self.network.parameters() if p.ndim > 1]
         others = [p for p in self.network.parameters() if p.ndim == 1]
         self.optimisers: list[torch.optim.Optimizer] = (
@@ -153,26 +155,17 @@ class Fit:
         down, across = picture.diff(dim=1).abs().mean(), picture.diff(dim=2).abs().mean()
         return (misfit + residual.FLOOR).sqrt() + self.total_variation * (down + across)
 
-    def put_back(self, average: Tensor) -> Tensor:
-        """Return the average with what it left of the picture at the known pixels.
-
-        Where they are exact, that is all that it left. Where the noise is weak, details are left
-        that are stronger: the share of the residual is added that makes the expected error least,
-        not at pixels foreign to the picture. Nothing is, where that share cannot be told.
-        """
-        observation = self.observation
-        if observation.exact:
-            return observation.keep_known(average)
-        if observation.operator is not identity or self.noise.shared:
-            return average
-        errors = observation.errors(average)
-        variance = residual.variance(errors[observation.known], len(average))
-        usual = errors <= residual.FOREIGN**2 * variance.clamp(min=noise.FAINT**2)
-        share = residual.picture_share(
-            errors[usual & self.fitted], errors[usual & self.held_out], self.noise.deviation
+    def refine(self, average: Tensor) -> Tensor:
+        """Return the restored picture, (c, h, w) in [0, 1], of an average of this fit."""
+        return refine(
+            average,
+            self.observation,
+            self.fitted,
+            self.held_out,
+            self.noise,
+            similar=self.similar_patches,
+            rounds=self.patch_rounds,
         )
-        better = average.lerp(observation.observed, share)
-        return torch.where(usual & observation.known, better, average)
 
     def shrink_steps(self, factor: float) -> None:
         """Multiply all learning rates."""

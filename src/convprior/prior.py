@@ -5,8 +5,8 @@ picture and network(latent) over the weights, from random weights, with the late
 little jitter; return the running average of the iterates. On top: held-out pixels say when to stop
 (stopping.py), orthogonalised momentum gets there in a fraction of the steps (muon.py), channels
 dropped at random make the average that of an ensemble (networks/hourglass.py), a blind spot lets
-the network see exact pixels without learning them by heart, and weak noise lets details back in
-that the fit has left (fit.py).
+the network see exact pixels without learning them by heart (fit.py), and what it has left is put
+back where alike patches agree on it (refinement.py).
 """
 
 import math
@@ -48,10 +48,11 @@ class Iterate:
 class Restored:
     """What `restore` returns: the picture, float32 (c, h, w) in [0, 1] on the CPU, and its story.
 
-    ``best_step`` is the step of the returned average, ``steps`` how many were taken.
+    ``average`` is what the network alone made of it, of step ``best_step`` of ``steps``.
     """
 
     picture: Tensor
+    average: Tensor
     best_step: int
     steps: int
     ended: Ending
@@ -174,8 +175,8 @@ def restore(
 
     def end(ended: Ending) -> Restored:
         assert best is not None
-        picture = iterates.fit.put_back(best).cpu()
-        return Restored(picture, stopper.kept_step, iterates.step, ended)
+        refined = iterates.fit.refine(best)
+        return Restored(refined.cpu(), best.cpu(), stopper.kept_step, iterates.step, ended)
 
     try:
         for latest in iterates:

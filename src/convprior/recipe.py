@@ -23,6 +23,8 @@ class Recipe:
     blind_spot: Annotated[float, Field(ge=0, lt=1)]
     outlier: NonNegativeFloat
     total_variation: NonNegativeFloat
+    similar_patches: NonNegativeInt
+    patch_rounds: PositiveInt
     learning_rate: NonNegativeFloat
     muon_learning_rate: NonNegativeFloat
     max_steps: PositiveInt

@@ -164,6 +164,7 @@ class Restorer(pl.LightningModule):
             "observed": observation.observed.clamp(0, 1),
             "classical": baseline,
             "last": last,
+            "network": observation.keep_known(restored.average),
             "restored": restored.picture,
         }
         measured: dict[str, Any] = {
@@ -176,7 +177,7 @@ class Restorer(pl.LightningModule):
             "psnr_peak": peak["psnr_average"],
             "peak_step": peak["step"],
         }
-        measured["stop_gap"] = measured["psnr_peak"] - measured["psnr_restored"]
+        measured["stop_gap"] = measured["psnr_peak"] - measured["psnr_network"]
         run.metrics({k: v for k, v in measured.items() if not isinstance(v, str)}, restored.steps)
         images.write(out / "restored.png", Picture(restored.picture))
         images.write(out / "classical.png", Picture(baseline))

@@ -140,7 +140,7 @@ def restoration(reports: Path, data: Path, task: str) -> str:
         rows.append([
             html.escape(name),
             *(f'<span class="{"best" if kind == best else ""}">{m[f"psnr_{kind}"]:.2f}</span>'
-              for kind in ("observed", "classical", "last", "restored")),
+              for kind in ("observed", "classical", "last", "network", "restored")),
             f"{m['psnr_peak']:.2f}",
             f"{m['stop_gap']:.2f}",
             f"{m['ssim_classical']:.3f}",
@@ -156,12 +156,14 @@ def restoration(reports: Path, data: Path, task: str) -> str:
             for kind, picture in pictures
         )
         strips.append(f'<figure><div class="strip">{cells}</div></figure>')
-    header = ("picture", "observed", "classical", "last iterate", "restored", "peak", "stop gap",
-              "SSIM classical", "SSIM restored", "step returned", "seconds")  # fmt: skip
+    header = ("picture", "observed", "classical", "last iterate", "network alone", "restored",
+              "peak", "stop gap", "SSIM classical", "SSIM restored", "step returned",
+              "seconds")  # fmt: skip
     title, classical = TASKS[task]
     return f"""<h2>{title}</h2>
-<p>PSNR in dB. Classical: {classical}. <em>Restored</em> is the running average that the held-out
-pixels chose; <em>peak</em> is the best average of the run as the reference shows it, and the
+<p>PSNR in dB. Classical: {classical}. <em>Network alone</em> is the running average that the
+held-out pixels chose; <em>restored</em> is what comes back, after patches that look alike were
+filtered together. <em>Peak</em> is the best average of the run as the reference shows it, and the
 <em>stop gap</em> what choosing without the reference cost.</p>
 {table(header, rows)}{"".join(strips)}"""
 

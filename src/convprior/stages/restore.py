@@ -17,6 +17,7 @@ from pathlib import Path
 
 from convprior import (
     atomic,
+    collaborative,
     fit,
     images,
     muon,
@@ -24,6 +25,7 @@ from convprior import (
     observation,
     prior,
     recipes,
+    refinement,
     residual,
     resume,
     stopping,
@@ -40,7 +42,18 @@ STATE = Path(".convprior/state/restore")
 # Half a fit made by other code is not gone on with.
 METHOD = [
     Path(m.__file__)
-    for m in (fit, hourglass, muon, noise, observation, prior, residual, stopping)
+    for m in (
+        collaborative,
+        fit,
+        hourglass,
+        muon,
+        noise,
+        observation,
+        prior,
+        refinement,
+        residual,
+        stopping,
+    )
     if m.__file__
 ]
 

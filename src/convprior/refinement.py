@@ -1,0 +1,65 @@
+"""From the fit's average to the restored picture: put details back, let alike patches agree.
+
+The average has lost what the network had not learned when it stopped, and has errors of its own.
+The first is still in what was observed; the second differ from patch to patch.
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from convprior import collaborative, residual
+from convprior.noise import FAINT, Noise
+from convprior.observation import Observation, identity
+
+# Groups of patches are given so much of what was observed: their agreement cancels most noise.
+SHOWN = 0.6
+CALMER = 0.8  # from one round to the next, the variance of the errors that are filtered
+
+
+def refine(
+    average: Float[Tensor, "c h w"],
+    observation: Observation,
+    fitted: Bool[Tensor, "h w"],
+    held_out: Bool[Tensor, "h w"],
+    noise: Noise,
+    *,
+    similar: int,
+    rounds: int,
+) -> Float[Tensor, "c h w"]:
+    """Return the restored picture, in [0, 1].
+
+    Exact known pixels are put back as they are. Of noisy ones the share of the residual is put back
+    that makes the expected error least, but for pixels foreign to the picture. Then groups of
+    ``similar`` patches are filtered together, ``rounds`` times (0 patches: not at all), which
+    starts from more of the observed noise than a single patch could bear. An operator other than
+    the identity leaves nothing to put back: then the average is returned.
+    """
+    if observation.operator is not identity:
+        return average
+    errors = observation.errors(average)
+    usual, share = observation.known, 1.0
+    variance = errors[held_out].mean()
+    if not observation.exact:
+        spread = residual.variance(errors[observation.known], len(average))
+        usual = usual & (errors <= residual.FOREIGN**2 * spread.clamp(min=FAINT**2))
+        share = (
+            0.0
+            if noise.shared
+            else residual.picture_share(
+                errors[usual & fitted], errors[usual & held_out], noise.deviation
+            )
+        )
+        if similar and not noise.shared:
+            share = max(share, SHOWN)
+        variance = max(share, SHOWN) ** 2 * spread.clamp(max=noise.deviation**2)
+
+    def shown(picture: Tensor) -> Tensor:
+        return torch.where(usual, picture.lerp(observation.observed, share), picture)
+
+    if similar and torch.isfinite(variance):
+        for turn in range(rounds):
+            level = float(variance) * CALMER**turn
+            average = collaborative.wiener(shown(average), average, level, similar)
+        return observation.keep_known(average).clamp(0, 1)
+    return shown(average).clamp(0, 1)

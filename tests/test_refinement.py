@@ -1,0 +1,123 @@
+"""From the average to the restored picture: what comes back, and what does not."""
+
+import math
+from dataclasses import replace
+
+import torch
+
+from conftest import TINY, all_known
+from convprior import metrics, prior, seeds
+from convprior.fit import Fit
+from convprior.noise import Noise
+from convprior.observation import Observation
+from convprior.refinement import refine
+
+CPU = torch.device("cpu")
+
+
+def discs() -> torch.Tensor:
+    """Return a clean picture (3, 64, 64) that a small network learns in a few hundred steps."""
+    down, right = torch.meshgrid(torch.linspace(0, 1, 64), torch.linspace(0, 1, 64), indexing="ij")
+    disc = ((down - 0.5).hypot(right - 0.5) < 0.3).float()
+    return torch.stack([0.2 + 0.6 * down, 0.8 - 0.5 * right, 0.3 + 0.4 * disc])
+
+
+def halves(known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return (fitted, held out): every tenth of the known pixels is held out."""
+    held_out = torch.zeros_like(known)
+    held_out.view(-1)[::10] = True
+    return known & ~held_out, known & held_out
+
+
+def test_exact_pixels_come_back_as_they_are_and_gaps_come_nearer() -> None:
+    known = torch.rand(64, 64, generator=seeds.generator("known")) < 0.5
+    average = discs() + 0.02 * torch.randn(3, 64, 64, generator=seeds.generator("errors"))
+    observed = torch.where(known, discs(), torch.nan)  # what is unknown is not read
+    observation = Observation(observed, known, exact=True)
+    found = {
+        similar: refine(
+            average, observation, *halves(known), Noise(0.0, 0.0), similar=similar, rounds=3
+        )
+        for similar in (0, 8)
+    }
+    for picture in found.values():
+        assert torch.equal(picture[:, known], discs()[:, known])
+    before, after = (metrics.psnr(discs(), found[similar], ~known) for similar in (0, 8))
+    assert after > before + 5
+
+
+def test_noise_that_neighbours_share_is_not_put_back() -> None:
+    observed = discs() + 0.1
+    known = all_known(observed)
+    found = {
+        correlation: refine(
+            discs(),
+            Observation(observed, known),
+            *halves(known),
+            Noise(0.1, correlation),
+            similar=8,
+            rounds=1,
+        )
+        for correlation in (0.0, 0.9)
+    }
+    assert metrics.psnr(discs(), found[0.9]) > metrics.psnr(discs(), found[0.0]) + 10
+
+
+def test_what_an_operator_shows_is_never_put_back() -> None:
+    picture = torch.full((3, 32, 32), 0.5)
+    small = picture[:, ::2, ::2]
+    known = all_known(small)
+    observation = Observation(small + 0.2, known, operator=lambda p: p[:, ::2, ::2])
+    found = refine(picture, observation, *halves(known), Noise(0.0, 0.0), similar=8, rounds=1)
+    assert torch.equal(found, picture)
+
+
+def test_no_patches_and_no_held_out_pixels_leave_the_average() -> None:
+    known = all_known(discs())
+    observation = Observation(discs() + 0.1, known)
+    none = torch.zeros_like(known)
+    found = refine(discs(), observation, known, none, Noise(math.inf, 0.0), similar=0, rounds=1)
+    assert torch.equal(found, discs())
+
+
+def test_a_clean_picture_comes_back_nearly_as_it_was() -> None:
+    clean = discs()
+    clean[:, 20:40:2, 5:25] += 0.1  # a detail that the few steps do not reach
+    recipe = replace(TINY, channels=(16, 16, 16), max_steps=150, least_patience=150)
+    averages: list[torch.Tensor] = []
+    restored = prior.restore(
+        Observation(clean, all_known(clean)),
+        recipe,
+        seed=0,
+        watch=lambda iterate, _: averages.append(iterate.average),
+    )
+    assert metrics.psnr(clean, averages[-1]) < 35
+    assert metrics.psnr(clean, restored.picture) > 40
+
+
+def test_white_noise_is_not_put_back() -> None:
+    noise = torch.randn(3, 64, 64, generator=seeds.generator("noise"))
+    noisy = discs() + 25 / 255 * noise
+    fit = Fit(Observation(noisy, all_known(noisy)), replace(TINY, channels=(16, 16, 16)), 0, CPU)
+    for _ in range(150):
+        average = fit.step()[1]
+    before, after = metrics.psnr(discs(), average), metrics.psnr(discs(), fit.refine(average))
+    assert before > metrics.psnr(discs(), noisy) + 3
+    assert after > before - 0.3
+
+
+def test_impulses_do_not_spoil_what_is_around_them_and_are_not_put_back() -> None:
+    clean = discs()
+    drawn = torch.rand(64, 64, generator=seeds.generator("impulses"))
+    observed = torch.where(drawn < 0.05, 0.0, torch.where(drawn > 0.95, 1.0, clean))
+    observation = Observation(observed, all_known(clean))
+    recipe = replace(TINY, channels=(16, 16, 16), max_steps=300, least_patience=300)
+    found = {
+        outlier: metrics.psnr(
+            clean,
+            prior.restore(observation, replace(recipe, outlier=outlier), seed=0).picture,
+        )
+        for outlier in (0.0, 2.5)
+    }
+    assert found[2.5] > found[0.0] + 3
+    assert found[2.5] > metrics.psnr(clean, observed) + 10
