@@ -23,10 +23,14 @@ BLOCKY = 1.25  # from this ratio of steps between blocks to steps within, square
 
 @dataclass(frozen=True)
 class Noise:
-    """``deviation`` in units of the pixel values; ``correlation`` of neighbours, in [-1, 1]."""
+    """``deviation`` in units of the pixel values; ``correlation`` of neighbours, in [-1, 1].
+
+    ``of_blocks`` says that it is what JPEG threw away.
+    """
 
     deviation: float
     correlation: float
+    of_blocks: bool = False
 
     @property
     def shared(self) -> bool:
@@ -43,9 +47,8 @@ def measure(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Nois
         return Noise(math.inf, 0.0)
     flat, correlation = _in_flat_blocks(_blocks(picture)[whole])
     jpeg = _between_blocks(picture) if known.all() else 0.0
-    return Noise(
-        max(flat, _in_diagonals(picture, known), jpeg), correlation if flat > FAINT else 0.0
-    )
+    white = max(flat, _in_diagonals(picture, known))
+    return Noise(max(white, jpeg), correlation if flat > FAINT else 0.0, of_blocks=jpeg > white)
 
 
 def _blocks(picture: Tensor) -> Float[Tensor, "n c b b"]:

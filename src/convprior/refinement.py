@@ -50,9 +50,11 @@ def refine(
                 errors[usual & fitted], errors[usual & held_out], noise.deviation
             )
         )
-        if similar and not noise.shared:
-            share = max(share, SHOWN)
-        variance = max(share, SHOWN) ** 2 * spread.clamp(max=noise.deviation**2)
+        if noise.shared or noise.of_blocks:  # alike patches would agree on it
+            variance = torch.tensor(SHOWN * noise.deviation) ** 2
+        else:
+            share = max(share, SHOWN) if similar else share
+            variance = share**2 * spread.clamp(max=noise.deviation**2)
 
     def shown(picture: Tensor) -> Tensor:
         return torch.where(usual, picture.lerp(observation.observed, share), picture)
