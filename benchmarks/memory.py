@@ -1,9 +1,9 @@
-"""How much memory a fit takes: two steps of each recipe on a colour picture, in fresh processes.
+"""How much memory a restoration takes: two steps of each recipe, and all that comes after them.
 
     python benchmarks/memory.py --recipes default ulyanov2018 --sizes 512 1024
 
-Writes reports/benchmarks/memory.json: the peak of the resident memory in MiB, less that of a
-process that has loaded everything and fitted nothing.
+A colour picture each, in a process of its own. Writes reports/benchmarks/memory.json: the peak of
+the resident memory in MiB, less that of a process that has loaded everything and fitted nothing.
 """
 
 import argparse
@@ -30,8 +30,7 @@ def peak(recipe: Recipe, size: int, precision: torch.dtype) -> float:
     torch.set_num_threads(1)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     observation = Observation(torch.rand(3, size, size), torch.ones(size, size, dtype=torch.bool))
-    for _ in prior.Iterates(observation, replace(recipe, max_steps=2), seed=0, precision=precision):
-        pass
+    prior.restore(observation, replace(recipe, max_steps=2), seed=0, precision=precision)
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / KIB
 
 

@@ -54,6 +54,9 @@ def test_everything_is_measured_beside_the_yardstick_and_nothing_twice(
     assert yard["peak"]["psnr"] == max(point["psnr"] for point in yard["curve"])
     assert ours["gain_db"] == pytest.approx(ours["runs"][0]["psnr"] - yard["peak"]["psnr"])
     assert ours["cpu_ratio"] > 0
+    assert len(result["each"]["denoise-25/house"]["classical"]) == 4
+    run_of_ours = ours["runs"][0]
+    assert run_of_ours["stop_gap"] == run_of_ours["peak"]["psnr"] - run_of_ours["psnr_network"] >= 0
     assert ours["psnr_of_mean"][0] == pytest.approx(ours["runs"][0]["psnr"], abs=1e-4)
     inpainted = result["each"]["inpaint/house"]["recipes"]["exact"]
     assert inpainted["gain_db"] == pytest.approx(inpainted["runs"][0]["psnr"] - 39.16)

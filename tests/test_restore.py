@@ -228,6 +228,7 @@ def test_a_folder_of_ones_own_and_a_mask_file(project: Path) -> None:
     [
         ({"source": "nowhere"}, "degrade.source is 'nowhere'"),
         ({"inpaint": {"missing": 0.5, "mask": "wrong.png"}}, r"mask is \(5, 5\), the picture"),
+        ({"inpaint": {"missing": 0.0, "mask": None}}, r"nothing is degraded.*degrade\.inpaint"),
     ],
 )
 def test_what_cannot_be_degraded_is_refused(project: Path, settings: dict, message: str) -> None:

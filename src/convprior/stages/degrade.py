@@ -6,6 +6,7 @@ Out: ``observed/<name>.tiff`` (float32, may leave [0, 1]), ``repair/<name>.png``
 and, kept apart for measuring only, ``reference/<name>.png``.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -98,6 +99,12 @@ def main(argv: Sequence[str]) -> None:
                 observation = degrade(args.task, reference, name, settings)
             except ValueError as error:
                 raise StageError(f"{name}: {error}") from None
+            psnr = metrics.psnr(reference, observation.observed.clamp(0, 1))
+            if math.isinf(psnr):
+                raise StageError(
+                    f"{name}: nothing is degraded, the observed picture is the reference: "
+                    f"degrade.{args.task} in params.yaml must add noise or lose pixels"
+                )
             images.write_float(out / "observed" / f"{name}.tiff", observation.observed)
             repair = (~observation.known)[None].float()
             for folder, pixels in (("repair", repair), ("reference", reference)):
@@ -106,7 +113,7 @@ def main(argv: Sequence[str]) -> None:
             measured[name] = {
                 "height": reference.shape[1],
                 "width": reference.shape[2],
-                "psnr_observed": metrics.psnr(reference, observation.observed.clamp(0, 1)),
+                "psnr_observed": psnr,
                 "missing": float((~observation.known).float().mean()),
             }
             shown = torch.cat([observation.observed, reference], dim=2)
