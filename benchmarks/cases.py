@@ -3,7 +3,8 @@
 ``<folder>/denoise/*.png`` are clean; each gives one case per damage of damages.py: the central
 square is scaled to 256×256 (Lanczos) and damaged, and the result is clipped to [0, 1] as the Deep
 Image Prior paper does. ``<folder>/inpaint/<name>.png`` are clean too, and ``<name>_known.png`` says
-what is known of them (white); they keep their size.
+what is known of them (white); they keep their size, but of those with sides beyond 256 the centre
+is taken: for text and holes the published recipe takes thousands of steps.
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from convprior.observation import Observation
 from damages import DAMAGES
 
 SIZE = 256  # side of the pictures to denoise
+CENTRE = 160  # side of what is taken of larger ones to inpaint
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,10 @@ def _damaged(name: str, path: Path) -> Case:
 def _inpaint(name: str, path: Path) -> Case:
     reference = images.read(path).pixels
     known = images.read_mask(_mask_of(path))
+    if max(known.shape) > SIZE:
+        top, left = ((side - CENTRE) // 2 for side in known.shape)
+        rows, columns = slice(top, top + CENTRE), slice(left, left + CENTRE)
+        reference, known = reference[:, rows, columns], known[rows, columns]
     return Case(name, degradation.lose_masked(reference, ~known), reference)
 
 

@@ -60,6 +60,6 @@ def _case(name: str, measured: dict[str, Any]) -> str:
         f"<h2>{html.escape(name)}</h2>"
         + chart.lines(by_time, "seconds of CPU time", y_label, stops=stops_by_time, levels=levels)
         + chart.lines(by_step, "steps", y_label, stops=stops, levels=levels)
-        + "<p>Curves: the network alone. Triangle: its peak, as the reference shows it; circle: what "
-        "was returned, after alike patches were filtered together.</p>"
+        + "<p>Curves: the network alone. Triangle: its peak, as the reference shows it; circle: "
+        "what was returned, after alike patches were filtered together.</p>"
     )

@@ -27,7 +27,7 @@ REPOSITORY = Path(__file__).parents[1]
 
 TINY = Recipe(
     channels=(8, 8), skip_channels=4, upsampling="nearest", padding="zeros",
-    join_norm=False, dropout=0.1, latent_channels=4, jitter=0.03, blind_spot=0.0,
+    join_norm=False, dropout=0.1, latent="uniform", latent_channels=4, jitter=0.03, blind_spot=0.0,
     outlier=2.5, total_variation=0.05, similar_patches=4, patch_rounds=2,
     learning_rate=0.01, muon_learning_rate=0.03,
     max_steps=20, average=0.9, held_out=0.05, patience=0.25, least_patience=15,

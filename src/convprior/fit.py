@@ -15,7 +15,7 @@ from convprior.observation import Observation
 from convprior.recipe import Recipe
 from convprior.refinement import refine
 
-LATENT_RANGE = 0.1  # the latent is uniform in [0, 0.1]: published code, utils/common_utils.py
+LATENT_RANGE = 0.1  # of a uniform latent, [0, 0.1]: published code, utils/common_utils.py
 
 MARGIN = 2  # so many pixels around a held-out one are not fitted either, where noise is shared,
 SPARSER = 8  # and the held-out ones are so many times fewer
@@ -46,10 +46,11 @@ class Fit:
         self.observation = observation.to(device)
         self.fitted, self.held_out = fitted.to(device), held_out.to(device)
         self.stream = seeds.generator("steps", seed, device=device)  # of jitter and dropout
+        latent_channels = 2 if recipe.latent == "grid" else recipe.latent_channels
         with torch.random.fork_rng(devices=[]):  # layers draw from torch's global stream
             torch.manual_seed(seeds.seed("network", seed))
             self.network = Hourglass(
-                recipe.latent_channels + (colours + 1 if recipe.blind_spot else 0),
+                latent_channels + (colours + 1 if recipe.blind_spot else 0),
                 colours,
                 channels=recipe.channels,
                 skip_channels=recipe.skip_channels,
@@ -62,10 +63,13 @@ class Fit:
         # Channels last in memory: convolutions are faster, in bfloat16 by far.
         self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         size = self.network.latent_size(self.height, self.width)
-        latent = torch.rand(
-            1, recipe.latent_channels, *size, generator=seeds.generator("latent", seed)
-        )
-        self.latent = (LATENT_RANGE * latent).to(device, memory_format=torch.channels_last)
+        if recipe.latent == "grid":  # where a pixel lies, from 0 to 1 both ways
+            sides = [torch.linspace(0, 1, side) for side in size]
+            latent = torch.stack(torch.meshgrid(*sides, indexing="ij"))[None]
+        else:
+            drawn = torch.rand(1, latent_channels, *size, generator=seeds.generator("latent", seed))
+            latent = LATENT_RANGE * drawn
+        self.latent = latent.to(device, memory_format=torch.channels_last)
         self.precision = torch.autocast(device.type, precision, enabled=precision != torch.float32)
         self.jitter, self.blind_spot = recipe.jitter, recipe.blind_spot
         self.average_weight = recipe.average

@@ -1,6 +1,6 @@
 """The numbers of one configuration of the method; params.yaml says what each one does."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -18,6 +18,7 @@ class Recipe:
     padding: Padding
     join_norm: bool
     dropout: Annotated[float, Field(ge=0, lt=1)]
+    latent: Literal["uniform", "grid"]
     latent_channels: PositiveInt
     jitter: NonNegativeFloat
     blind_spot: Annotated[float, Field(ge=0, lt=1)]
