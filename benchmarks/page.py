@@ -31,7 +31,7 @@ def write(path: Path, result: dict[str, Any]) -> None:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}" if abs(value) < 1 else f"{value:.2f}"
+    return "–" if value is None else f"{value:.3g}" if abs(value) < 1 else f"{value:.4g}"
 
 
 def _case(name: str, measured: dict[str, Any]) -> str:

@@ -4,6 +4,8 @@ The average has lost what the network had not learned when it stopped, and has e
 The first is still in what was observed; the second differ from patch to patch.
 """
 
+import math
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -38,30 +40,27 @@ def refine(
     if observation.operator is not identity:
         return average
     errors = observation.errors(average)
-    usual, share = observation.known, 1.0
-    variance = errors[held_out].mean()
-    if not observation.exact:
+    if observation.exact:
+        where, share, variance = observation.known, 1.0, float(errors[held_out].mean())
+    else:
         spread = residual.variance(errors[observation.known], len(average))
-        usual = usual & (errors <= residual.FOREIGN**2 * spread.clamp(min=FAINT**2))
-        share = (
-            0.0
-            if noise.shared
-            else residual.picture_share(
-                errors[usual & fitted], errors[usual & held_out], noise.deviation
-            )
+        where = observation.known & (errors <= residual.FOREIGN**2 * spread.clamp(min=FAINT**2))
+        share = residual.picture_share(
+            errors[where & fitted], errors[where & held_out], noise.deviation
         )
-        if noise.shared or noise.of_blocks:  # alike patches would agree on it
-            variance = torch.tensor(SHOWN * noise.deviation) ** 2
+        if noise.shared or noise.of_blocks:  # alike patches would agree on what is put back
+            share = 0.0 if noise.shared else share
+            variance = (SHOWN * noise.deviation) ** 2
         else:
             share = max(share, SHOWN) if similar else share
-            variance = share**2 * spread.clamp(max=noise.deviation**2)
+            variance = share**2 * min(float(spread), noise.deviation**2)
 
     def shown(picture: Tensor) -> Tensor:
-        return torch.where(usual, picture.lerp(observation.observed, share), picture)
+        return torch.where(where, picture.lerp(observation.observed, share), picture)
 
-    if similar and torch.isfinite(variance):
-        for turn in range(rounds):
-            level = float(variance) * CALMER**turn
-            average = collaborative.wiener(shown(average), average, level, similar)
-        return observation.keep_known(average).clamp(0, 1)
-    return shown(average).clamp(0, 1)
+    if not similar or math.isnan(variance):  # without held-out pixels nothing tells the variance
+        return shown(average).clamp(0, 1)
+    for turn in range(rounds):
+        level = variance * CALMER**turn
+        average = collaborative.wiener(shown(average), average, level, similar)
+    return observation.keep_known(average).clamp(0, 1)
