@@ -48,12 +48,15 @@ def refine(
         share = residual.picture_share(
             errors[where & fitted], errors[where & held_out], noise.deviation
         )
+        if noise.shared:
+            share = 0.0
+        if share > SHOWN:  # the guide would miss more than there is noise
+            similar = 0
         if noise.shared or noise.of_blocks:  # alike patches would agree on what is put back
-            share = 0.0 if noise.shared else share
             variance = (SHOWN * noise.deviation) ** 2
         else:
             share = max(share, SHOWN) if similar else share
-            variance = share**2 * min(float(spread), noise.deviation**2)
+            variance = SHOWN**2 * min(float(spread), noise.deviation**2)
 
     def shown(picture: Tensor) -> Tensor:
         return torch.where(where, picture.lerp(observation.observed, share), picture)
