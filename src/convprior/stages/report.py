@@ -141,7 +141,6 @@ def restoration(reports: Path, data: Path, task: str) -> str:
             html.escape(name),
             *(f'<span class="{"best" if kind == best else ""}">{m[f"psnr_{kind}"]:.2f}</span>'
               for kind in ("observed", "classical", "last", "network", "restored")),
-            f"{m['psnr_peak']:.2f}",
             f"{m['stop_gap']:.2f}",
             f"{m['ssim_classical']:.3f}",
             f"{m['ssim_restored']:.3f}",
@@ -157,14 +156,14 @@ def restoration(reports: Path, data: Path, task: str) -> str:
         )
         strips.append(f'<figure><div class="strip">{cells}</div></figure>')
     header = ("picture", "observed", "classical", "last iterate", "network alone", "restored",
-              "peak", "stop gap", "SSIM classical", "SSIM restored", "step returned",
+              "stop gap", "SSIM classical", "SSIM restored", "step returned",
               "seconds")  # fmt: skip
     title, classical = TASKS[task]
     return f"""<h2>{title}</h2>
 <p>PSNR in dB. Classical: {classical}. <em>Network alone</em> is the running average that the
 held-out pixels chose; <em>restored</em> is what comes back, after patches that look alike were
-filtered together. <em>Peak</em> is the best average of the run as the reference shows it, and the
-<em>stop gap</em> what choosing without the reference cost.</p>
+filtered together. The <em>stop gap</em> is what choosing without the reference cost: by so much the
+best average of the run is better than the one chosen.</p>
 {table(header, rows)}{"".join(strips)}"""
 
 
