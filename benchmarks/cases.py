@@ -3,8 +3,8 @@
 ``<folder>/denoise/*.png`` are clean; each gives one case per damage of damages.py: the central
 square is scaled to 256×256 (Lanczos) and damaged, and the result is clipped to [0, 1] as the Deep
 Image Prior paper does. ``<folder>/inpaint/<name>.png`` are clean too, and ``<name>_known.png`` says
-what is known of them (white); they keep their size, but of those with sides beyond 256 the centre
-is taken: for text and holes the published recipe takes thousands of steps.
+what is known of them (white); they keep their size, but of those with a side beyond 256 the
+160×160 pixels at the centre are taken: the published recipe for text and holes is slow.
 """
 
 from collections.abc import Iterator
@@ -72,7 +72,7 @@ def _inpaint(name: str, path: Path) -> Case:
     reference = images.read(path).pixels
     known = images.read_mask(_mask_of(path))
     if max(known.shape) > SIZE:
-        top, left = ((side - CENTRE) // 2 for side in known.shape)
+        top, left = (max(0, (side - CENTRE) // 2) for side in known.shape)
         rows, columns = slice(top, top + CENTRE), slice(left, left + CENTRE)
         reference, known = reference[:, rows, columns], known[rows, columns]
     return Case(name, degradation.lose_masked(reference, ~known), reference)

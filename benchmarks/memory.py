@@ -26,7 +26,7 @@ KIB = 1024 if sys.platform != "darwin" else 1024**2  # macOS counts in bytes
 
 
 def peak(recipe: Recipe, size: int, precision: torch.dtype) -> float:
-    """Return by how many MiB two steps raise the peak of this process's resident memory."""
+    """Return by how many MiB a restoration of two steps raises this process's peak of memory."""
     torch.set_num_threads(1)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     observation = Observation(torch.rand(3, size, size), torch.ones(size, size, dtype=torch.bool))

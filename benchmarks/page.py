@@ -31,7 +31,15 @@ def write(path: Path, result: dict[str, Any]) -> None:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}" if abs(value) < 1 else f"{value:.4g}"
+    return (
+        "–"
+        if value is None
+        else f"{value:.3g}"
+        if abs(value) < 1
+        else f"{value:g}"
+        if isinstance(value, int)
+        else f"{value:.2f}"
+    )
 
 
 def _case(name: str, measured: dict[str, Any]) -> str:
@@ -61,5 +69,5 @@ def _case(name: str, measured: dict[str, Any]) -> str:
         + chart.lines(by_time, "seconds of CPU time", y_label, stops=stops_by_time, levels=levels)
         + chart.lines(by_step, "steps", y_label, stops=stops, levels=levels)
         + "<p>Curves: the network alone. Triangle: its peak, as the reference shows it; circle: "
-        "what was returned, after alike patches were filtered together.</p>"
+        "what was returned, after alike patches were filtered (their time is not counted).</p>"
     )

@@ -25,12 +25,14 @@ KEPT = Path("reports/benchmarks/ulyanov2018")
 STATE = Path(".convprior/state/benchmarks")
 
 
-def run(case: cases.Case, recipe: Recipe, steps: int, precision: torch.dtype) -> None:
+def run(
+    case: cases.Case, recipe_name: str, recipe: Recipe, steps: int, precision: torch.dtype
+) -> None:
     """Make the curve of one case, or go on with it."""
     recipe = replace(recipe, max_steps=steps)
     iterates = prior.Iterates(case.observation, recipe, seed=0, precision=precision)
     name = f"{case.name}.{str(precision).removeprefix('torch.')}"
-    kept = STATE / f"{name.replace('/', '-')}.pt"
+    kept = STATE / f"{name.replace('/', '-')}.{recipe_name}.pt"
     curve: list[dict[str, float]] = []
     seconds, best = 0.0, None
     if kept.exists():
@@ -59,6 +61,7 @@ def run(case: cases.Case, recipe: Recipe, steps: int, precision: torch.dtype) ->
             atomic.write_json(
                 KEPT / f"{name}.json",
                 {
+                    "recipe": recipe_name,
                     "machine": cases.machine(),
                     "seconds_per_step": round(seconds / iterate.step, 3),
                     "peak": peak(curve),
@@ -87,7 +90,7 @@ def main() -> None:
     torch.set_num_threads(1)
     recipe = recipes.load(args.params).recipes[args.recipe]
     for case in cases.read(args.pictures, args.cases):
-        run(case, recipe, args.steps, getattr(torch, args.precision))
+        run(case, args.recipe, recipe, args.steps, getattr(torch, args.precision))
 
 
 if __name__ == "__main__":

@@ -75,11 +75,21 @@ def test_an_interrupted_yardstick_goes_on_to_the_same_curve(
     run(monkeypatch, yardstick, pictures, "denoise-50", "--steps", 200)
     whole = json.loads(kept.read_text())["curve"]
     kept.unlink()
-    (yardstick.STATE / "denoise-50-house.float32.pt").unlink()
+    (yardstick.STATE / "denoise-50-house.float32.ulyanov2018.pt").unlink()
     run(monkeypatch, yardstick, pictures, "denoise-50", "--steps", 100)
     assert json.loads(kept.read_text())["curve"] == whole[:4]
     run(monkeypatch, yardstick, pictures, "denoise-50", "--steps", 200)
     assert json.loads(kept.read_text())["curve"] == whole
+
+
+def test_of_larger_pictures_to_inpaint_the_centre_is_taken(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = images.read(pictures / "inpaint/house.png").pixels
+    monkeypatch.setattr(cases, "CENTRE", 30)  # the picture is 40 wide and 24 high
+    (case,) = cases.read(pictures, ["inpaint/house"])
+    assert torch.equal(case.reference, whole[:, :, 5:35])
+    assert case.observation.known.shape == (24, 30)
 
 
 def test_a_case_that_does_not_exist_is_refused(

@@ -23,6 +23,15 @@ def test_total_variation_counts_beside_the_root_of_the_misfit(photograph: torch.
         assert float(loss) == pytest.approx(expected, rel=1e-4)
 
 
+def test_a_latent_that_is_a_grid_says_where_a_pixel_lies(photograph: torch.Tensor) -> None:
+    observation = Observation(photograph, all_known(photograph))
+    latent = Fit(observation, replace(TINY, latent="grid"), 0, CPU).latent
+    assert latent.shape[1] == 2
+    assert latent[0, :, 0, 0].tolist() == [0, 0]
+    assert latent[0, :, -1, 0].tolist() == [1, 0]
+    assert latent[0, :, 0, -1].tolist() == [0, 1]
+
+
 def test_a_fit_goes_back_to_the_very_state_with_smaller_steps(photograph: torch.Tensor) -> None:
     fit = Fit(Observation(photograph, all_known(photograph)), TINY, 0, torch.device("cpu"))
 

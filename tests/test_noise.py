@@ -56,6 +56,8 @@ def test_what_jpeg_threw_away_shows_between_its_blocks() -> None:
     decoded = images.from_pillow(Image.open(file))
     real = float((decoded - textured).std())
     assert measure(decoded).deviation == pytest.approx(real, rel=0.5)
+    assert measure(decoded).of_blocks
+    assert not measure(textured).of_blocks
 
 
 def test_unknown_pixels_are_not_looked_at_and_too_few_known_ones_said() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from conftest import TINY, all_known
-from convprior import metrics, prior, runs, seeds
+from convprior import collaborative, metrics, prior, runs, seeds
 from convprior.observation import Observation
 
 
@@ -97,6 +97,20 @@ def test_ctrl_c_returns_the_best_so_far(photograph: torch.Tensor) -> None:
     observation = Observation(photograph, all_known(photograph))
     restored = prior.restore(observation, TINY, seed=0, watch=interrupt)
     assert (restored.ended, restored.steps) == ("interrupted", 10)
+
+
+def test_ctrl_c_while_patches_are_filtered_returns_the_average(
+    photograph: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(collaborative, "wiener", interrupt)
+    known = torch.rand(photograph.shape[1:], generator=seeds.generator("known")) < 0.5
+    observation = Observation(photograph, known, exact=True)
+    restored = prior.restore(observation, TINY, seed=0)
+    assert restored.ended == "interrupted"
+    assert torch.equal(restored.picture, torch.where(known, photograph, restored.average))
 
 
 def test_runs_are_averaged_and_their_spread_told(photograph: torch.Tensor) -> None:

@@ -72,6 +72,40 @@ def test_what_an_operator_shows_is_never_put_back() -> None:
     assert torch.equal(found, picture)
 
 
+def test_what_jpeg_threw_away_is_not_put_back() -> None:
+    observed = discs() + 0.1
+    known = all_known(observed)
+    fitted, held_out = halves(known)
+    noise = Noise(0.1, 0.0, of_blocks=True)
+    found = refine(
+        discs(), Observation(observed, known), fitted, held_out, noise, similar=8, rounds=1
+    )
+    assert metrics.psnr(discs(), found) > 30
+
+
+def test_white_noise_is_put_back_for_alike_patches_to_cancel() -> None:
+    observed = discs() + 0.1 * torch.randn(3, 64, 64, generator=seeds.generator("noise"))
+    average = discs() + 0.03 * torch.randn(3, 64, 64, generator=seeds.generator("errors"))
+    known = all_known(observed)
+    found = refine(
+        average,
+        Observation(observed, known),
+        *halves(known),
+        Noise(0.1, 0.0),
+        similar=16,
+        rounds=1,
+    )
+    assert metrics.psnr(discs(), found) > metrics.psnr(discs(), average) + 3
+
+
+def test_without_held_out_pixels_missing_ones_stay_as_the_network_made_them() -> None:
+    known = torch.rand(64, 64, generator=seeds.generator("known")) < 0.5
+    observation = Observation(discs(), known, exact=True)
+    none = torch.zeros_like(known)
+    found = refine(discs() * 0.9, observation, known, none, Noise(0.0, 0.0), similar=8, rounds=3)
+    assert torch.equal(found, torch.where(known, discs(), discs() * 0.9))
+
+
 def test_no_patches_and_no_held_out_pixels_leave_the_average() -> None:
     known = all_known(discs())
     observation = Observation(discs() + 0.1, known)
@@ -101,7 +135,7 @@ def test_white_noise_is_not_put_back() -> None:
     fit = Fit(Observation(noisy, all_known(noisy)), replace(TINY, channels=(16, 16, 16)), 0, CPU)
     for _ in range(150):
         average = fit.step()[1]
-    before, after = metrics.psnr(discs(), average), metrics.psnr(discs(), fit.refine(average))
+    before, after = metrics.psnr(discs(), average), metrics.psnr(discs(), fit.refine(average, 1))
     assert before > metrics.psnr(discs(), noisy) + 3
     assert after > before - 0.3
 

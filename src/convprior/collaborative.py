@@ -33,7 +33,8 @@ def wiener(
     """
     channels, height, width = picture.shape
     size = min(PATCH, height, width)
-    beyond = (0, (size - width) % STRIDE, 0, (size - height) % STRIDE)  # to a whole grid of patches
+    stride = min(STRIDE, size)  # every pixel lies in a patch
+    beyond = (0, (size - width) % stride, 0, (size - height) % stride)  # to a whole grid of them
     picture, guide = (
         functional.pad(p[None], beyond, mode="replicate")[0] for p in (picture, guide)
     )
@@ -41,8 +42,8 @@ def wiener(
     near = [min(REACH, side - size) + 1 for side in (rows, columns)]  # places at a corner
     across = [_cosines(n, guide) for n in (channels, min(similar, near[0] * near[1]), size, size)]
     total, weight = guide.new_zeros(rows * columns, channels), guide.new_zeros(rows * columns, 1)
-    for row in range(0, rows - size + 1, STRIDE):
-        y, x = _alike(guide, row, size, len(across[1]))
+    for row in range(0, rows - size + 1, stride):
+        y, x = _alike(guide, row, size, stride, len(across[1]))
         strength = _transform(_patches(guide, y, x, size), across).square_()
         share = strength / (strength + max(variance, 1e-12))
         found = share * _transform(_patches(picture, y, x, size), across)
@@ -61,7 +62,7 @@ def wiener(
 
 
 def _alike(
-    guide: Tensor, row: int, size: int, similar: int
+    guide: Tensor, row: int, size: int, stride: int, similar: int
 ) -> tuple[Int[Tensor, "n k"], Int[Tensor, "n k"]]:
     """Return top rows and left columns of the patches most like each patch of one row of them."""
     _, rows, columns = guide.shape
@@ -72,12 +73,12 @@ def _alike(
     for top in tops:
         moved = wide[:, top : top + size].unfold(2, columns, 1)  # by each of 2·REACH + 1 ways
         squares = (moved - here).square_().sum((0, 1))
-        distances.append(functional.avg_pool1d(squares[None], size, STRIDE)[0])
+        distances.append(functional.avg_pool1d(squares[None], size, stride)[0])
     ways = 2 * REACH + 1
     distance = torch.cat(distances).T
     distance[:, (row - tops[0]) * ways + REACH] = -1.0  # the patch itself comes first
     best = distance.topk(similar, largest=False).indices
-    own = STRIDE * torch.arange(len(best), device=guide.device)[:, None]
+    own = stride * torch.arange(len(best), device=guide.device)[:, None]
     return best // ways + tops[0], best % ways - REACH + own
 
 

@@ -159,8 +159,11 @@ class Fit:
         down, across = picture.diff(dim=1).abs().mean(), picture.diff(dim=2).abs().mean()
         return (misfit + residual.FLOOR).sqrt() + self.total_variation * (down + across)
 
-    def refine(self, average: Tensor) -> Tensor:
-        """Return the restored picture, (c, h, w) in [0, 1], of an average of this fit."""
+    def refine(self, average: Tensor, most_rounds: int) -> Tensor:
+        """Return the restored picture, (c, h, w) in [0, 1], of an average of this fit.
+
+        Alike patches are filtered as often as the recipe says, but at most ``most_rounds`` times.
+        """
         return refine(
             average,
             self.observation,
@@ -168,7 +171,7 @@ class Fit:
             self.held_out,
             self.noise,
             similar=self.similar_patches,
-            rounds=self.patch_rounds,
+            rounds=min(self.patch_rounds, most_rounds),
         )
 
     def shrink_steps(self, factor: float) -> None:

@@ -150,9 +150,10 @@ def restore(
     """Restore one picture and stop without having seen the clean one.
 
     ``precision`` is of the network's arithmetic: bfloat16 is faster where the device has it.
-    ``time_limit`` is in seconds. ``watch`` sees every iterate after the stopper has judged it.
-    ``save`` is given the state every 50 steps, as tensors and plain values; ``saved`` goes on from
-    one. Ctrl-C ends the fit and returns the best so far; `DivergedError` carries it.
+    ``time_limit`` is in seconds, for the fit; alike patches are filtered once after it. ``watch``
+    sees every iterate after the stopper has judged it. ``save`` is given the state every 50 steps,
+    as tensors and plain values; ``saved`` goes on from one. Ctrl-C ends the fit and returns the
+    best so far, unfiltered; `DivergedError` carries it.
     """
     start = time.monotonic()
     iterates = Iterates(observation, recipe, seed=seed, device=device, precision=precision)
@@ -175,7 +176,12 @@ def restore(
 
     def end(ended: Ending) -> Restored:
         assert best is not None
-        refined = iterates.fit.refine(best)
+        # Who is out of time or patience does not wait for many rounds of patches.
+        rounds = {"time limit": 1, "interrupted": 0}.get(ended, recipe.patch_rounds)
+        try:
+            refined = iterates.fit.refine(best, rounds)
+        except KeyboardInterrupt:
+            ended, refined = "interrupted", iterates.fit.refine(best, 0)
         return Restored(refined.cpu(), best.cpu(), stopper.kept_step, iterates.step, ended)
 
     try:

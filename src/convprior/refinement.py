@@ -29,11 +29,11 @@ def refine(
     similar: int,
     rounds: int,
 ) -> Float[Tensor, "c h w"]:
-    """Return the restored picture, in [0, 1].
+    """Return the restored picture, clipped to [0, 1].
 
     Exact known pixels are put back as they are. Of noisy ones the share of the residual is put back
     that makes the expected error least, but for pixels foreign to the picture. Then groups of
-    ``similar`` patches are filtered together, ``rounds`` times (0 patches: not at all), which
+    ``similar`` patches are filtered together, ``rounds`` times (either may be 0: not at all), which
     starts from more of the observed noise than a single patch could bear. An operator other than
     the identity leaves nothing to put back: then the average is returned.
     """
@@ -48,20 +48,21 @@ def refine(
         share = residual.picture_share(
             errors[where & fitted], errors[where & held_out], noise.deviation
         )
-        if noise.shared:
-            share = 0.0
-        if share > SHOWN:  # the guide would miss more than there is noise
-            similar = 0
-        if noise.shared or noise.of_blocks:  # alike patches would agree on what is put back
-            variance = (SHOWN * noise.deviation) ** 2
-        else:
-            share = max(share, SHOWN) if similar else share
-            variance = SHOWN**2 * min(float(spread), noise.deviation**2)
+        variance = SHOWN**2 * min(float(spread), noise.deviation**2)
+        if noise.shared or (noise.of_blocks and share <= SHOWN):
+            # Alike patches would agree on it: they only get the average, whose errors are a part
+            # of the noise.
+            share, variance = 0.0, (SHOWN * noise.deviation) ** 2
+        elif share > SHOWN:  # the guide would miss more than there is noise
+            rounds = 0
+        elif similar and rounds:
+            share = SHOWN
 
     def shown(picture: Tensor) -> Tensor:
         return torch.where(where, picture.lerp(observation.observed, share), picture)
 
-    if not similar or math.isnan(variance):  # without held-out pixels nothing tells the variance
+    # Without held-out pixels nothing tells the errors at missing ones.
+    if not (similar and rounds) or math.isnan(variance):
         return shown(average).clamp(0, 1)
     for turn in range(rounds):
         level = variance * CALMER**turn
