@@ -31,15 +31,11 @@ def write(path: Path, result: dict[str, Any]) -> None:
 
 
 def _number(value: float | None) -> str:
-    return (
-        "–"
-        if value is None
-        else f"{value:.3g}"
-        if abs(value) < 1
-        else f"{value:g}"
-        if isinstance(value, int)
-        else f"{value:.2f}"
-    )
+    if value is None:
+        return "–"
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.3g}" if abs(value) < 1 else f"{value:.2f}"
 
 
 def _case(name: str, measured: dict[str, Any]) -> str:

@@ -89,7 +89,7 @@ def run_recipe(
     start = time.process_time()
     restored = prior.restore(case.observation, recipe, seed=seed, precision=precision, watch=watch)
     seconds = time.process_time() - start - measuring
-    peak = max(curve, key=lambda point: point["psnr"])
+    peak = yardstick.peak(curve)
     psnr = metrics.psnr(case.reference, restored.picture)
     alone = metrics.psnr(case.reference, case.observation.keep_known(restored.average))
     alone = round(alone, 3)  # as the peak is
@@ -154,20 +154,22 @@ def run_classical(case: cases.Case, recipe: Recipe) -> Story:
             rounds=recipe.patch_rounds,
         )
 
-    patches = recipe.similar_patches and recipe.held_out
+    all_known = bool(case.observation.known.all())
     methods: dict[str, Callable[[], Tensor]] = (
         {
             "non-local means": lambda: classical.restore(case.observation),
             "wavelet": wavelet,
             "total variation": total_variation,
-            **({"non-local means, alike patches": alike_of_noisy} if patches else {}),
         }
-        if case.observation.known.all()
-        else {
-            "biharmonic": lambda: classical.restore(case.observation),
-            **({"biharmonic, alike patches": alike_of_gappy} if patches else {}),
-        }
+        if all_known
+        else {"biharmonic": lambda: classical.restore(case.observation)}
     )
+    if recipe.similar_patches and recipe.held_out:
+        methods |= (
+            {"non-local means, alike patches": alike_of_noisy}
+            if all_known
+            else {"biharmonic, alike patches": alike_of_gappy}
+        )
     found = {}
     for name, method in methods.items():
         begin = time.process_time()
