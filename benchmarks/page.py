@@ -12,7 +12,7 @@ def write(path: Path, result: dict[str, Any]) -> None:
     """Write the page of a result of benchmarks/prior.py."""
     sections = [_case(name, measured) for name, measured in result["each"].items()]
     summary = result["summary"]
-    header = ["damage, recipe", *next(iter(summary.values()))]
+    header = ["damage, recipe", *(key.replace("_", " ") for key in next(iter(summary.values())))]
     rows = [
         [html.escape(name), *(_number(value) for value in row.values())]
         for name, row in summary.items()
