@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from convprior import degradation, images, seeds
+from convprior import decoding, degradation, images, seeds
 from convprior.observation import Observation
 from damages import DAMAGES
 
@@ -62,8 +62,8 @@ def _mask_of(path: Path) -> Path:
 
 
 def _damaged(name: str, path: Path) -> Case:
-    image = images.decode_rgb(path.read_bytes(), str(path))
-    reference = images.from_pillow(images.fit_square(image, SIZE))
+    image = decoding.decode_rgb(path.read_bytes(), str(path))
+    reference = decoding.from_pillow(decoding.fit_square(image, SIZE))
     damage = DAMAGES[name.partition("/")[0]]
     return Case(name, damage(reference, seeds.generator("benchmark", name)), reference)
 

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from convprior import degradation, images
+from convprior import decoding, degradation
 from convprior.observation import Observation
 
 SIGMA = 25 / 255
@@ -75,8 +75,8 @@ def _demosaiced(picture: Tensor, generator: Generator) -> Observation:
 
 def _jpeg(picture: Tensor, _: Generator) -> Observation:
     file = io.BytesIO()
-    images.to_pillow(picture).save(file, "JPEG", quality=20)
-    return _noisy(images.from_pillow(Image.open(file)))
+    decoding.to_pillow(picture).save(file, "JPEG", quality=20)
+    return _noisy(decoding.from_pillow(Image.open(file)))
 
 
 def _clean(picture: Tensor, _: Generator) -> Observation:

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 import cases
-from convprior import atomic, images, metrics, params, prior, recipes
+from convprior import atomic, decoding, metrics, params, prior, recipes
 from convprior.recipe import Recipe
 
 KEPT = Path("reports/benchmarks/ulyanov2018")
@@ -57,7 +57,7 @@ def run(
                 torch.save({"iterates": iterates.state_dict(), **kept_state}, file)
             assert best is not None
             with atomic.file(kept.with_suffix(".png")) as file:
-                images.to_pillow(best).save(file)
+                decoding.to_pillow(best).save(file)
             atomic.write_json(
                 KEPT / f"{name}.json",
                 {

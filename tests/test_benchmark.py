@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from conftest import REPOSITORY, colourful, tiny_params
-from convprior import images, seeds
+from convprior import decoding, images, seeds
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 
@@ -101,7 +101,7 @@ def test_a_case_that_does_not_exist_is_refused(
 
 @pytest.mark.parametrize("name", damages.DAMAGES)
 def test_a_damage_is_named_by_its_seed_and_keeps_the_range(name: str) -> None:
-    picture = images.from_pillow(colourful(48, 40))
+    picture = decoding.from_pillow(colourful(48, 40))
     first, again, other = (
         damages.DAMAGES[name](picture, seeds.generator("damage", seed)) for seed in (0, 0, 1)
     )

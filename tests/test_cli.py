@@ -16,7 +16,7 @@ from PIL import Image
 
 import convprior
 from conftest import clean_environment, colourful
-from convprior import cli, images
+from convprior import cli, decoding, images
 
 FAST = ("--max-steps", "10", "--device", "cpu")
 
@@ -115,9 +115,9 @@ def test_the_default_output_lies_beside_the_input(
 
 def test_the_seed_decides_the_bytes(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # A clean picture would come back as it was, whatever the seed.
-    clean = images.from_pillow(colourful(33, 21))
+    clean = decoding.from_pillow(colourful(33, 21))
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
-    images.to_pillow((clean + 0.2 * noise).clamp(0, 1)).save(photo)
+    decoding.to_pillow((clean + 0.2 * noise).clamp(0, 1)).save(photo)
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         call(capsys, "restore", photo, "-o", photo.parent / f"{name}.png", "--seed", seed, *FAST)
     a, b, c = ((photo.parent / f"{name}.png").read_bytes() for name in "abc")

@@ -19,13 +19,13 @@ def test_total_variation_counts_beside_the_root_of_the_misfit(photograph: torch.
     misfit = torch.tensor(0.01)
     for weight, expected in ((0.0, 0.01), (0.5, 0.1 + 0.5 * 0.05)):
         recipe = replace(TINY, total_variation=weight)
-        loss = Fit(observation, recipe, 0, torch.device("cpu"))._loss(ramp, misfit)
+        loss = Fit(observation, observation.known, recipe, 0, CPU)._loss(ramp, misfit)
         assert float(loss) == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_latent_that_is_a_grid_says_where_a_pixel_lies(photograph: torch.Tensor) -> None:
     observation = Observation(photograph, all_known(photograph))
-    latent = Fit(observation, replace(TINY, latent="grid"), 0, CPU).latent
+    latent = Fit(observation, observation.known, replace(TINY, latent="grid"), 0, CPU).latent
     assert latent.shape[1] == 2
     assert latent[0, :, 0, 0].tolist() == [0, 0]
     assert latent[0, :, -1, 0].tolist() == [1, 0]
@@ -33,7 +33,8 @@ def test_a_latent_that_is_a_grid_says_where_a_pixel_lies(photograph: torch.Tenso
 
 
 def test_a_fit_goes_back_to_the_very_state_with_smaller_steps(photograph: torch.Tensor) -> None:
-    fit = Fit(Observation(photograph, all_known(photograph)), TINY, 0, torch.device("cpu"))
+    known = all_known(photograph)
+    fit = Fit(Observation(photograph, known), known, TINY, 0, CPU)
 
     def rates() -> list[float]:
         return [group["lr"] for optimiser in fit.optimisers for group in optimiser.param_groups]
@@ -54,7 +55,7 @@ def test_a_fit_goes_back_to_the_very_state_with_smaller_steps(photograph: torch.
 def test_a_blind_spot_shows_the_other_fitted_pixels_only(photograph: torch.Tensor) -> None:
     known = torch.rand(24, 20, generator=seeds.generator("known")) < 0.5
     observation = Observation(torch.where(known, photograph, torch.nan), known, exact=True)
-    fit = Fit(observation, replace(TINY, blind_spot=0.3), 0, CPU)
+    fit = Fit(observation, known, replace(TINY, blind_spot=0.3), 0, CPU)
     shares = []
     for _ in range(10):
         inputs, hidden = fit.inputs()
@@ -75,7 +76,7 @@ def test_a_blind_spot_hides_gaps_of_the_shape_that_is_to_be_filled() -> None:
     known[10:15, 20:30] = False
     picture = torch.rand(3, 40, 50)
     recipe = replace(TINY, blind_spot=0.001, held_out=0.0)
-    fit = Fit(Observation(picture, known, exact=True), recipe, 0, CPU)
+    fit = Fit(Observation(picture, known, exact=True), known, recipe, 0, CPU)
     for _ in range(5):
         hidden = fit.inputs()[1]
         rows, columns = hidden.float().sum(1), hidden.float().sum(0)
@@ -86,14 +87,15 @@ def test_a_blind_spot_hides_gaps_of_the_shape_that_is_to_be_filled() -> None:
 
 def test_a_blind_spot_hides_at_least_one_pixel() -> None:
     picture = torch.rand(3, 1, 2)
-    fit = Fit(Observation(picture, all_known(picture)), replace(TINY, blind_spot=0.01), 0, CPU)
+    known = all_known(picture)
+    fit = Fit(Observation(picture, known), known, replace(TINY, blind_spot=0.01), 0, CPU)
     assert all(int(fit.inputs()[1].sum()) == 1 for _ in range(5))
 
 
 def test_a_fit_with_a_blind_spot_resumes_to_the_same_bits(photograph: torch.Tensor) -> None:
     observation = Observation(photograph, all_known(photograph), exact=True)
     recipe = replace(TINY, blind_spot=0.3)
-    fit, other = Fit(observation, recipe, 0, CPU), Fit(observation, recipe, 0, CPU)
+    fit, other = (Fit(observation, observation.known, recipe, 0, CPU) for _ in range(2))
     fit.step()
     other.load_state_dict(fit.state_dict())
     assert torch.equal(fit.step()[1], other.step()[1])

@@ -20,7 +20,7 @@ def observation() -> Observation:
 
 def published() -> Hourglass:
     recipe = recipes.load().recipes["ulyanov2018"]
-    return Fit(observation(), recipe, 0, torch.device("cpu")).network
+    return Fit(observation(), observation().known, recipe, 0, torch.device("cpu")).network
 
 
 def test_the_published_network_has_the_published_weights_and_cost() -> None:
@@ -35,7 +35,7 @@ def test_the_published_network_has_the_published_weights_and_cost() -> None:
 @pytest.mark.parametrize("skip", [0, 4])
 def test_latent_size_holds_the_picture_and_comes_out_again(height: int, skip: int) -> None:
     recipe = replace(TINY, channels=(8, 8, 8), skip_channels=skip)
-    network = Fit(observation(), recipe, 0, torch.device("cpu")).network
+    network = Fit(observation(), observation().known, recipe, 0, torch.device("cpu")).network
     size = network.latent_size(height, 50)
     assert size[0] >= height
     assert size[1] >= 50

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from conftest import colourful, encode
-from convprior import images
+from convprior import decoding, images
 from convprior.images import ImageError, Picture
 
 ORIENTATION = 0x0112
@@ -153,7 +153,7 @@ def test_targets_that_cannot_be_written(tmp_path: Path, name: str, message: str)
 
 
 def decoded(data: bytes) -> np.ndarray:
-    return np.asarray(images.decode_rgb(data, "test")).astype(int)
+    return np.asarray(decoding.decode_rgb(data, "test")).astype(int)
 
 
 def test_training_files_are_read_right_whatever_they_are() -> None:
@@ -230,4 +230,4 @@ def test_only_image_errors_come_out(noise: bytes, form: str, data: st.DataObject
     at = data.draw(st.integers(0, len(whole) - 1))
     for broken in (noise, whole[:at], whole[:at] + noise + whole[at + len(noise) :]):
         with contextlib.suppress(ImageError):
-            images.decode_rgb(broken, "fuzz")
+            decoding.decode_rgb(broken, "fuzz")

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from convprior import images, noise
+from convprior import decoding, noise
 
 
 def scene() -> torch.Tensor:
@@ -52,8 +52,8 @@ def test_a_clean_picture_has_next_to_none() -> None:
 def test_what_jpeg_threw_away_shows_between_its_blocks() -> None:
     file = io.BytesIO()
     textured = (scene() + white(8)).clamp(0, 1)
-    images.to_pillow(textured).save(file, "JPEG", quality=10)
-    decoded = images.from_pillow(Image.open(file))
+    decoding.to_pillow(textured).save(file, "JPEG", quality=10)
+    decoded = decoding.from_pillow(Image.open(file))
     real = float((decoded - textured).std())
     assert measure(decoded).deviation == pytest.approx(real, rel=0.5)
     assert measure(decoded).of_blocks

@@ -9,6 +9,7 @@ import torch
 from conftest import TINY, all_known
 from convprior import collaborative, metrics, prior, runs, seeds
 from convprior.observation import Observation
+from convprior.operators import Operator
 
 
 def known_half(picture: torch.Tensor) -> torch.Tensor:
@@ -160,7 +161,7 @@ def observe_breaking(photograph: torch.Tensor, bad_calls: range) -> Observation:
     def operator(picture: torch.Tensor) -> torch.Tensor:
         return picture * torch.nan if next(calls) in bad_calls else picture
 
-    return Observation(photograph, all_known(photograph), operator)
+    return Observation(photograph, all_known(photograph), Operator(operator))
 
 
 def test_a_spike_rolls_back_and_the_fit_recovers(photograph: torch.Tensor) -> None:

@@ -7,10 +7,11 @@ import torch
 
 from conftest import TINY, all_known
 from convprior import metrics, prior, seeds
-from convprior.fit import Fit
 from convprior.noise import Noise
 from convprior.observation import Observation
+from convprior.operators import Operator
 from convprior.refinement import refine
+from convprior.tiles import Tiles
 
 CPU = torch.device("cpu")
 
@@ -67,7 +68,7 @@ def test_what_an_operator_shows_is_never_put_back() -> None:
     picture = torch.full((3, 32, 32), 0.5)
     small = picture[:, ::2, ::2]
     known = all_known(small)
-    observation = Observation(small + 0.2, known, operator=lambda p: p[:, ::2, ::2])
+    observation = Observation(small + 0.2, known, Operator(lambda p: p[:, ::2, ::2], scale=2))
     found = refine(picture, observation, *halves(known), Noise(0.0, 0.0), similar=8, rounds=1)
     assert torch.equal(found, picture)
 
@@ -132,10 +133,10 @@ def test_a_clean_picture_comes_back_nearly_as_it_was() -> None:
 def test_white_noise_is_not_put_back() -> None:
     noise = torch.randn(3, 64, 64, generator=seeds.generator("noise"))
     noisy = discs() + 25 / 255 * noise
-    fit = Fit(Observation(noisy, all_known(noisy)), replace(TINY, channels=(16, 16, 16)), 0, CPU)
-    for _ in range(150):
-        average = fit.step()[1]
-    before, after = metrics.psnr(discs(), average), metrics.psnr(discs(), fit.refine(average, 1))
+    recipe = replace(TINY, channels=(16, 16, 16))
+    tiles = Tiles(Observation(noisy, all_known(noisy)), recipe, 0, CPU)
+    average = tiles.advance(150)[1]
+    before, after = metrics.psnr(discs(), average), metrics.psnr(discs(), tiles.refine(average, 1))
     assert before > metrics.psnr(discs(), noisy) + 3
     assert after > before - 0.3
 

@@ -8,7 +8,17 @@ import torch
 import yaml
 
 from conftest import colourful, run_stage, tiny_params
-from convprior import classical, degradation, images, metrics, params, restorer, seeds, tool
+from convprior import (
+    classical,
+    decoding,
+    degradation,
+    images,
+    metrics,
+    params,
+    restorer,
+    seeds,
+    tool,
+)
 from convprior.fit import Fit
 from convprior.observation import Observation
 from convprior.stages import StageError, degrade, restore
@@ -50,7 +60,7 @@ def test_lost_pixels_lose_all_their_channels() -> None:
 
 
 def test_classical_baselines_help_and_never_read_unknown_pixels() -> None:
-    reference = images.from_pillow(colourful(48, 48).resize((24, 24)))
+    reference = decoding.from_pillow(colourful(48, 48).resize((24, 24)))
     noisy = degradation.add_gaussian_noise(reference, 40, True, seeds.generator("n"))
     gained = metrics.psnr(reference, classical.restore(noisy))
     assert gained > metrics.psnr(reference, noisy.observed)

@@ -41,9 +41,10 @@ def wiener(
     rows, columns = guide.shape[1:]
     near = [min(REACH, side - size) + 1 for side in (rows, columns)]  # places at a corner
     across = [_cosines(n, guide) for n in (channels, min(similar, near[0] * near[1]), size, size)]
+    wide = functional.pad(guide, (REACH, REACH), value=FAR)
     total, weight = guide.new_zeros(rows * columns, channels), guide.new_zeros(rows * columns, 1)
     for row in range(0, rows - size + 1, stride):
-        y, x = _alike(guide, row, size, stride, len(across[1]))
+        y, x = _alike(wide, row, size, stride, len(across[1]))
         strength = _transform(_patches(guide, y, x, size), across).square_()
         share = strength / (strength + max(variance, 1e-12))
         found = share * _transform(_patches(picture, y, x, size), across)
@@ -62,13 +63,15 @@ def wiener(
 
 
 def _alike(
-    guide: Tensor, row: int, size: int, stride: int, similar: int
+    wide: Tensor, row: int, size: int, stride: int, similar: int
 ) -> tuple[Int[Tensor, "n k"], Int[Tensor, "n k"]]:
-    """Return top rows and left columns of the patches most like each patch of one row of them."""
-    _, rows, columns = guide.shape
+    """Return top rows and left columns of the patches most like each patch of one row of them.
+
+    ``wide`` is the guide with REACH columns more at either side.
+    """
+    rows, columns = wide.shape[1], wide.shape[2] - 2 * REACH
     tops = range(max(row - REACH, 0), min(row + REACH, rows - size) + 1)
-    wide = functional.pad(guide, (REACH, REACH), value=FAR)
-    here = guide[:, row : row + size, None]
+    here = wide[:, row : row + size, None, REACH : REACH + columns]
     distances = []
     for top in tops:
         moved = wide[:, top : top + size].unfold(2, columns, 1)  # by each of 2·REACH + 1 ways
@@ -78,7 +81,7 @@ def _alike(
     distance = torch.cat(distances).T
     distance[:, (row - tops[0]) * ways + REACH] = -1.0  # the patch itself comes first
     best = distance.topk(similar, largest=False).indices
-    own = stride * torch.arange(len(best), device=guide.device)[:, None]
+    own = stride * torch.arange(len(best), device=wide.device)[:, None]
     return best // ways + tops[0], best % ways - REACH + own
 
 

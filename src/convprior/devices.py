@@ -21,7 +21,19 @@ def choose(name: str = "auto") -> torch.device:
     }
     if name == "auto":
         return torch.device(next(device for device, found in there.items() if found))
-    if not there.get(name.partition(":")[0], False):
+    kind, _, index = name.partition(":")
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if not there.get(kind, False) or (index and not (index.isdigit() and int(index) < count)):
         found = ", ".join(device for device, is_there in there.items() if is_there)
         raise DeviceError(f"no device '{name}' here; there are: {found}")
     return torch.device(name)
+
+
+def every(names: str) -> list[str]:
+    """Return the names of the devices to work on at once: all GPUs for `auto`, where there are any.
+
+    ``names`` may be a list with commas, as ``cuda:0,cuda:2``. Raises DeviceError.
+    """
+    if names == "auto" and torch.cuda.is_available():
+        return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    return [str(choose(name.strip())) for name in names.split(",")]

@@ -1,56 +1,52 @@
-"""One network being fitted to one observation: everything that a step changes."""
+"""One network being fitted to one piece of a picture: everything that a step changes."""
 
 import copy
 from typing import Any
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from convprior import noise, residual, seeds
+from convprior import residual, seeds
 from convprior.muon import Muon
 from convprior.networks.hourglass import Hourglass
-from convprior.noise import Noise
 from convprior.observation import Observation
+from convprior.operators import IDENTITY
 from convprior.recipe import Recipe
-from convprior.refinement import refine
 
 LATENT_RANGE = 0.1  # of a uniform latent, [0, 0.1]: published code, utils/common_utils.py
 
-MARGIN = 2  # so many pixels around a held-out one are not fitted either, where noise is shared,
-SPARSER = 8  # and the held-out ones are so many times fewer
-
 
 class Fit:
-    """The network, its latent, its optimisers, and the running average of its pictures."""
+    """The network, its latent, its optimisers, and the running average of its pictures.
+
+    ``fitted`` (h, w) are the observed pixels that the loss counts. ``latent`` is that of another
+    fit of the same size, to share its memory; None draws one.
+    """
 
     def __init__(
         self,
         observation: Observation,
+        fitted: Bool[Tensor, "h w"],
         recipe: Recipe,
         seed: int,
         device: torch.device,
         precision: torch.dtype = torch.float32,
+        latent: Tensor | None = None,
     ) -> None:
-        colours, self.height, self.width = observation.observed.shape
-        self.noise = (
-            Noise(0.0, 0.0)
-            if observation.exact
-            else noise.measure(observation.observed, observation.known)
-        )
-        fitted, held_out = observation.split(
-            recipe.held_out / (SPARSER if self.noise.shared else 1),
-            seeds.generator("held out", seed),
-            margin=MARGIN if self.noise.shared else 0,
-        )
+        if recipe.blind_spot and observation.operator is not IDENTITY:
+            raise ValueError(
+                "a blind spot shows pixels of the picture: an operator has none to show"
+            )
+        colours, (self.height, self.width) = len(observation.observed), observation.size
         self.observation = observation.to(device)
-        self.fitted, self.held_out = fitted.to(device), held_out.to(device)
+        self.fitted = fitted.to(device)
         self.stream = seeds.generator("steps", seed, device=device)  # of jitter and dropout
-        latent_channels = 2 if recipe.latent == "grid" else recipe.latent_channels
         with torch.random.fork_rng(devices=[]):  # layers draw from torch's global stream
             torch.manual_seed(seeds.seed("network", seed))
             self.network = Hourglass(
-                latent_channels + (colours + 1 if recipe.blind_spot else 0),
+                _latent_channels(recipe) + (colours + 1 if recipe.blind_spot else 0),
                 colours,
                 channels=recipe.channels,
                 skip_channels=recipe.skip_channels,
@@ -62,20 +58,14 @@ class Fit:
             )
         # Channels last in memory: convolutions are faster, in bfloat16 by far.
         self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        size = self.network.latent_size(self.height, self.width)
-        if recipe.latent == "grid":  # where a pixel lies, from 0 to 1 both ways
-            sides = [torch.linspace(0, 1, side) for side in size]
-            latent = torch.stack(torch.meshgrid(*sides, indexing="ij"))[None]
-        else:
-            drawn = torch.rand(1, latent_channels, *size, generator=seeds.generator("latent", seed))
-            latent = LATENT_RANGE * drawn
+        if latent is None:
+            latent = _latent(recipe, self.network.latent_size(self.height, self.width), seed)
         self.latent = latent.to(device, memory_format=torch.channels_last)
         self.precision = torch.autocast(device.type, precision, enabled=precision != torch.float32)
         self.jitter, self.blind_spot = recipe.jitter, recipe.blind_spot
         self.average_weight = recipe.average
         self.outlier = 0.0 if observation.exact else recipe.outlier  # exact pixels have none
         self.total_variation = recipe.total_variation
-        self.similar_patches, self.patch_rounds = recipe.similar_patches, recipe.patch_rounds
         kernels = [p for p in self.network.parameters() if p.ndim > 1]
         others = [p for p in self.network.parameters() if p.ndim == 1]
         self.optimisers: list[torch.optim.Optimizer] = (
@@ -159,21 +149,6 @@ class Fit:
         down, across = picture.diff(dim=1).abs().mean(), picture.diff(dim=2).abs().mean()
         return (misfit + residual.FLOOR).sqrt() + self.total_variation * (down + across)
 
-    def refine(self, average: Tensor, most_rounds: int) -> Tensor:
-        """Return the restored picture, (c, h, w) in [0, 1], of an average of this fit.
-
-        Alike patches are filtered as often as the recipe says, but at most ``most_rounds`` times.
-        """
-        return refine(
-            average,
-            self.observation,
-            self.fitted,
-            self.held_out,
-            self.noise,
-            similar=self.similar_patches,
-            rounds=min(self.patch_rounds, most_rounds),
-        )
-
     def shrink_steps(self, factor: float) -> None:
         """Multiply all learning rates."""
         for optimiser in self.optimisers:
@@ -199,3 +174,17 @@ class Fit:
             optimiser.load_state_dict(saved)
         self.average = state["average"]
         self.stream.set_state(state["stream"])
+
+
+def _latent_channels(recipe: Recipe) -> int:
+    return 2 if recipe.latent == "grid" else recipe.latent_channels
+
+
+def _latent(recipe: Recipe, size: tuple[int, int], seed: int) -> Float[Tensor, "1 l h w"]:
+    """Return what the network turns into a picture."""
+    if recipe.latent == "grid":  # where a pixel lies, from 0 to 1 both ways
+        sides = [torch.linspace(0, 1, side) for side in size]
+        return torch.stack(torch.meshgrid(*sides, indexing="ij"))[None]
+    channels = _latent_channels(recipe)
+    drawn = torch.rand(1, channels, *size, generator=seeds.generator("latent", seed))
+    return LATENT_RANGE * drawn

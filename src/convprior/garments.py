@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from convprior import atomic, images, seeds
+from convprior import atomic, decoding, seeds
+from convprior.picture import ImageError
 from convprior.samples import PHOTOGRAPHS
 from convprior.scenes import Pixels, Positions, paste
 
@@ -39,8 +40,8 @@ BACKGROUNDS = {
 def read_sheet(path: Path) -> Pixels:
     """Return the garments of one sheet as uint8 (n, 28, 28). Raises ImageError."""
     if not path.is_file():
-        raise images.ImageError(f"{path}: no such sheet of garments; it comes with the repository")
-    sheet = np.asarray(images.decode_rgb(path.read_bytes(), str(path)))[..., 0]
+        raise ImageError(f"{path}: no such sheet of garments; it comes with the repository")
+    sheet = np.asarray(decoding.decode_rgb(path.read_bytes(), str(path)))[..., 0]
     rows, columns = sheet.shape[0] // SIDE, sheet.shape[1] // SIDE
     tiles = sheet.reshape(rows, SIDE, columns, SIDE).swapaxes(1, 2)
     return tiles.reshape(-1, SIDE, SIDE)
@@ -71,7 +72,7 @@ def crop_background(
     left = int(random.integers(photograph.width - side + 1))
     top = int(random.integers(photograph.height - side + 1))
     square = photograph.crop((left, top, left + side, top + side))
-    pixels = np.asarray(images.fit_square(square, size))
+    pixels = np.asarray(decoding.fit_square(square, size))
     pixels = np.rot90(pixels, int(random.integers(4)))[:, :: random.choice([1, -1])]
     turned: Pixels = pixels[..., random.permutation(3)]
     return turned

@@ -1,145 +1,88 @@
-"""Read and write pictures: float32 (c, h, w) in [0, 1], c = 1 (grey) or 3 (RGB).
+"""The one door to files: a picture comes in with all that its file says, and goes out with it.
 
-One door for all files. The restored file has the size, bit depth, alpha, colour profile and EXIF of
-the one that came; what cannot be kept is refused, never dropped. Training pictures come through
-`decode_rgb`, which ignores EXIF orientation as published ImageNet numbers do.
+Format, size, bit depth, transparency, colour profile, EXIF, XMP, resolution and JPEG's tables of
+the restored file are those of the one that came; what cannot be kept is noted or refused, never
+dropped without a word.
 """
 
-import io
-import warnings
-from dataclasses import dataclass, field
+import struct
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tifffile
 import torch
 from jaxtyping import Bool, Float
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from convprior import atomic
-from convprior.errors import InputError
+from convprior.decoding import DECODED, MOST_PIXELS
+from convprior.formats import pillow, tiff
+from convprior.picture import ImageError, Metadata, Picture
 
-READABLE = ("PNG", "JPEG", "TIFF", "WEBP")  # the only decoders that a user's file reaches
-WRITABLE = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
-MOST_PIXELS = 100_000_000  # a decompression bomb is refused before it is decoded
+__all__ = ["MOST_PIXELS", "ImageError", "Picture"]  # they are of this door too
+
+SUFFIXES = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
 
 
-class ImageError(InputError):
-    """A picture that cannot be read or written; the message says why and what to do."""
+def read_pages(
+    path: Path, *, most_pixels: int = MOST_PIXELS, accept_truncated: bool = False
+) -> list[Picture]:
+    """Read a PNG, JPEG, WebP or TIFF file: its pages, of which only TIFF can have several.
 
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture from a file and what has to go out again with the restored one.
-
-    ``alpha`` is (h, w) in [0, 1] or None; ``depth`` is 8 or 16 bits per sample.
+    Pixels are upright. ``accept_truncated`` takes what there is of a damaged file: the missing rows
+    are not known. Raises ImageError for what is no such picture, and for what could not be written
+    again without loss.
     """
-
-    pixels: Float[Tensor, "c h w"]
-    alpha: Float[Tensor, "h w"] | None = None
-    depth: int = 8
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-
-def _open(data: bytes, where: str) -> Image.Image:
-    """Decode ``data`` wholly; every way in which this can fail becomes one ImageError."""
-    if not data:
-        raise ImageError(f"{where}: the file is empty")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data), formats=READABLE)
-            if image.width * image.height > MOST_PIXELS:
-                raise ImageError(
-                    f"{where}: {image.width}×{image.height} pixels are more than "
-                    f"{MOST_PIXELS:,}: crop it or scale it down first"
-                )
-            image.load()
-    except ImageError:
-        raise
-    except UnidentifiedImageError:
+    data = _bytes(path)
+    named = SUFFIXES.get(path.suffix.lower())
+    if named is None:
+        raise ImageError(f"{path}: cannot read '{path.suffix}': expected {', '.join(SUFFIXES)}")
+    found = _format(data, str(path))
+    if found != named:
         raise ImageError(
-            f"{where}: not a picture that can be read (expected {', '.join(READABLE)})"
-        ) from None
-    except Exception as error:  # decoders raise anything from SyntaxError to struct.error
-        raise ImageError(f"{where}: broken or truncated picture ({error})") from None
-    return image
-
-
-def decode_rgb(data: bytes, where: str) -> Image.Image:
-    """Decode a file's bytes to 8-bit RGB as stored: no EXIF rotation, transparency over white.
-
-    The format is told by the content, not by the name. Raises ImageError.
-    """
-    image = _open(data, where)
-    if image.mode in ("I;16", "I;16B", "I", "F"):
-        values = np.asarray(image, dtype=np.float32)
-        scale = 255.0 if image.mode == "F" else 1 / 257
-        image = Image.fromarray(np.clip(values * scale + 0.5, 0, 255).astype(np.uint8))
-    if image.has_transparency_data:
-        coloured = image.convert("RGBA")
-        ground = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(ground, coloured)
-    return image.convert("RGB")
-
-
-def describe(data: bytes) -> tuple[str, str, int, int]:
-    """Return (format, mode, width, height) of a file's bytes as they were stored."""
-    with Image.open(io.BytesIO(data), formats=READABLE) as image:
-        return str(image.format), image.mode, image.width, image.height
-
-
-def _to_tensor(values: np.ndarray) -> Tensor:
-    """Return uint8 or uint16 (h, w[, c]) as float32 (c, h, w) in [0, 1]."""
-    scale = np.iinfo(values.dtype).max
-    channels = values if values.ndim == 3 else values[..., None]
-    scaled = channels.astype(np.float32) / np.float32(scale)
-    return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1)))
+            f"{path}: is a {found} file by its content, not {named}: rename it to tell the truth"
+        )
+    if found == "TIFF":
+        return tiff.read_pages(data, str(path), most_pixels)
+    return [pillow.read(data, str(path), most_pixels, accept_truncated)]
 
 
 def read(path: Path) -> Picture:
-    """Read a grey, RGB, palette or 1-bit picture, with alpha or without.
+    """Read the picture of a file that holds one. Raises ImageError."""
+    pages = read_pages(path)
+    if len(pages) > 1:
+        raise ImageError(f"{path}: has {len(pages)} pages: give one picture a file")
+    return pages[0]
 
-    Raises ImageError for what is not a picture, and for what could not be written again without
-    loss: several pages, CMYK, 16-bit colour, floating point.
-    """
+
+def _bytes(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from None
-    image = _open(data, str(path))
-    pages = getattr(image, "n_frames", 1)  # only formats that can have several know how many
-    if pages > 1:
-        raise ImageError(f"{path}: has {pages} pages or frames: give one picture a file")
-    kept = ("exif", "icc_profile", "dpi")
-    metadata = {key: image.info[key] for key in kept if key in image.info}
-    if image.mode in ("I;16", "I;16B", "I;16L"):
-        return Picture(_to_tensor(np.asarray(image).astype(np.uint16)), None, 16, metadata)
-    # Pillow decodes 16-bit colour to its upper eight bits without a word.
-    deep = any(";16" in str(part) for tile in _tiles(data) for part in tile)
-    if deep or image.mode in ("CMYK", "I", "F", "LAB", "HSV"):
-        kind = "16-bit colour" if deep else f"mode {image.mode}"
-        raise ImageError(
-            f"{path}: {kind} cannot be kept without loss: convert it to 8-bit RGB or 16-bit grey"
-        )
-    if image.mode == "1":
-        image = image.convert("L")
-    elif image.mode in ("P", "PA"):
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    elif image.mode in ("L", "RGB") and image.has_transparency_data:
-        image = image.convert("LA" if image.mode == "L" else "RGBA")
-    values = _to_tensor(np.asarray(image))
-    if image.mode in ("LA", "RGBA"):
-        return Picture(values[:-1], values[-1], 8, metadata)
-    return Picture(values, None, 8, metadata)
 
 
-def _tiles(data: bytes) -> list[tuple[Any, ...]]:
-    """Return Pillow's decoding plan, which names the raw mode; loading the picture clears it."""
-    plan = Image.open(io.BytesIO(data), formats=READABLE).tile
-    return [tuple(tile) for tile in plan]
+def _format(data: bytes, where: str) -> str:
+    """Return the format that a file's first bytes name."""
+    if not data:
+        raise ImageError(f"{where}: the file is empty")
+    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "TIFF"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if data.startswith(b"\xff\xd8"):
+        return "JPEG"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    raise ImageError(f"{where}: not a picture that can be read (expected {', '.join(DECODED)})")
 
 
 def read_mask(path: Path) -> Bool[Tensor, "h w"]:
@@ -148,58 +91,57 @@ def read_mask(path: Path) -> Bool[Tensor, "h w"]:
     return picture.pixels.mean(0) >= 0.5
 
 
-def _quantise(picture: Float[Tensor, "c h w"], depth: int = 8) -> np.ndarray:
-    """Return (h, w, c) integers of 8 or 16 bits; values outside [0, 1] are clipped."""
-    largest = 2**depth - 1
-    values = (picture.clamp(0, 1) * largest).round().permute(1, 2, 0).cpu().numpy()
-    integers: np.ndarray = values.astype(np.uint8 if depth == 8 else np.uint16)
-    return integers
-
-
-def to_pillow(picture: Float[Tensor, "c h w"]) -> Image.Image:
-    """Return an 8-bit Pillow image: grey, RGB, and with one more channel LA or RGBA."""
-    values = _quantise(picture)
-    return Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values)
-
-
 def check_target(path: Path, picture: Picture) -> None:
     """Raise ImageError if ``path`` cannot hold a picture like ``picture`` without loss."""
     suffix = path.suffix.lower()
-    if suffix not in WRITABLE:
-        raise ImageError(f"{path}: cannot write '{path.suffix}': use one of {', '.join(WRITABLE)}")
+    kind = SUFFIXES.get(suffix)
+    if kind is None:
+        raise ImageError(f"{path}: cannot write '{path.suffix}': use one of {', '.join(SUFFIXES)}")
     if not path.parent.is_dir():
         raise ImageError(f"{path}: the folder {path.parent} does not exist: create it first")
-    if picture.alpha is not None and suffix in (".jpg", ".jpeg"):
+    if picture.alpha is not None and kind == "JPEG":
         raise ImageError(f"{path}: JPEG cannot keep the transparency: write PNG, TIFF or WebP")
-    if picture.depth == 16 and suffix not in (".png", ".tif", ".tiff"):
+    if picture.depth == 16 and kind not in ("PNG", "TIFF"):
         raise ImageError(f"{path}: {suffix} cannot keep 16 bits: write PNG or TIFF")
+    if picture.depth == 32 and kind != "TIFF":
+        raise ImageError(f"{path}: {suffix} cannot keep floating-point values: write TIFF")
+    if len(picture.pixels) not in (1, 3) and kind != "TIFF":
+        raise ImageError(f"{path}: {suffix} cannot keep {len(picture.pixels)} channels: write TIFF")
 
 
-def write(path: Path, picture: Picture) -> None:
-    """Write ``picture`` in the format that the suffix names, whole or not at all.
+def write_pages(path: Path, pages: list[Picture], quality: int | None = None) -> None:
+    """Write pictures in the format that the suffix names, whole or not at all.
 
-    Lossy formats are written at quality 95. Raises ImageError.
+    A JPEG from a JPEG keeps its quantisation unless ``quality``, 1 to 100, is given; other lossy
+    files are written at 95. Raises ImageError.
     """
-    check_target(path, picture)
-    suffix = path.suffix.lower()
-    if picture.depth == 16:
-        image = Image.fromarray(_quantise(picture.pixels, 16)[..., 0])
-    elif picture.alpha is not None:
-        image = to_pillow(torch.cat([picture.pixels, picture.alpha[None]]))
-    else:
-        image = to_pillow(picture.pixels)
-    options: dict[str, Any] = dict(picture.metadata)
-    if suffix in (".jpg", ".jpeg", ".webp"):
-        options["quality"] = 95
-    if suffix in (".jpg", ".jpeg"):
-        options["subsampling"] = 0
-    if suffix == ".webp":
-        options.pop("dpi", None)
+    for page in pages:
+        check_target(path, page)
+    if len(pages) > 1 and SUFFIXES[path.suffix.lower()] != "TIFF":
+        raise ImageError(f"{path}: only TIFF can keep {len(pages)} pages: write TIFF")
     try:
         with atomic.file(path) as temporary:
-            image.save(temporary, **options)
+            if SUFFIXES[path.suffix.lower()] == "TIFF":
+                tiff.write_pages(temporary, pages)
+            else:
+                pillow.write(temporary, pages[0], quality)
     except OSError as error:
         raise ImageError(f"{path}: cannot be written ({error.strerror or error})") from None
+    except (ValueError, struct.error) as error:  # of an encoder: a side or a tag too large for it
+        raise ImageError(f"{path}: cannot be written in this format ({error})") from None
+
+
+def write(path: Path, picture: Picture, quality: int | None = None) -> None:
+    """Write one picture; see `write_pages`."""
+    write_pages(path, [picture], quality)
+
+
+def without_metadata(picture: Picture) -> Picture:
+    """Return the picture with nothing that its file said beside it but the colour profile.
+
+    Without its profile a picture has other colours.
+    """
+    return replace(picture, metadata=Metadata(icc=picture.metadata.icc))
 
 
 def write_float(path: Path, picture: Float[Tensor, "c h w"]) -> None:
@@ -212,16 +154,3 @@ def read_float(path: Path) -> Float[Tensor, "c h w"]:
     """Read what `write_float` wrote."""
     values = tifffile.imread(path).astype(np.float32)
     return torch.from_numpy(values if values.ndim == 3 else values[None])
-
-
-def fit_square(image: Image.Image, size: int) -> Image.Image:
-    """Return the central square, scaled to ``size`` pixels with Lanczos (antialiased)."""
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    square = image.crop((left, top, left + side, top + side))
-    return square if side == size else square.resize((size, size), Image.Resampling.LANCZOS)
-
-
-def from_pillow(image: Image.Image) -> Float[Tensor, "c h w"]:
-    """Return an 8-bit grey or RGB Pillow image as float32 in [0, 1]."""
-    return _to_tensor(np.asarray(image))

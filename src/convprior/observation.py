@@ -5,7 +5,6 @@ are known. Inpainting: some are not. An operator other than the identity (downsa
 how a clean picture becomes what was observed. Values of unknown pixels are never read.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,10 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-
-def identity(picture: Tensor) -> Tensor:
-    """Return the picture: what was observed is the picture itself, plus noise."""
-    return picture
+from convprior.operators import IDENTITY, Operator
 
 
 @dataclass(frozen=True)
@@ -31,7 +27,7 @@ class Observation:
 
     observed: Float[Tensor, "c h w"]
     known: Bool[Tensor, "h w"]
-    operator: Callable[[Tensor], Tensor] = identity
+    operator: Operator = IDENTITY
     exact: bool = False
 
     def __post_init__(self) -> None:
@@ -46,6 +42,37 @@ class Observation:
             raise ValueError(
                 "known pixels of the observed picture are NaN or infinite: mark them as unknown"
             )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the picture that is looked for, in pixels."""
+        height, width = self.known.shape
+        return height * self.operator.scale, width * self.operator.scale
+
+    def cut(self, observed: Tensor, rows: slice, columns: slice) -> Tensor:
+        """Return what lies of a map of observed pixels (…, h, w) under a piece of the picture."""
+        scale = self.operator.scale
+        return observed[
+            ...,
+            rows.start // scale : rows.stop // scale,
+            columns.start // scale : columns.stop // scale,
+        ]
+
+    def piece(self, rows: slice, columns: slice) -> "Observation":
+        """Return the observation of a piece of the picture. ValueError if none of it is known."""
+        observed, known = (self.cut(m, rows, columns) for m in (self.observed, self.known))
+        return replace(self, observed=observed, known=known)
+
+    def inside(self, rows: slice, columns: slice) -> Bool[Tensor, "h w"]:
+        """Return which observed pixels of a piece depend on nothing beyond it."""
+        inside = torch.zeros_like(self.cut(self.known, rows, columns))
+        spans = []
+        for place, side, length in zip((rows, columns), self.size, inside.shape, strict=True):
+            before = self.operator.reach if place.start else 0
+            after = self.operator.reach if place.stop < side else 0
+            spans.append(slice(before, length - after))
+        inside[spans[0], spans[1]] = True
+        return inside
 
     def to(self, device: torch.device | str) -> "Observation":
         """Return the same observation with its tensors on ``device``."""

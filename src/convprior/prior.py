@@ -13,15 +13,16 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from convprior.fit import Fit
 from convprior.observation import Observation
 from convprior.recipe import Recipe
 from convprior.stopping import HeldOutStopper, LastStep, Stopper
+from convprior.tiles import Tiles
 
 JUDGE_EVERY = 5  # steps between two looks at the errors: a look makes a GPU wait for the CPU
 SNAPSHOT_EVERY = 50  # steps; a roll-back loses at most twice as many
@@ -80,12 +81,14 @@ class Iterates:
         seed: int,
         device: torch.device | str = "cpu",
         precision: torch.dtype = torch.float32,
+        tile: int | None = None,
     ) -> None:
-        self.fit = Fit(observation, recipe, seed, torch.device(device), precision)
+        self.tiles = Tiles(observation, recipe, seed, torch.device(device), precision, tile)
         self.last_step = recipe.max_steps
-        self.step, self.recent, self.rollbacks = 0, math.inf, 0
+        self.step, self.rollbacks = 0, 0
+        self.recent = [math.inf] * len(self.tiles.fits)  # the misfit of each tile
         # A blow-up can hide in the newest snapshot: it is trusted once the next one is due.
-        self.trusted = self.newest = self.fit.state_dict()
+        self.trusted = self.newest = self.tiles.state_dict()
 
     def __iter__(self) -> "Iterates":
         return self
@@ -94,19 +97,21 @@ class Iterates:
         if self.step >= self.last_step:
             raise StopIteration
         while True:  # until an iterate is healthy
-            for _ in range(max(1, min(JUDGE_EVERY, self.last_step - self.step))):
-                picture, average, misfit = self.fit.step()
-                self.step += 1
-            errors = self.fit.observation.errors(average)[self.fit.held_out]
-            misfit_now, held_out = torch.stack([misfit, errors.mean()]).tolist()
-            if not misfit_now < SPIKE * self.recent:
-                self._roll_back(misfit_now)
+            steps = max(1, min(JUDGE_EVERY, self.last_step - self.step))
+            picture, average, misfits = self.tiles.advance(steps)
+            self.step += steps
+            errors = self.tiles.observation.errors(average)[self.tiles.held_out]
+            held_out, *now = torch.stack([errors.mean(), *misfits]).tolist()
+            if not all(m < SPIKE * r for m, r in zip(now, self.recent, strict=True)):
+                self._roll_back(max(now, key=lambda m: math.inf if math.isnan(m) else m))
                 continue
-            calm = math.isinf(self.recent)
-            self.recent = misfit_now if calm else 0.8 * self.recent + 0.2 * misfit_now
+            self.recent = [
+                m if math.isinf(r) else 0.8 * r + 0.2 * m
+                for m, r in zip(now, self.recent, strict=True)
+            ]
             if self.step % SNAPSHOT_EVERY == 0:
-                self.trusted, self.newest = self.newest, self.fit.state_dict()
-            return Iterate(self.step, picture, average, misfit_now, errors, held_out)
+                self.trusted, self.newest = self.newest, self.tiles.state_dict()
+            return Iterate(self.step, picture, average, fmean(now), errors, held_out)
 
     def _roll_back(self, misfit: float) -> None:
         if self.rollbacks == MOST_ROLLBACKS:
@@ -115,20 +120,20 @@ class Iterates:
                 f"{self.rollbacks} roll-backs, each with half the step: try a smaller learning rate"
             )
         self.rollbacks += 1
-        self.fit.load_state_dict(self.trusted)
-        self.fit.shrink_steps(0.5)
-        self.trusted = self.newest = self.fit.state_dict()
+        self.tiles.load_state_dict(self.trusted)
+        self.tiles.shrink_steps(0.5)
+        self.trusted = self.newest = self.tiles.state_dict()
 
     def state_dict(self) -> State:
         """Return all that decides what comes next, as tensors and plain values."""
         return {
-            "fit": self.fit.state_dict(),
+            "tiles": self.tiles.state_dict(),
             **{name: getattr(self, name) for name in self._KEPT},
         }
 
     def load_state_dict(self, state: State) -> None:
         """Go on from a `state_dict` of the same observation, recipe and seed."""
-        self.fit.load_state_dict(state["fit"])
+        self.tiles.load_state_dict(state["tiles"])
         for name in self._KEPT:
             setattr(self, name, state[name])
 
@@ -142,6 +147,7 @@ def restore(
     seed: int,
     device: torch.device | str = "cpu",
     precision: torch.dtype = torch.float32,
+    tile: int | None = None,
     time_limit: float = math.inf,
     watch: Callable[[Iterate, Stopper], None] = lambda *_: None,
     saved: State | None = None,
@@ -150,20 +156,23 @@ def restore(
     """Restore one picture and stop without having seen the clean one.
 
     ``precision`` is of the network's arithmetic: bfloat16 is faster where the device has it.
+    ``tile`` is the largest side, in pixels, that is fitted at once; None takes the picture whole.
     ``time_limit`` is in seconds, for the fit; alike patches are filtered once after it. ``watch``
     sees every iterate after the stopper has judged it. ``save`` is given the state every 50 steps,
     as tensors and plain values; ``saved`` goes on from one. Ctrl-C ends the fit and returns the
     best so far, unfiltered; `DivergedError` carries it.
     """
     start = time.monotonic()
-    iterates = Iterates(observation, recipe, seed=seed, device=device, precision=precision)
+    iterates = Iterates(
+        observation, recipe, seed=seed, device=device, precision=precision, tile=tile
+    )
     stopper: Stopper = (
         HeldOutStopper(
             recipe.patience,
             recipe.least_patience,
-            outlier=iterates.fit.outlier,
+            outlier=iterates.tiles.outlier,
             # Held-out pixels are too few then to call the later of two the better.
-            tolerance=0.0 if iterates.fit.noise.shared else 1.0,
+            tolerance=0.0 if iterates.tiles.noise.shared else 1.0,
         )
         if recipe.held_out
         else LastStep(recipe.max_steps)
@@ -179,9 +188,9 @@ def restore(
         # Who is out of time or patience does not wait for many rounds of patches.
         rounds = {"time limit": 1, "interrupted": 0}.get(ended, recipe.patch_rounds)
         try:
-            refined = iterates.fit.refine(best, rounds)
+            refined = iterates.tiles.refine(best, rounds)
         except KeyboardInterrupt:
-            ended, refined = "interrupted", iterates.fit.refine(best, 0)
+            ended, refined = "interrupted", iterates.tiles.refine(best, 0)
         return Restored(refined.cpu(), best.cpu(), stopper.kept_step, iterates.step, ended)
 
     try:

@@ -1,14 +1,15 @@
 """The recipes of params.yaml by name, and which task uses which."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import model_validator
 
 from convprior import params
 from convprior.recipe import Recipe
 
-Task = Literal["denoise", "inpaint"]
+Task = Literal["denoise", "inpaint", "dejpeg", "superresolve", "deblur"]
+TASKS: tuple[Task, ...] = get_args(Task)
 
 
 class Recipes(params.Section):
@@ -17,18 +18,21 @@ class Recipes(params.Section):
     seed: int
     denoise: str
     inpaint: str
+    dejpeg: str
+    superresolve: str
+    deblur: str
     recipes: dict[str, Recipe]
 
     @model_validator(mode="after")
     def _exist(self) -> "Recipes":
-        for name in (self.denoise, self.inpaint):
-            if name not in self.recipes:
+        for task in TASKS:
+            if (name := getattr(self, task)) not in self.recipes:
                 raise ValueError(f"no recipe '{name}'; there are: {', '.join(self.recipes)}")
         return self
 
     def of(self, task: Task) -> Recipe:
         """Return the recipe that ``task`` uses."""
-        return self.recipes[self.denoise if task == "denoise" else self.inpaint]
+        return self.recipes[getattr(self, task)]
 
 
 def load(path: Path = params.PACKAGED) -> Recipes:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from convprior import collaborative, residual
 from convprior.noise import FAINT, Noise
-from convprior.observation import Observation, identity
+from convprior.observation import Observation
+from convprior.operators import IDENTITY
 
 # Groups of patches are given so much of what was observed: their agreement cancels most noise.
 SHOWN = 0.6
@@ -37,8 +38,8 @@ def refine(
     starts from more of the observed noise than a single patch could bear. An operator other than
     the identity leaves nothing to put back: then the average is returned.
     """
-    if observation.operator is not identity:
-        return average
+    if observation.operator is not IDENTITY:
+        return average.clamp(0, 1)
     errors = observation.errors(average)
     if observation.exact:
         where, share, variance = observation.known, 1.0, float(errors[held_out].mean())

@@ -20,9 +20,9 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from convprior import atomic, classical, images, metrics, resume
-from convprior.images import Picture
+from convprior import atomic, classical, decoding, images, metrics, resume
 from convprior.observation import Observation
+from convprior.picture import Picture
 from convprior.prior import Iterate, State, restore
 from convprior.recipe import Recipe
 from convprior.stopping import Stopper
@@ -134,7 +134,7 @@ class Restorer(pl.LightningModule):
 
         def show(average: Tensor, step: int) -> None:
             strip = torch.cat([observation.observed, average, reference], dim=2)
-            run.picture("observed - restored - reference", images.to_pillow(strip), step)
+            run.picture("observed - restored - reference", decoding.to_pillow(strip), step)
 
         def save(fit: State) -> None:
             nonlocal saved_at

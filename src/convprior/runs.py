@@ -37,6 +37,7 @@ def restore_runs(
     seed: int,
     device: torch.device | str = "cpu",
     precision: torch.dtype = torch.float32,
+    tile: int | None = None,
     time_limit: float = math.inf,
     watch: Callable[[int, Iterate, Stopper], None] = lambda *_: None,
 ) -> Averaged:
@@ -54,6 +55,7 @@ def restore_runs(
             seed=seeds.seed("run", seed, run) if run else seed,
             device=device,
             precision=precision,
+            tile=tile,
             time_limit=time_limit - (time.monotonic() - start),
             watch=partial(watch, run),
         )

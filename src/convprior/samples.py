@@ -9,7 +9,7 @@ from pathlib import Path
 import skimage.data
 from PIL import Image
 
-from convprior import images
+from convprior import decoding
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Photograph:
     def load(self) -> Image.Image:
         """Return it as 8-bit RGB, at its own size."""
         path = Path(skimage.data.__file__).with_name(self.file)
-        return images.decode_rgb(path.read_bytes(), str(path))
+        return decoding.decode_rgb(path.read_bytes(), str(path))
 
 
 PHOTOGRAPHS = {

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from convprior import devices, recipes
+from convprior import devices, memory, recipes
 from convprior.observation import Observation
 from convprior.prior import Iterate
 from convprior.recipes import Task
@@ -37,21 +37,53 @@ def restore(
     seed: int = 0,
     device: str = "auto",
     precision: Precision = "float32",
+    budget: int | None = None,
     time_limit: float = math.inf,
     max_steps: int | None = None,
     watch: Callable[[int, Iterate, Stopper], None] = lambda *_: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Averaged:
-    """Restore with the recipe that params.yaml gives the task; see `restore_runs`."""
+    """Restore with the recipe that params.yaml gives the task; see `restore_runs`.
+
+    A picture that does not fit into ``budget`` bytes of memory, by default a share of what is free,
+    is fitted in tiles; if they do not fit after all, in smaller ones. ``say`` is told.
+    """
     recipe = recipes.load().of(task)
     if max_steps is not None:
         recipe = replace(recipe, max_steps=max_steps)
-    return restore_runs(
-        observation,
-        recipe,
-        runs=runs,
-        seed=seed,
-        device=devices.choose(device),
-        precision=getattr(torch, precision),
-        time_limit=time_limit,
-        watch=watch,
+    on = devices.choose(device)
+    dtype: torch.dtype = getattr(torch, precision)
+    budget = budget or memory.free(on)
+    tile, needed = memory.largest_tile(observation, budget, dtype)
+    if tile is not None:
+        say(f"in tiles of {tile} pixels, for {needed / 1e9:.1f} GB of memory")
+    if needed > budget:
+        say(f"warning: that is more than the {budget / 1e9:.1f} GB that may be used")
+    while True:
+        try:
+            return restore_runs(
+                observation,
+                recipe,
+                runs=runs,
+                seed=seed,
+                device=on,
+                precision=dtype,
+                tile=tile,
+                time_limit=time_limit,
+                watch=watch,
+            )
+        except (MemoryError, RuntimeError) as error:
+            smaller = [side for side in memory.SIDES if side < (tile or max(observation.size))]
+            if not _out_of_memory(error) or not smaller:
+                raise
+            tile = smaller[0]
+        say(f"out of memory: once more, in tiles of {tile} pixels")
+        if on.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _out_of_memory(error: Exception) -> bool:
+    # On the CPU torch raises a plain RuntimeError.
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        "can't allocate memory" in str(error)
     )

@@ -15,9 +15,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from convprior import atomic, degradation, images, metrics, params, seeds, tracking
-from convprior.images import Picture
+from convprior import atomic, decoding, degradation, images, metrics, params, seeds, tracking
 from convprior.observation import Observation
+from convprior.picture import Picture
 from convprior.samples import DEFAULT, PHOTOGRAPHS
 from convprior.stages import StageError, arguments, start
 
@@ -51,17 +51,17 @@ def read_references(source: str, size: int | None) -> dict[str, Tensor]:
     if source == "samples":
         loaded = {name: PHOTOGRAPHS[name].load() for name in DEFAULT}
     else:
-        files = sorted(p for p in Path(source).glob("*") if p.suffix.lower() in images.WRITABLE)
+        files = sorted(p for p in Path(source).glob("*") if p.suffix.lower() in images.SUFFIXES)
         if not files:
             raise StageError(
                 f"degrade.source is '{source}': expected `samples` or a folder with pictures "
-                f"({', '.join(images.WRITABLE)})"
+                f"({', '.join(images.SUFFIXES)})"
             )
-        loaded = {p.stem: images.decode_rgb(p.read_bytes(), str(p)) for p in files}
+        loaded = {p.stem: decoding.decode_rgb(p.read_bytes(), str(p)) for p in files}
         if len(loaded) < len(files):
             raise StageError(f"{source}: two pictures have the same name but for the ending")
     return {
-        name: images.from_pillow(images.fit_square(image, size) if size else image)
+        name: decoding.from_pillow(decoding.fit_square(image, size) if size else image)
         for name, image in loaded.items()
     }
 
@@ -117,7 +117,7 @@ def main(argv: Sequence[str]) -> None:
                 "missing": float((~observation.known).float().mean()),
             }
             shown = torch.cat([observation.observed, reference], dim=2)
-            run.picture("observed - reference", images.to_pillow(shown), len(measured))
+            run.picture("observed - reference", decoding.to_pillow(shown), len(measured))
         atomic.write_json(args.report / "metrics.json", measured)
 
 

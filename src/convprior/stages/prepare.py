@@ -2,7 +2,7 @@
 
     python -m convprior.stages.prepare data/garments data/prepared reports/prepare
 
-Every file is decoded once, by `images.decode_rgb`, and its pixels are stored: training needs no
+Every file is decoded once, by `decoding.decode_rgb`, and its pixels are stored: training needs no
 decoder, and an epoch over ImageNet no memory. The manifest says what was found and what refused.
 """
 
@@ -20,8 +20,9 @@ import numpy as np
 from PIL import Image, ImageOps
 from pydantic import Field
 
-from convprior import atomic, garments, images, params, scenes, tracking, trainer
+from convprior import atomic, decoding, garments, params, scenes, tracking, trainer
 from convprior.description import Description
+from convprior.picture import ImageError
 from convprior.stages import StageError, arguments, start
 
 
@@ -73,9 +74,9 @@ def read_row(row: dict[str, Any], root: str, size: int) -> dict[str, Any]:
     path = Path(root) / row["path"]
     try:
         data = path.read_bytes()
-        image = images.decode_rgb(data, row["path"])
-        form, mode, width, height = images.describe(data)
-    except (images.ImageError, OSError) as error:
+        image = decoding.decode_rgb(data, row["path"])
+        form, mode, width, height = decoding.describe(data)
+    except (ImageError, OSError) as error:
         return {"pixels": b"", "refused": str(error), "format": "", "mode": "", "found_size": "",
                 "sums": []}  # fmt: skip
     pixels = fit(image, size)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from convprior import atomic, chart, images, params, tracking
+from convprior import atomic, chart, decoding, images, params, tracking
 from convprior.stages import StageError, arguments, start
 
 STRIP = ("observed", "classical", "restored", "reference")
@@ -83,7 +83,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def embed(picture: Tensor) -> str:
     """Return a picture as a data URI."""
     buffer = io.BytesIO()
-    images.to_pillow(picture).save(buffer, "PNG", optimize=True)
+    decoding.to_pillow(picture).save(buffer, "PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
@@ -204,7 +204,7 @@ shows the restored pictures step by step.</p>
     with tracking.run("report", "report") as run:
         atomic.write_text(args.page, page)
         with atomic.file(args.strip) as strip:
-            images.to_pillow(lay_out(args.reports, args.data)).save(strip)
+            decoding.to_pillow(lay_out(args.reports, args.data)).save(strip)
         run.metrics({"sections": len(sections)})
 
 

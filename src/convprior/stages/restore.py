@@ -23,12 +23,16 @@ from convprior import (
     muon,
     noise,
     observation,
+    operators,
     prior,
+    recipe,
     recipes,
     refinement,
     residual,
     resume,
+    seeds,
     stopping,
+    tiles,
     tracking,
     trainer,
 )
@@ -41,21 +45,13 @@ from convprior.stages import StageError, arguments, start
 STATE = Path(".convprior/state/restore")
 # Half a fit made by other code is not gone on with.
 METHOD = [
-    Path(m.__file__)
-    for m in (
-        collaborative,
-        fit,
-        hourglass,
-        muon,
-        noise,
-        observation,
-        prior,
-        refinement,
-        residual,
-        stopping,
+    Path(module.__file__)
+    for module in (
+        collaborative, fit, hourglass, muon, noise, observation, operators, prior, recipe,
+        refinement, residual, seeds, stopping, tiles,
     )
-    if m.__file__
-]
+    if module.__file__
+]  # fmt: skip
 
 
 def read_jobs(degraded: Path, task: str, settings: list[object]) -> list[Job]:
@@ -79,20 +75,20 @@ def main(argv: Sequence[str]) -> None:
     """Run the stage."""
     args = arguments(__doc__, argv, "degraded", "restored", "report", task="denoise or inpaint")
     settings = recipes.load(args.params)
-    recipe = settings.of(args.task)
-    jobs = read_jobs(args.degraded, args.task, [asdict(recipe), settings.seed, *METHOD])
+    chosen = settings.of(args.task)
+    jobs = read_jobs(args.degraded, args.task, [asdict(chosen), settings.seed, *METHOD])
     state = STATE / args.task
 
     @contextmanager
     def record(job: Job) -> Iterator[Journal]:
-        used = {"task": args.task, "seed": settings.seed, **asdict(recipe)}
+        used = {"task": args.task, "seed": settings.seed, **asdict(chosen)}
         tags = {"task": args.task, "picture": job.name, "input": job.identity}
         with tracking.run("restore", f"{args.task}/{job.name}", used, tags) as run:
             yield run
 
     # One small picture hardly uses a second core; a second picture does.
     machine = trainer.make(min(len(jobs), os.cpu_count() or 1), inference_mode=False)
-    restorer = Restorer(recipe, settings.seed, state, record)
+    restorer = Restorer(chosen, settings.seed, state, record)
     restorer.trainer = machine
     with trainer.honest_exit():
         machine.predict(restorer, dataloaders=restorer.share(jobs), return_predictions=False)

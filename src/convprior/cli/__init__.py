@@ -1,0 +1,36 @@
+"""The command `convprior`. Everything heavy is imported when it is needed: `--help` is instant."""
+
+import sys
+from typing import NoReturn
+
+import typer
+
+from convprior.cli import compare, doctor, restore, sync
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 100},
+    help="Restore a damaged picture with nothing but an untrained network: no data, no download.",
+)
+app.command("restore", epilog=restore.EXAMPLE)(restore.restore)
+app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
+app.command("doctor", epilog=doctor.EXAMPLE)(doctor.doctor)
+app.command("sync", epilog=sync.EXAMPLE)(sync.sync)
+
+
+def main() -> None:
+    """Run the command; what the user can mend ends in one line and a non-zero code."""
+    from convprior.errors import InputError
+
+    try:
+        app()
+    except InputError as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(1)

@@ -1,0 +1,30 @@
+"""`convprior compare`: a page with a slider between two pictures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLE = "Example:  convprior compare photo.png photo.restored.png -o page.html"
+
+
+def compare(
+    observed: Annotated[Path, typer.Argument(metavar="OBSERVED", help="The picture that came.")],
+    restored: Annotated[Path, typer.Argument(metavar="RESTORED", help="What was made of it.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The page, one HTML file.")
+    ] = Path("compare.html"),
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a page that exists.")
+    ] = False,
+) -> None:
+    """Write one self-contained page with a slider between OBSERVED and RESTORED."""
+    from convprior import atomic, comparison
+    from convprior.errors import InputError
+
+    if output.exists() and not overwrite:
+        raise InputError(f"{output}: exists already: choose another -o, or --overwrite")
+    if not output.parent.is_dir():
+        raise InputError(f"{output}: the folder {output.parent} does not exist: create it first")
+    atomic.write_text(output, comparison.page(observed, restored))
+    print(f"{output}: open it in a browser")

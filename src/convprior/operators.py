@@ -1,0 +1,75 @@
+"""How a clean picture becomes what was observed of it, noise aside: linear maps of pixels."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from kornia.filters import filter2d
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """``apply`` maps a picture (c, h·scale, w·scale) to what is observed of it, (c, h, w).
+
+    ``reach``: an observed pixel tells of nothing farther than so many observed pixels. It is what a
+    piece of a picture needs around it.
+    """
+
+    apply: Callable[[Tensor], Tensor]
+    scale: int = 1
+    reach: int = 0
+
+    def __call__(self, picture: Float[Tensor, "c H W"]) -> Float[Tensor, "c h w"]:
+        """Return what would be observed of the picture."""
+        return self.apply(picture)
+
+
+IDENTITY = Operator(lambda picture: picture)
+
+
+def downsampling(scale: int) -> Operator:
+    """Return antialiased bicubic reduction by a whole number: what most programs do to a picture.
+
+    The kernel (Keys 1981, a = -0.5) is widened by the scale: two observed pixels each way.
+    """
+
+    def apply(picture: Tensor) -> Tensor:
+        size = [side // scale for side in picture.shape[1:]]
+        reduced = functional.interpolate(picture[None], size, mode="bicubic", antialias=True)
+        return reduced[0]
+
+    return Operator(apply, scale=scale, reach=2)
+
+
+def blur(kernel: Float[Tensor, "kh kw"]) -> Operator:
+    """Return the correlation with a kernel that sums to one; the border is mirrored.
+
+    Raises ValueError for a kernel with even sides, without a positive sum or not finite.
+    """
+    height, width = kernel.shape
+    if not (height % 2 and width % 2):
+        raise ValueError(f"a kernel of {height}×{width} has no centre: both sides must be odd")
+    if not (torch.isfinite(kernel).all() and kernel.sum() > 0):
+        raise ValueError("a kernel's values must be finite and sum to more than 0")
+    weights = (kernel / kernel.sum())[None]
+
+    def apply(picture: Tensor) -> Tensor:
+        # Mirrored without the edge itself, which asks for more pixels than the kernel reaches.
+        border = "reflect" if min(picture.shape[1:]) > max(height, width) // 2 else "replicate"
+        on = weights.to(picture.device, picture.dtype)
+        blurred: Tensor = filter2d(picture[None], on, border_type=border)[0]
+        return blurred
+
+    return Operator(apply, reach=max(height, width) // 2)
+
+
+def gaussian_kernel(deviation: float) -> Float[Tensor, "k k"]:
+    """Return a Gaussian of the given standard deviation in pixels, to three deviations out."""
+    reach = max(1, round(3 * deviation))
+    place = torch.arange(-reach, reach + 1, dtype=torch.float32)
+    line = torch.exp(-0.5 * (place / deviation) ** 2)
+    square = torch.outer(line, line)
+    return square / square.sum()
