@@ -1,5 +1,6 @@
 """The tool as its user meets it: the command, its messages, its files."""
 
+import math
 import os
 import pty
 import re
@@ -17,7 +18,10 @@ from PIL import Image
 import convprior
 from conftest import clean_environment, colourful
 from convprior import cli, decoding, images
+from convprior.cli import sizes
+from convprior.cli.progress import Progress
 
+HELP = Path(__file__).with_name("help")
 FAST = ("--max-steps", "10", "--device", "cpu")
 
 
@@ -135,7 +139,7 @@ def test_runs_are_averaged_and_the_spread_written(
     assert "two.png: 2 runs averaged, the last: step 10 of 10" in said
     assert two.read_bytes() != one.read_bytes()
     values = images.read_float(spread)
-    assert values.shape == (3, 21, 33)
+    assert values.shape == (1, 21, 33)
     assert values.min() >= 0
     assert values.max() > 0
 
@@ -156,20 +160,22 @@ def test_each_mistake_gives_one_clear_error(
     there.write_bytes(b"precious")
     old = folder / "old.tiff"
     old.write_bytes(b"precious")
+    misnamed = folder / "renamed.jpg"
+    misnamed.write_bytes(photo.read_bytes())
     out = folder / "out.png"
     cases: list[tuple[tuple, int, str]] = [
         ((photo, "-o", out, "--mask", small), 1,
          "small.png: is 3×2 pixels, the picture 33×21: make a mask of the picture's size"),
-        ((photo, "-o", out, "--mask", white), 1, "white.png: all white: nothing would be known"),
-        ((photo, "-o", out, "--mask", black), 1, "black.png: all black: there is nothing"),
+        ((photo, "-o", out, "--mask", white), 1, "white.png: marks every pixel of"),
+        ((photo, "-o", out, "--mask", black), 1, "there is nothing to repair; white means repair"),
         ((broken, "-o", out), 1, "broken.png: broken or truncated picture"),
         ((folder / "none.png", "-o", out), 1, "none.png: cannot be read (No such file"),
-        ((photo, "-o", there), 1, "there.png: exists already: choose another -o, or --overwrite"),
+        ((photo, "-o", there), 1, "there.png: exists already: choose another name, or --overwrite"),
         ((photo, "-o", photo, "--overwrite"), 1, "photo.png: is the input itself"),
         ((photo, "-o", folder / "out.gif"), 1, "out.gif: cannot write '.gif': use one of .png"),
         ((photo, "-o", folder / "no" / "out.png"), 1, "does not exist: create it first"),
         ((photo, "-o", out, "--device", "abacus"), 1, "no device 'abacus' here; there are:"),
-        ((photo, "-o", out, "--task", "paint"), 2, "'paint' is no task: choose denoise or inpaint"),
+        ((photo, "-o", out, "--task", "paint"), 2, "'paint' is no task: choose auto, denoise"),
         ((photo, "-o", out, "--task", "inpaint"), 2, "inpaint needs --mask"),
         ((photo, "-o", out, "--time-limit", "soon"), 2, "'soon' is no duration: write 90, 90s, 2m"),
         ((photo, "-o", out, "--max-steps", "0"), 2, "--max-steps"),
@@ -178,6 +184,23 @@ def test_each_mistake_gives_one_clear_error(
         ((photo, "-o", out, "--spread", "s.tiff"), 2, "--spread needs --runs 2 or more"),
         ((photo, "-o", out, "--runs", 2, "--spread", "s.png"), 2, "end its name in .tiff"),
         ((photo, "-o", out, "--runs", 2, "--spread", old), 1, "old.tiff: exists already"),
+        ((photo, "-o", out, "--memory", "lots"), 2, "'lots' is no amount of memory: write 500MB"),
+        ((photo, "-o", out, "--task", "deblur"), 2, "deblur needs --kernel: a file, or gaussian:σ"),
+        ((photo, "-o", out, "--kernel", "gaussian:x"), 2, "write gaussian:1.5, with σ in pixels"),
+        ((photo, "-o", out, "--task", "deblur", "--kernel", small), 1,
+         "a kernel of 2×3 has no centre: both sides must be odd"),
+        ((photo, "-o", out, "--invert-mask"), 2, "--invert-mask needs --mask"),
+        ((photo, "-o", out, "--mask", "alpha"), 1, "photo.png: has no transparency"),
+        ((photo, "-o", out, "--mask", "#12"), 1, "--mask #12: is no colour: write #rrggbb"),
+        ((photo, "-o", out, "--mask", "#010203"), 1, "#010203: marks no pixel of"),
+        ((photo, "-o", out, "--max-pixels", 600), 1, "33×21 pixels are more than 600: crop it"),
+        ((photo, "-o", out, "--max-pixels", 700, "--task", "superresolve"), 1,
+         "would have 66×42 pixels, more than 700: enlarge it less"),
+        ((misnamed, "-o", out), 1,
+         "renamed.jpg: is a PNG file by its content, not JPEG: rename it"),
+        ((folder,), 2, "a folder needs -o: where the restored pictures go"),
+        ((folder, "-o", folder), 1, "is the folder of the originals: choose another -o"),
+        ((folder / "none", "-o", out), 1, "cannot be read"),
     ]  # fmt: skip
     for arguments, expected, message in cases:
         code, said = call(capsys, "restore", *arguments)
@@ -222,7 +245,7 @@ def test_ctrl_c_writes_the_best_so_far_and_says_so(tmp_path: Path) -> None:
         if not chunk:
             break
         said += chunk.decode(errors="replace")
-    assert process.wait(60) == 0
+    assert process.wait(60) == 130
     assert "interrupted: this is the best picture so far" in said
     assert "held-out error" in said  # the bar of a terminal
     with Image.open(tmp_path / "out.png") as out:
@@ -238,10 +261,11 @@ def test_elsewhere_than_on_a_terminal_there_are_plain_lines(
     class Stopper:
         stops_at = 100
 
-    progress = cli.Progress(terminal=False, max_steps=None, every=0.0)
+    options = {"quiet": False, "verbose": False, "max_steps": None, "runs": 1}
+    progress = Progress(terminal=False, preview_every=math.inf, every=0.0, **options)
     progress.start = time.monotonic() - 50
     with progress:
-        progress.show(0, Seen(), Stopper())
+        progress.step(0, Seen(), Stopper())
     line = capsys.readouterr().err
     assert line == "step 50 · held-out error 25.50/255 · at least 50 s left\n"
 
@@ -250,7 +274,7 @@ def test_elsewhere_than_on_a_terminal_there_are_plain_lines(
     ("text", "seconds"), [("90", 90), ("90s", 90), ("2m", 120), ("1h", 3600), ("1h30m5s", 5405)]
 )
 def test_durations(text: str, seconds: float) -> None:
-    assert cli.parse_duration(text) == seconds
+    assert sizes.seconds(text) == seconds
 
 
 def test_the_python_call_is_as_short(photograph: torch.Tensor) -> None:
@@ -263,15 +287,25 @@ def test_the_python_call_is_as_short(photograph: torch.Tensor) -> None:
         convprior.restore(torch.zeros(3, 4, 4, dtype=torch.uint8))
 
 
-def test_help_fits_one_screen_and_has_an_example(photo: Path) -> None:
-    said = convprior_command("restore", "--help", folder=photo.parent).stdout
-    shown = "\n".join(line.rstrip() for line in said.strip("\n").splitlines())
-    assert "Usage: convprior restore [OPTIONS] INPUT" in shown.replace("{", "").replace("}", "")
-    assert "Restore INPUT: remove noise, or fill in what a mask marks as missing." in shown
-    assert "Example: convprior restore scan.png" in shown.replace("  ", " ")
-    assert len(shown.splitlines()) <= 40
-    for option in ("--mask", "--task", "--seed", "--max-steps", "--time-limit", "--device"):
-        assert option in shown
+@pytest.mark.parametrize("command", ["restore", "compare", "doctor", "sync"])
+def test_help_fits_one_screen_and_is_as_it_was_read(
+    command: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A change of the help is a change of tests/help/<command>.txt: read it there."""
+    monkeypatch.setenv("COLUMNS", "100")
+    old, sys.argv = sys.argv, ["convprior", command, "--help"]
+    try:
+        with pytest.raises(SystemExit, match="0"):
+            cli.main()
+    finally:
+        sys.argv = old
+    shown = "\n".join(line.rstrip() for line in capsys.readouterr().out.strip("\n").splitlines())
+    assert shown + "\n" == (HELP / f"{command}.txt").read_text(encoding="utf-8")
+    assert len(shown.splitlines()) <= 50
+    assert "Example:  " in shown
 
 
 def test_sync_counts(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import torch
 
-from conftest import TINY, all_known
+from conftest import TINY, all_known, discs
 from convprior import metrics, prior, seeds
 from convprior.noise import Noise
 from convprior.observation import Observation
@@ -14,13 +14,6 @@ from convprior.refinement import refine
 from convprior.tiles import Tiles
 
 CPU = torch.device("cpu")
-
-
-def discs() -> torch.Tensor:
-    """Return a clean picture (3, 64, 64) that a small network learns in a few hundred steps."""
-    down, right = torch.meshgrid(torch.linspace(0, 1, 64), torch.linspace(0, 1, 64), indexing="ij")
-    disc = ((down - 0.5).hypot(right - 0.5) < 0.3).float()
-    return torch.stack([0.2 + 0.6 * down, 0.8 - 0.5 * right, 0.3 + 0.4 * disc])
 
 
 def halves(known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
