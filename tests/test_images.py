@@ -1,22 +1,28 @@
 """Files in, files out: what comes in goes out, and what cannot be kept is refused."""
 
 import contextlib
+import io
 import struct
-import zlib
+from dataclasses import replace
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms, ImageOps
+from PIL.JpegImagePlugin import get_sampling
+from PIL.PngImagePlugin import PngInfo
 
 from conftest import colourful, encode
 from convprior import decoding, images
 from convprior.images import ImageError, Picture
+from convprior.picture import to_values, upright
 
-ORIENTATION = 0x0112
+ORIENTATION, MAKE = 0x0112, 0x010F
 
 
 def save(path: Path, image: Image.Image, **options: object) -> Path:
@@ -48,17 +54,247 @@ def test_what_comes_in_goes_out(tmp_path: Path, suffix: str, mode: str) -> None:
         assert difference.mean() < 4  # lossy formats are written at high quality
 
 
-def test_profile_exif_and_resolution_are_kept_and_nothing_is_rotated(tmp_path: Path) -> None:
+XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf tiff:Orientation=\"6\"/></x:xmpmeta>"
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_metadata_is_kept_and_the_picture_stands_upright(tmp_path: Path, suffix: str) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = 6
-    options = {"exif": exif.tobytes(), "icc_profile": b"a profile", "dpi": (300, 300)}
-    source = save(tmp_path / "in.jpg", colourful(30, 20), **options)
-    images.write(tmp_path / "out.jpg", images.read(source))
-    with Image.open(tmp_path / "out.jpg") as after:
-        assert after.size == (30, 20)
-        assert after.getexif()[ORIENTATION] == 6
-        assert after.info["icc_profile"] == b"a profile"
-        assert after.info["dpi"] == (300, 300)
+    exif[MAKE] = "Kodak"
+    exif.get_ifd(0x8825)[1] = "N"
+    options: dict[str, object] = {"exif": exif.tobytes(), "icc_profile": PROFILE}
+    if suffix == ".png":
+        text = PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", XMP.decode())
+        text.add_text("Title", "a scan")
+        text.add(b"gAMA", struct.pack(">I", 45455))
+        options |= {"pnginfo": text}
+    else:
+        options |= {"xmp": XMP}
+    if suffix != ".webp":
+        options |= {"dpi": (300, 300)}
+    source = save(tmp_path / f"in{suffix}", colourful(30, 20), **options)
+    picture = images.read(source)
+    assert picture.pixels.shape == (3, 30, 20)
+    images.write(tmp_path / f"out{suffix}", picture)
+    with Image.open(tmp_path / f"out{suffix}") as after:
+        assert after.size == (20, 30)
+        assert after.getexif()[ORIENTATION] == 1
+        assert after.getexif()[MAKE] == "Kodak"
+        assert after.getexif().get_ifd(0x8825)[1] == "N"
+        assert after.info["icc_profile"] == PROFILE
+        xmp = after.info.get("xmp") or after.info["XML:com.adobe.xmp"]
+        assert b'tiff:Orientation="1"' in (xmp.encode() if isinstance(xmp, str) else xmp)
+        if suffix != ".webp":
+            assert [round(x) for x in after.info["dpi"]] == [300, 300]
+        if suffix == ".png":
+            assert after.text["Title"] == "a scan"
+            assert after.info["gamma"] == pytest.approx(0.45455)
+            turned = ImageOps.exif_transpose(Image.open(source)).convert("RGB")
+            assert np.array_equal(np.asarray(after), np.asarray(turned))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_undone_as_pillow_undoes_it(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    data = encode(colourful(7, 5), "PNG", exif=exif.tobytes())
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
+    assert np.array_equal(upright(np.asarray(colourful(7, 5)), orientation), expected)
+
+
+def test_a_jpeg_keeps_its_tables_unless_another_quality_is_asked_for(tmp_path: Path) -> None:
+    source = save(
+        tmp_path / "in.jpg", colourful(40, 30), quality=71, subsampling=2, progressive=True
+    )
+    with Image.open(source) as before:
+        tables, sampling = before.quantization, get_sampling(before)
+    images.write(tmp_path / "kept.jpg", images.read(source))
+    images.write(tmp_path / "asked.jpg", images.read(source), quality=97)
+    images.write(tmp_path / "other.jpg", images.read(save(tmp_path / "in.png", colourful(40, 30))))
+    with Image.open(tmp_path / "kept.jpg") as kept:
+        assert (kept.quantization, get_sampling(kept)) == (tables, sampling)
+        assert kept.info["progressive"]
+    with Image.open(tmp_path / "asked.jpg") as asked:
+        assert sum(asked.quantization[0]) < sum(tables[0]) / 5
+        assert get_sampling(asked) == 0
+    with Image.open(tmp_path / "other.jpg") as other:
+        assert get_sampling(other) == 0
+
+
+def test_a_camera_s_second_pictures_are_noted(tmp_path: Path) -> None:
+    path = tmp_path / "phone.jpg"
+    colourful(16, 12).save(path, "MPO", save_all=True, append_images=[colourful(16, 12)])
+    picture = images.read(path)
+    assert picture.pixels.shape == (3, 12, 16)
+    assert "only its first picture is kept" in picture.notes[0]
+
+
+def test_ink_is_converted_by_its_profile_or_refused(tmp_path: Path) -> None:
+    cmyk = colourful(8, 8).convert("CMYK")
+    with pytest.raises(ImageError, match=r"ink\.jpg: is CMYK without a colour profile"):
+        images.read(save(tmp_path / "ink.jpg", cmyk))
+    # No free CMYK profile comes with our libraries: what is no profile of ink is refused too.
+    with pytest.raises(ImageError, match="its CMYK profile cannot be used"):
+        images.read(save(tmp_path / "ink.jpg", cmyk, icc_profile=PROFILE))
+
+
+DEEP = (np.arange(9 * 14 * 4) * 4099 % 65536).astype(np.uint16).reshape(9, 14, 4)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_png_of_16_bits_keeps_them_and_what_it_says(tmp_path: Path, channels: int) -> None:
+    values = DEEP[..., :channels] if channels > 1 else DEEP[..., 0]
+    values = np.ascontiguousarray(values)
+    (tmp_path / "in.png").write_bytes(imagecodecs.png_encode(values))
+    picture = images.read(tmp_path / "in.png")
+    assert picture.depth == 16
+    assert (picture.alpha is not None) == (channels in (2, 4))
+    said = replace(picture.metadata, icc=PROFILE if channels > 2 else None, dpi=(300.0, 300.0))
+    images.write(tmp_path / "out.png", replace(picture, metadata=said))
+    data = (tmp_path / "out.png").read_bytes()
+    assert np.array_equal(imagecodecs.png_decode(data).reshape(values.shape), values)
+    again = images.read(tmp_path / "out.png")
+    assert (again.depth, again.metadata.icc) == (16, said.icc)
+    assert again.metadata.dpi == pytest.approx((300, 300), abs=0.1)
+
+
+TIFFS: dict[str, tuple[np.ndarray, dict[str, object]]] = {
+    "grey": (DEEP[..., 0].astype(np.uint8), {"compression": "lzw"}),
+    "deep": (DEEP[..., 0], {"compression": "zlib", "predictor": 2}),
+    "white is 0": (DEEP[..., 0], {"photometric": "miniswhite"}),
+    "deep colour": (DEEP[..., :3].copy(), {"photometric": "rgb", "byteorder": ">"}),
+    "planes": (
+        np.moveaxis(DEEP[..., :3], -1, 0).copy(),
+        {"photometric": "rgb", "planarconfig": "separate"},
+    ),
+    "alpha": (DEEP, {"photometric": "rgb", "extrasamples": ["unassalpha"]}),
+    "channels": (
+        np.concatenate([DEEP, DEEP], -1),
+        {"photometric": "minisblack", "planarconfig": "contig"},
+    ),
+    "float": (DEEP[..., 0].astype(np.float32) * 10 - 7, {}),
+    "float colour": (DEEP[..., :3].astype(np.float32) / 5, {"photometric": "rgb"}),
+}
+
+
+@pytest.mark.parametrize("name", TIFFS)
+def test_a_tiff_goes_out_as_it_came(tmp_path: Path, name: str) -> None:
+    values, options = TIFFS[name]
+    options = dict(options)
+    byteorder = options.pop("byteorder", "<")
+    with tifffile.TiffWriter(tmp_path / "in.tif", byteorder=byteorder) as file:
+        file.write(
+            values, resolution=(1200, 600), resolutionunit="CENTIMETER", description="micrograph 7",
+            datetime="2026:11:22 10:00:00", iccprofile=PROFILE, metadata=None,
+            extratags=[(700, 1, len(XMP), XMP, True), (315, 2, 0, "Someone", True)], **options,
+        )  # fmt: skip
+    pages = images.read_pages(tmp_path / "in.tif")
+    assert (pages[0].alpha is not None) == (name == "alpha")
+    images.write_pages(tmp_path / "out.tif", pages)
+    with (
+        tifffile.TiffFile(tmp_path / "in.tif") as before,
+        tifffile.TiffFile(tmp_path / "out.tif") as after,
+    ):
+        one, other = before.pages[0], after.pages[0]
+        assert np.array_equal(one.asarray(), other.asarray())
+        assert one.dtype == other.dtype
+        assert before.byteorder == after.byteorder
+        for kept in ("compression", "predictor", "photometric", "planarconfig", "extrasamples"):
+            assert getattr(one, kept) == getattr(other, kept), kept
+        for tag in one.tags:
+            if tag.name not in ("StripOffsets", "StripByteCounts", "RowsPerStrip"):
+                assert other.tags[tag.code].value == tag.value, tag.name
+
+
+def test_an_ome_tiff_keeps_its_xml_and_its_pages_in_order(tmp_path: Path) -> None:
+    stack = np.stack([DEEP[..., channel] for channel in range(3)])
+    tifffile.imwrite(
+        tmp_path / "in.ome.tif", stack, metadata={"axes": "CYX", "PhysicalSizeX": 0.065}
+    )
+    pages = images.read_pages(tmp_path / "in.ome.tif")
+    assert len(pages) == 3
+    images.write_pages(tmp_path / "out.ome.tif", pages)
+    with (
+        tifffile.TiffFile(tmp_path / "in.ome.tif") as before,
+        tifffile.TiffFile(tmp_path / "out.ome.tif") as after,
+    ):
+        assert after.is_ome
+        assert after.ome_metadata == before.ome_metadata
+        assert np.array_equal(after.asarray(), stack)
+    with pytest.raises(ImageError, match="OME-TIFF says its size in XML"):
+        pages[0].metadata.enlarged(2)
+    with pytest.raises(ImageError, match="has 3 pages: give one picture a file"):
+        images.read(tmp_path / "in.ome.tif")
+    with pytest.raises(ImageError, match="only TIFF can keep 3 pages"):
+        images.write_pages(tmp_path / "out.png", pages)
+
+
+def test_what_a_tiff_has_no_value_for_is_unknown(tmp_path: Path) -> None:
+    values = DEEP[..., 0].astype(np.float32)
+    values[2:4, 5] = np.nan
+    tifffile.imwrite(tmp_path / "in.tif", values)
+    known = images.read(tmp_path / "in.tif").known
+    assert known is not None
+    assert torch.equal(~known, torch.from_numpy(np.isnan(values)))
+    tifffile.imwrite(tmp_path / "none.tif", np.full((4, 4), np.nan, np.float32))
+    with pytest.raises(ImageError, match="no pixel has a finite value"):
+        images.read(tmp_path / "none.tif")
+
+
+def test_a_palette_and_one_bit_become_grey_or_colour(tmp_path: Path) -> None:
+    few = colourful(20, 10).quantize(7)
+    for suffix in (".png", ".tif"):
+        pixels = images.read(save(tmp_path / f"few{suffix}", few)).pixels
+        assert np.array_equal(to_values(pixels), np.asarray(few.convert("RGB")))
+        bits = images.read(save(tmp_path / f"bits{suffix}", colourful(20, 10).convert("1"))).pixels
+        assert pixels.shape[0] == 3
+        assert bits.shape[0] == 1
+        assert set(bits.flatten().tolist()) == {0.0, 1.0}
+
+
+def test_what_a_tiff_cannot_keep_is_refused_or_noted(tmp_path: Path) -> None:
+    path = tmp_path / "in.tif"
+    tifffile.imwrite(path, DEEP, photometric="separated")
+    with pytest.raises(ImageError, match="colours of kind SEPARATED cannot be kept"):
+        images.read(path)
+    tifffile.imwrite(path, DEEP[..., 0].astype(np.float64))
+    with pytest.raises(ImageError, match=r"samples of 64 bits \(float64\) cannot be kept"):
+        images.read(path)
+    tifffile.imwrite(path, DEEP[..., 0].astype(np.int16))
+    with pytest.raises(ImageError, match=r"samples of 16 bits \(int16\)"):
+        images.read(path)
+    with tifffile.TiffWriter(path) as file:
+        file.write(DEEP[..., 0], subifds=1)
+        file.write(DEEP[::2, ::2, 0], subfiletype=1)
+    with pytest.raises(ImageError, match="smaller copies of itself"):
+        images.read_pages(path)
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x829A] = 0.1
+    save(path, colourful(8, 8), exif=exif.tobytes())
+    assert "the EXIF part of a TIFF is not kept" in images.read(path).notes[0]
+    save(path, colourful(16, 16), compression="jpeg")
+    assert "compressed without loss, not with JPEG" in images.read(path).notes[0]
+
+
+def test_rows_that_a_file_has_lost_are_unknown(tmp_path: Path) -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(1, 255, (64, 48, 3), np.uint8))
+    for kind in ("PNG", "JPEG"):
+        path = tmp_path / f"half.{kind.lower()}"
+        data = encode(noise, kind)
+        path.write_bytes(data[: len(data) // 2])
+        with pytest.raises(ImageError, match="--accept-truncated restores what there is"):
+            images.read_pages(path)
+        (picture,) = images.read_pages(path, accept_truncated=True)
+        assert picture.known is not None
+        rows = picture.known.all(1)
+        assert 16 <= int(rows.sum()) < 48
+        assert bool(rows[: int(rows.sum())].all())  # the first ones, and no hole
+        path.write_bytes(data[:100] if kind == "PNG" else data[:640])
+        with pytest.raises(ImageError, match=r"before its first row|broken or truncated"):
+            images.read_pages(path, accept_truncated=True)
 
 
 def test_16_bit_grey_keeps_its_16_bits(tmp_path: Path) -> None:
@@ -74,36 +310,17 @@ def test_16_bit_grey_keeps_its_16_bits(tmp_path: Path) -> None:
         images.write(tmp_path / "out.jpg", picture)
 
 
-def png_of_16_bit_rgb(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-    rows = b"".join(b"\0" + bytes(range(256))[: width * 6] for _ in range(height))
-    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
-    )
-
-
-def test_what_would_lose_something_is_refused(tmp_path: Path) -> None:
-    deep = tmp_path / "deep.png"
-    deep.write_bytes(png_of_16_bit_rgb(8, 4))
-    with pytest.raises(ImageError, match=r"deep\.png: 16-bit colour cannot be kept"):
-        images.read(deep)
-    cmyk = save(tmp_path / "ink.jpg", colourful(8, 8).convert("CMYK"))
-    with pytest.raises(ImageError, match=r"ink\.jpg: mode CMYK cannot be kept"):
-        images.read(cmyk)
-    pages = tmp_path / "pages.tif"
-    colourful(8, 8).save(pages, save_all=True, append_images=[colourful(8, 8)])
-    with pytest.raises(ImageError, match=r"pages\.tif: has 2 pages"):
-        images.read(pages)
+def test_what_a_format_cannot_hold_is_refused(tmp_path: Path) -> None:
     see_through = Picture(torch.zeros(3, 4, 4), alpha=torch.zeros(4, 4))
     with pytest.raises(ImageError, match="JPEG cannot keep the transparency"):
         images.write(tmp_path / "out.jpg", see_through)
+    with pytest.raises(ImageError, match="png cannot keep floating-point values: write TIFF"):
+        images.write(tmp_path / "out.png", Picture(torch.zeros(1, 4, 4), depth=32))
+    with pytest.raises(ImageError, match="png cannot keep 5 channels: write TIFF"):
+        images.write(tmp_path / "out.png", Picture(torch.zeros(5, 4, 4)))
+    with pytest.raises(ImageError, match="cannot be written in this format"):
+        images.write(tmp_path / "out.jpg", Picture(torch.zeros(3, 1, 70_000)))
+    assert not list(tmp_path.iterdir())
 
 
 def test_files_that_are_no_pictures_give_one_clear_error(tmp_path: Path) -> None:
@@ -111,6 +328,8 @@ def test_files_that_are_no_pictures_give_one_clear_error(tmp_path: Path) -> None
         "empty.png": (b"", "the file is empty"),
         "text.png": (b"hello, I am a text", "not a picture that can be read .*PNG, JPEG"),
         "short.png": (encode(colourful(40, 40), "PNG")[:-60], "broken or truncated"),
+        "named.jpg": (encode(colourful(8, 8), "PNG"), "is a PNG file by its content, not JPEG"),
+        "short.tif": (encode(colourful(40, 40), "TIFF")[:200], "broken or truncated"),
         "short.jpg": (encode(colourful(40, 40), "JPEG")[:-60], "broken or truncated"),
     }
     for name, (data, message) in cases.items():
@@ -124,10 +343,20 @@ def test_files_that_are_no_pictures_give_one_clear_error(tmp_path: Path) -> None
 def test_a_bomb_is_refused_before_it_is_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(images, "MOST_PIXELS", 100)
-    bomb = save(tmp_path / "bomb.png", colourful(11, 10))
-    with pytest.raises(ImageError, match="11×10 pixels are more than 100"):
-        images.read(bomb)
+    def decode(*_: object, **__: object) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(Image.Image, "load", decode)
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", decode)
+    for suffix in (".png", ".jpg", ".webp", ".tif"):
+        bomb = tmp_path / f"bomb{suffix}"
+        kind = {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:].upper())
+        monkeypatch.undo()
+        save(bomb, colourful(11, 10), format=kind)
+        monkeypatch.setattr(Image.Image, "load", decode)
+        monkeypatch.setattr(tifffile.TiffPage, "asarray", decode)
+        with pytest.raises(ImageError, match=r"(11×10|110) pixels are more than 100"):
+            images.read_pages(bomb, most_pixels=100)
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

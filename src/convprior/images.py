@@ -125,9 +125,10 @@ def write_pages(path: Path, pages: list[Picture], quality: int | None = None) ->
                 tiff.write_pages(temporary, pages)
             else:
                 pillow.write(temporary, pages[0], quality)
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be written ({error.strerror or error})") from None
-    except (ValueError, struct.error) as error:  # of an encoder: a side or a tag too large for it
+    except (OSError, ValueError, struct.error) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise ImageError(f"{path}: cannot be written ({error.strerror})") from None
+        # An encoder's own: a side or a tag is too large for it.
         raise ImageError(f"{path}: cannot be written in this format ({error})") from None
 
 

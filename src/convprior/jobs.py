@@ -189,7 +189,7 @@ def _understand(
         repair, said = masks.read(settings.mask, page, job.source, settings.invert_mask)
         for line in said:
             watcher.say(line)
-        if settings.mask == "auto":
+        if settings.mask == "auto" and repair is not None:
             file = job.target.with_name(f"{job.target.stem}.mask.png")
             images.write(file, Picture(repair[None].float()))
             watcher.say(f"{file}: what will be repaired ({int(repair.sum()):,} pixels)")

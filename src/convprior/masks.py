@@ -4,36 +4,42 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float
-from kornia.filters import median_blur
 from kornia.morphology import opening
 from torch import Tensor
+from torch.nn import functional
 
 from convprior import images
 from convprior.errors import InputError
 from convprior.picture import ImageError, Picture
 
-FOREIGN = 8.0  # deviations of noise from the pixels around: dead and stuck ones
-FAINT = 8 / 255  # and at least so far off
+OUTSIDE = 2.0  # times the range of its neighbours: so far off lies a dead or stuck pixel,
+FAINT = 0.1  # and at least this share of the picture's range
 WIDEST = 5  # pixels: what is exactly black or white and wider is part of the picture
+UNLIKE = 0.2  # share of the range by which a scratch differs from what is around it
 
 
 class MaskError(InputError):
     """A mask that cannot be meant."""
 
 
-def read(source: str, picture: Picture, path: Path, invert: bool) -> tuple[Tensor, list[str]]:
-    """Return the pixels to repair, bool (h, w), and what there is to say about them.
+def read(
+    source: str, picture: Picture, path: Path, invert: bool
+) -> tuple[Bool[Tensor, "h w"] | None, list[str]]:
+    """Return the pixels to repair, None if ``auto`` finds none, and what there is to say of them.
 
     ``source`` is a mask file, a folder of masks with the pictures' names, ``alpha``, a colour like
     ``#ff00ff``, or ``auto``; ``path`` is the picture's file. Raises MaskError or ImageError.
     """
-    said = []
+    said: list[str] = []
+    file: Path | None = None
     if source == "alpha":
         if picture.alpha is None:
             raise MaskError(f"{path}: has no transparency: --mask alpha repairs transparent pixels")
         repair = picture.alpha < 0.5
     elif source == "auto":
         repair = broken(picture.pixels)
+        if not bool(repair.any()):
+            return None, [f"{path}: no dead pixels and no scratches found"]
     elif source.startswith("#"):
         repair = _of_colour(source, picture, path)
     else:
@@ -48,18 +54,15 @@ def read(source: str, picture: Picture, path: Path, invert: bool) -> tuple[Tenso
                 f"{file}: is {repair.shape[1]}×{repair.shape[0]} pixels, the picture "
                 f"{width}×{height}: make a mask of the picture's size"
             )
-    where = source if source.startswith("#") or source in ("alpha", "auto") else str(file)
+    where = file or source
     if invert:
         repair = ~repair
     colour = "black" if invert else "white"
+    hint = f"; {colour} means repair" if file else ""
     if bool(repair.all()):
-        raise MaskError(
-            f"{where}: marks every pixel of {path}: nothing would be known; {colour} means repair"
-        )
+        raise MaskError(f"{where}: marks every pixel of {path}: nothing would be known{hint}")
     if not bool(repair.any()):
-        raise MaskError(
-            f"{where}: marks no pixel of {path}: there is nothing to repair; {colour} means repair"
-        )
+        raise MaskError(f"{where}: marks no pixel of {path}: there is nothing to repair{hint}")
     share = float(repair.float().mean())
     if share > 0.5:
         hint = "" if invert else "; --invert-mask if it marks what is to stay"
@@ -94,28 +97,30 @@ def _of_colour(source: str, picture: Picture, path: Path) -> Bool[Tensor, "h w"]
 def broken(pixels: Float[Tensor, "c h w"]) -> Bool[Tensor, "h w"]:
     """Return dead and stuck pixels, and scratches that are exactly black or white.
 
-    A pixel is stuck if it is far from the median of those around it, and these agree; a scratch
-    is exactly at an end of the range, at most five pixels wide, and unlike its surroundings.
+    A stuck pixel lies outside of all its neighbours' values, by more than twice their own range. A
+    scratch is exactly at an end of the picture's range, at most five pixels wide, and unlike its
+    surroundings.
     """
-    around = _median(pixels, 3)
-    off = (pixels - around).abs()
-    noise = off.flatten(1).median(1).values / 0.6745  # of normal noise, in the median's residual
-    agree = _median(off, 3)  # an edge has many pixels that are off, a stuck pixel is alone
-    limit = (FOREIGN * noise[:, None, None]).clamp(min=FAINT)
-    stuck = ((off > limit) & (off > FOREIGN * agree)).any(0)
-    low, high = pixels.amin(), pixels.amax()
-    wide = _median(pixels, 4 * WIDEST + 1)
+    low, high = float(pixels.amin()), float(pixels.amax())
+    least, most = (_extreme_of_neighbours(pixels, sign) for sign in (-1, 1))
+    outside = torch.maximum(pixels - most, least - pixels)
+    stuck = (outside > (OUTSIDE * (most - least)).clamp(min=FAINT * (high - low))).any(0)
+    around = functional.avg_pool2d(
+        functional.pad(pixels[None], (2 * WIDEST,) * 4, mode="replicate"), 4 * WIDEST + 1, 1
+    )[0]
     scratched = torch.zeros_like(stuck)
     for end in (low, high):
         extreme = (pixels == end).all(0)
-        solid = opening(extreme[None, None].float(), torch.ones(WIDEST, WIDEST))[0, 0] > 0.5
-        unlike = (wide - end).abs().amax(0) > 0.2 * (high - low)
+        near = ((pixels - end).abs() < FAINT * (high - low)).all(0)
+        solid = opening(near[None, None].float(), torch.ones(WIDEST + 1, WIDEST + 1))[0, 0] > 0.5
+        unlike = (around - end).abs().amax(0) > UNLIKE * (high - low)
         scratched |= extreme & ~solid & unlike
     return stuck | scratched
 
 
-def _median(pixels: Float[Tensor, "c h w"], size: int) -> Float[Tensor, "c h w"]:
-    reach = size // 2
-    around = torch.nn.functional.pad(pixels[None], (reach,) * 4, mode="replicate")
-    filtered: Tensor = median_blur(around, size)[0, :, reach:-reach, reach:-reach]
-    return filtered
+def _extreme_of_neighbours(pixels: Float[Tensor, "c h w"], sign: int) -> Float[Tensor, "c h w"]:
+    """Return the largest (sign 1) or smallest (-1) of the eight values around each."""
+    around = functional.pad(sign * pixels[None], (1, 1, 1, 1), value=-torch.inf)
+    rows = around.unfold(2, 3, 1).unfold(3, 3, 1).flatten(-2)[0]
+    eight = torch.cat([rows[..., :4], rows[..., 5:]], -1)
+    return sign * eight.amax(-1)

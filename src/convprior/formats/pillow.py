@@ -23,6 +23,7 @@ from convprior.picture import Depth, ImageError, Metadata, Picture, from_values,
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 IHDR_END = 33  # bytes of a PNG's signature and its first chunk, which is always the header
+JPEG_ROWS = 16  # that are decoded at once: the last of them may be there in part
 QUALITY = 95  # of lossy formats, where the source has none to keep
 KEPT_AS_STORED = {"L", "LA", "RGB", "RGBA"}
 XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[2-8]")
@@ -70,11 +71,15 @@ def _open(data: bytes, where: str, limit: int, accept_truncated: bool) -> tuple[
         image = decode(data, where, limit, FORMATS)
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = False
-    # What was not decoded was left at zero.
-    found: np.ndarray = np.asarray(image).reshape(image.height, -1).max(1) > 0
-    if not found.any():
+    # What was not decoded is of one colour: black in a PNG, the last block's in a JPEG.
+    rows = np.asarray(image).reshape(image.height, image.width, -1)
+    found: np.ndarray = (rows != rows[-1, -1]).any((1, 2))
+    missing = int(found[::-1].argmax()) if found.any() else image.height
+    if missing and image.format != "PNG":
+        missing += JPEG_ROWS
+    if missing >= image.height:
         raise ImageError(f"{where}: truncated before its first row: nothing can be read of it")
-    return image, int(found[::-1].argmax())
+    return image, missing
 
 
 def _plain(image: Image.Image) -> Image.Image:
