@@ -25,6 +25,7 @@ PAGE = """<!doctype html>
   p {{ margin: .2rem 0; color: #bbb; }}
   button {{ font: inherit; }}
   figure {{ margin: 0 0 2rem; overflow: auto; }}
+  figcaption {{ padding: 0 1rem; }}
   .pair {{ position: relative; --at: 50%; width: min(100%, {fit}px); }}
   .whole .pair {{ width: var(--pixels); }}
   .pair img {{ display: block; width: 100%; }}
@@ -34,7 +35,8 @@ PAGE = """<!doctype html>
   .pair::after {{ content: ""; position: absolute; top: 0; bottom: 0; left: var(--at);
     width: 2px; margin-left: -1px; background: #fff; box-shadow: 0 0 3px #000; }}
   .pair input {{ position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0;
-    cursor: ew-resize; }}
+    cursor: ew-resize; pointer-events: none; }}
+  .pair {{ cursor: ew-resize; touch-action: pan-y; user-select: none; }}
   .pair:focus-within {{ outline: 3px solid #6af; }}
   @media print {{ body {{ background: #fff; color: #000; }} button {{ display: none; }} }}
 </style>
@@ -46,9 +48,25 @@ PAGE = """<!doctype html>
 </header>
 {figures}
 <script>
-  for (const input of document.querySelectorAll(".pair input"))
-    input.addEventListener("input", () =>
-      input.parentElement.style.setProperty("--at", input.value + "%"));
+  for (const pair of document.querySelectorAll(".pair")) {{
+    const input = pair.querySelector("input");
+    const show = () => pair.style.setProperty("--at", input.value + "%");
+    const follow = (event) => {{
+      const box = pair.getBoundingClientRect();
+      input.value = 100 * (event.clientX - box.left) / box.width;
+      show();
+    }};
+    input.addEventListener("input", show);
+    pair.addEventListener("pointerdown", (event) => {{
+      event.preventDefault();
+      input.focus();
+      pair.setPointerCapture(event.pointerId);
+      follow(event);
+    }});
+    pair.addEventListener("pointermove", (event) => {{
+      if (pair.hasPointerCapture(event.pointerId)) follow(event);
+    }});
+  }}
 </script>
 </html>
 """
@@ -57,8 +75,8 @@ FIGURE = """<figure>
   <div class="pair" style="--pixels: {width}px">
     <img class="restored" src="{restored}" alt="the restored picture">
     <img class="observed{coarse}" src="{observed}" alt="the observed picture">
-    <input type="range" min="0" max="100" step="0.1" value="50"
-      aria-label="where the observed picture ends and the restored begins, in percent">
+    <input type="range" min="0" max="100" value="50"
+      step="0.5" aria-label="percent of the width that shows the observed picture">
   </div>
   <figcaption><p>{said}</p></figcaption>
 </figure>

@@ -52,7 +52,12 @@ def read_pages(
         )
     if found == "TIFF":
         return tiff.read_pages(data, str(path), most_pixels)
-    return [pillow.read(data, str(path), most_pixels, accept_truncated)]
+    try:
+        return [pillow.read(data, str(path), most_pixels, accept_truncated)]
+    except ImageError:
+        raise
+    except Exception as error:  # what is behind broken headers is found as late as in a conversion
+        raise ImageError(f"{path}: broken picture ({error!r})") from None
 
 
 def read(path: Path) -> Picture:

@@ -17,6 +17,8 @@ from convprior.stopping import Stopper
 
 Precision = Literal["float32", "bfloat16"]
 
+FEW_STEPS = 100  # for a single pixel
+
 
 def observe(picture: Tensor, known: Tensor | None, task: Task) -> Observation:
     """Return the observation of a task; ``known`` is bool (h, w), None where all is known."""
@@ -51,6 +53,8 @@ def restore(
     recipe = recipes.load().of(task)
     if max_steps is not None:
         recipe = replace(recipe, max_steps=max_steps)
+    if int(observation.known.sum()) < 2:  # there is none to hold out
+        recipe = replace(recipe, held_out=0.0, max_steps=min(recipe.max_steps, FEW_STEPS))
     on = devices.choose(device)
     dtype: torch.dtype = getattr(torch, precision)
     budget = budget or memory.free(on)

@@ -37,8 +37,13 @@ def read(data: bytes, where: str, most_pixels: int, accept_truncated: bool) -> P
         notes.append("only its first picture is kept: previews or a gain map are not")
     elif getattr(image, "n_frames", 1) > 1:
         raise ImageError(f"{where}: is an animation: give one picture a file")
-    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    metadata = _metadata(image)
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # a parser of its own, which raises anything
+        del image.info["exif"]
+        orientation = 1
+        notes.append("its EXIF is broken and not kept")
+    metadata = _metadata(image, orientation)
     if image.mode == "CMYK":
         image, metadata = _from_cmyk(image, metadata, where)
         notes.append("converted from CMYK to sRGB by its profile")
@@ -124,11 +129,11 @@ def _from_cmyk(image: Image.Image, metadata: Metadata, where: str) -> tuple[Imag
     )
 
 
-def _metadata(image: Image.Image) -> Metadata:
+def _metadata(image: Image.Image, orientation: int) -> Metadata:
     """Return what is kept of an open file, its orientation reset."""
     info = image.info
     exif = info.get("exif")
-    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+    if orientation != 1:
         tags = image.getexif()
         tags[ExifTags.Base.Orientation] = 1
         exif = tags.tobytes()
