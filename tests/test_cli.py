@@ -1,5 +1,6 @@
 """The tool as its user meets it: the command, its messages, its files."""
 
+import json
 import math
 import os
 import pty
@@ -290,7 +291,6 @@ def test_the_python_call_is_as_short(photograph: torch.Tensor) -> None:
 @pytest.mark.parametrize("command", ["restore", "compare", "doctor", "sync"])
 def test_help_fits_one_screen_and_is_as_it_was_read(
     command: str,
-    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -306,6 +306,99 @@ def test_help_fits_one_screen_and_is_as_it_was_read(
     assert shown + "\n" == (HELP / f"{command}.txt").read_text(encoding="utf-8")
     assert len(shown.splitlines()) <= 50
     assert "Example:  " in shown
+
+
+def test_json_is_for_machines_and_quiet_says_nothing(
+    photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, sys.argv = sys.argv, ["convprior", "restore", str(photo), "--json", "--quiet", *FAST]
+    try:
+        with pytest.raises(SystemExit, match="0"):
+            cli.main()
+    finally:
+        sys.argv = old
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    said = json.loads(shown.out)
+    assert said["target"] == str(photo.with_name("photo.restored.png"))
+    assert said["error"] is None
+    assert said["pages"][0]["steps"] == 10
+
+
+def test_the_best_so_far_lies_beside_the_output_until_it_is_there(
+    photo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+    write = images.write
+    monkeypatch.setattr(images, "write", lambda p, *rest: (written.append(p.name), write(p, *rest)))
+    out = photo.parent / "out.png"
+    code, said = call(capsys, "restore", photo, "-o", out, "--preview", "0s", *FAST)
+    assert code == 0, said
+    assert written == ["out.preview.png"] * 2  # every fifth step is looked at
+    assert out.exists()
+    assert not (photo.parent / "out.preview.png").exists()
+
+
+def test_what_is_broken_is_found_shown_and_repaired(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = colourful(60, 40)
+    for place in ((10, 10), (30, 25), (50, 5)):
+        image.putpixel(place, (255, 255, 255))
+    image.save(tmp_path / "in.png")
+    code, said = call(
+        capsys, "restore", tmp_path / "in.png", "-o", tmp_path / "out.png", "--mask", "auto", *FAST
+    )
+    assert code == 0, said
+    shown = images.read_mask(tmp_path / "out.mask.png")
+    assert {(30, 25), (10, 10), (50, 5)} <= {(x, y) for y, x in shown.nonzero().tolist()}
+    assert "out.mask.png: what will be repaired" in said
+    before, after = images.read(tmp_path / "in.png"), images.read(tmp_path / "out.png")
+    if "inpaint" in said:
+        assert torch.equal(before.pixels[:, ~shown], after.pixels[:, ~shown])
+
+
+def test_a_picture_is_enlarged_and_sharpened(
+    photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    large, sharp = photo.parent / "large.png", photo.parent / "sharp.png"
+    code, said = call(
+        capsys, "restore", photo, "-o", large, "--task", "superresolve", "--scale", 3, *FAST
+    )
+    assert code == 0, said
+    assert "superresolve, 99×63 (as asked)" in said
+    assert images.read(large).pixels.shape == (3, 63, 99)
+    options = ("--task", "deblur", "--kernel", "gaussian:0.8")
+    code, said = call(capsys, "restore", photo, "-o", sharp, *options, *FAST)
+    assert code == 0, said
+    assert images.read(sharp).pixels.shape == (3, 21, 33)
+
+
+def test_a_device_that_computes_wrong_is_not_used(
+    photo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from convprior import devices, selftest
+
+    monkeypatch.setattr(devices, "every", lambda _: ["meta"])
+    assert not selftest.computes_right(torch.device("meta"))
+    code, said = call(capsys, "restore", photo, *FAST)
+    assert code == 0, said
+    assert "warning: meta computes wrong on a known case: the CPU is used instead" in said
+
+
+def test_the_doctor_says_what_there_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from convprior.cli import doctor
+
+    monkeypatch.setattr(doctor, "SECONDS", 0.1)
+    monkeypatch.setattr(doctor, "SIDE", 32)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    doctor.doctor()
+    said = capsys.readouterr().out
+    assert re.search(r"torch +\d+\.\d+", said)
+    assert re.search(r"memory +[\d.]+ GB free of [\d.]+ GB", said)
+    assert re.search(r"cpu +float32: [\d.]+ steps a second .* minutes for a megapixel", said)
 
 
 def test_sync_counts(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

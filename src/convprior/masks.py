@@ -120,7 +120,12 @@ def broken(pixels: Float[Tensor, "c h w"]) -> Bool[Tensor, "h w"]:
 
 def _extreme_of_neighbours(pixels: Float[Tensor, "c h w"], sign: int) -> Float[Tensor, "c h w"]:
     """Return the largest (sign 1) or smallest (-1) of the eight values around each."""
-    around = functional.pad(sign * pixels[None], (1, 1, 1, 1), value=-torch.inf)
-    rows = around.unfold(2, 3, 1).unfold(3, 3, 1).flatten(-2)[0]
-    eight = torch.cat([rows[..., :4], rows[..., 5:]], -1)
-    return sign * eight.amax(-1)
+    _, height, width = pixels.shape
+    around = functional.pad(sign * pixels, (1, 1, 1, 1), value=-torch.inf)
+    most = torch.full_like(pixels, -torch.inf)
+    for down in range(3):
+        for across in range(3):
+            if (down, across) != (1, 1):
+                moved = around[:, down : down + height, across : across + width]
+                torch.maximum(most, moved, out=most)
+    return sign * most

@@ -22,6 +22,7 @@ from convprior.recipes import Task
 
 MARGIN = 0.05  # of the range, at both ends: noise took the darkest and the lightest from there
 NOISY = 6 / 255  # from this deviation on, known pixels are not to be trusted: clean ones have ≤ 5.2
+STRIP = 256  # rows
 COARSE = 25  # mean of JPEG's luminance table, steps that it rounds to: from quality 78 down
 
 
@@ -76,12 +77,17 @@ def _range(picture: Picture, known: Bool[Tensor, "h w"]) -> tuple[float, float]:
     """Return the values that become 0 and 1; those of single stuck pixels do not count."""
     if picture.depth == 8:
         return 0.0, 1.0
-    values = picture.pixels[:, known]
-    filled = torch.where(known, picture.pixels, values.median())
-    if min(known.shape) > 1:
-        around = functional.pad(filled[None], (1, 1, 1, 1), mode="replicate")
-        values = median_blur(around, 3)[0, :, 1:-1, 1:-1][:, known]
-    low, high = float(values.min()), float(values.max())
+    middle = picture.pixels[:, known].median()
+    filled = torch.where(known, picture.pixels, middle)
+    around = functional.pad(filled[None], (1, 1, 1, 1), mode="replicate")
+    lows, highs = [], []
+    for top in range(0, len(known), STRIP):  # the median of a whole picture takes nine copies of it
+        steady = median_blur(around[:, :, top : top + STRIP + 2], 3)[0, :, 1:-1, 1:-1]
+        values = steady[:, known[top : top + STRIP]]
+        if values.numel():
+            lows.append(float(values.min()))
+            highs.append(float(values.max()))
+    low, high = min(lows), max(highs)
     margin = MARGIN * (high - low) or 0.5 * abs(high) or 0.5
     return low - margin, high + margin
 
@@ -107,6 +113,8 @@ def finish(
             alpha[None, None], scale_factor=scale, mode="bicubic", antialias=True
         )
         alpha = grown[0, 0].clamp(0, 1)
+        if opaque is not None:
+            opaque = opaque.repeat_interleave(scale, 0).repeat_interleave(scale, 1)
     if alpha is not None and opaque is not None:
         alpha = torch.where(opaque, 1.0, alpha)
     metadata = picture.metadata.enlarged(scale) if scale > 1 else picture.metadata

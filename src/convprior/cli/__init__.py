@@ -26,7 +26,7 @@ def main() -> None:
     from convprior.errors import InputError
 
     try:
-        app()
+        app(prog_name="convprior")  # also where Python was called with -m
     except InputError as error:
         _fail(str(error))
 
