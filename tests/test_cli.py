@@ -268,7 +268,7 @@ def test_elsewhere_than_on_a_terminal_there_are_plain_lines(
     with progress:
         progress.step(0, Seen(), Stopper())
     line = capsys.readouterr().err
-    assert line == "step 50 · held-out error 25.50/255 · at least 50 s left\n"
+    assert line == "step 50 · held-out error 25.5/255 · ≥ 50 s left\n"
 
 
 @pytest.mark.parametrize(

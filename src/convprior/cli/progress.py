@@ -80,11 +80,11 @@ class Progress(Watcher):
             self.run, self.start = run, now
         due = max(min(stopper.stops_at, self.max_steps), iterate.step)
         left = (now - self.start) / iterate.step * (due - iterate.step)
-        said = f"run {run + 1} of {self.runs} · " if self.runs > 1 else ""
+        said = f"run {run + 1}/{self.runs} · " if self.runs > 1 else ""
         said += f"step {iterate.step}"
         if not math.isnan(iterate.held_out):
-            said += f" · held-out error {math.sqrt(iterate.held_out) * 255:.2f}/255"
-        said += f" · at least {left:.0f} s left"
+            said += f" · held-out error {math.sqrt(iterate.held_out) * 255:.1f}/255"
+        said += f" · ≥ {left:.0f} s left"
         of_file = (self.pages_done + (run + iterate.step / due) / self.runs) / self.pages
         if self.files > 1:
             share = (self.finished + of_file) / self.files
