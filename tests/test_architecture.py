@@ -4,6 +4,8 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -168,3 +170,20 @@ def test_every_dependency_is_pinned() -> None:
         assert f"\n{name.lower()}==" in pins
     assert "@" not in pins
     assert "\ntorch==2.13.0\n" in pins
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    declared = {re.split(r"[^A-Za-z0-9_-]", d)[0].lower() for d in project["dependencies"]}
+    distributions = packages_distributions()
+    for path in MODULES.values():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                modules = [node.module or ""]
+            elif isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            else:
+                continue
+            for module in {name.split(".")[0] for name in modules} - sys.stdlib_module_names:
+                owners = {name.lower() for name in distributions.get(module, [])}
+                assert module == "convprior" or owners & declared, (path, module)
