@@ -145,6 +145,66 @@ def test_a_job_depends_on_itself_alone(folder: Path) -> None:
     assert (folder / "y.png").read_bytes() == first
 
 
+def test_nothing_that_somebody_needs_is_written_over(folder: Path) -> None:
+    source = (folder / "in/a.png").rename(folder / "in/q.mask.png")
+    before = source.read_bytes()
+    auto, runs = replace(TINY_WORK, mask="auto"), replace(TINY_WORK, runs=2)
+    for job in (
+        Job(source, source, TINY_WORK, overwrite=True),
+        Job(source, folder / "in/q.png", auto, overwrite=True),
+        Job(source, folder / "x.png", runs, spread=source, overwrite=True),
+    ):
+        with pytest.raises(InputError, match="is the input itself, which is never replaced"):
+            restore_one(job, "cpu", Watcher())
+        assert source.read_bytes() == before
+    source = source.rename(folder / "in/p.preview.png")
+    # Without previews nothing is called one.
+    restore_one(Job(source, folder / "in/p.png", TINY_WORK), "cpu", Watcher())
+    assert source.read_bytes() == before
+    job = Job(source, folder / "in/p.png", TINY_WORK, overwrite=True, previews=True)
+    with pytest.raises(InputError, match="is the input itself"):
+        restore_one(job, "cpu", Watcher())
+    (folder / "y.mask.png").write_bytes(b"precious")
+    with pytest.raises(InputError, match=r"y\.mask\.png: exists already"):
+        restore_one(Job(source, folder / "y.png", auto), "cpu", Watcher())
+    with pytest.raises(InputError, match="would be written twice"):
+        restore_one(Job(source, folder / "z.png", runs, folder / "z.png"), "cpu", Watcher())
+    assert source.read_bytes() == before
+
+
+def test_a_file_that_appears_during_the_work_is_left_alone(folder: Path) -> None:
+    target = folder / "x.png"
+
+    class Slow(Watcher):
+        def begin(self, *_: object) -> None:
+            target.write_bytes(b"precious")
+
+    report = restore_one(Job(folder / "in/a.png", target, TINY_WORK), "cpu", Slow())
+    assert target.read_bytes() == b"precious"
+    assert report.target == str(folder / "x.2.png")
+    assert (folder / "x.2.png").exists()
+    assert "has appeared meanwhile and is left alone" in report.notes[-1]
+
+
+def test_what_cannot_be_written_is_found_before_the_work(folder: Path) -> None:
+    class Eager(Watcher):
+        def begin(self, *_: object) -> None:
+            raise AssertionError("the work began")
+
+    wide = folder / "wide.png"
+    Image.new("L", (16_400, 1)).save(wide)
+    with pytest.raises(InputError, match="cannot be written in this format"):
+        restore_one(Job(wide, folder / "wide.webp", TINY_WORK), "cpu", Eager())
+    assert not (folder / "wide.webp").exists()
+
+
+def test_jobs_that_would_write_one_file_are_refused(folder: Path) -> None:
+    colourful(9, 9).save(folder / "in/a.mask.png")
+    settings = replace(TINY_WORK, mask="auto")
+    with pytest.raises(InputError, match=r"both would write .*a\.mask\.png: rename one"):
+        batch.plan(folder / "in", folder / "out", settings, recursive=False, overwrite=False)
+
+
 def killed_and_repeated(folder: Path, times: int) -> None:
     """Kill the command at random moments; what is there then is complete, and the end the same."""
     environment = clean_environment()

@@ -59,6 +59,11 @@ def test_a_folder_of_masks_is_searched_for_the_picture_s_name(tmp_path: Path) ->
     repair, _ = masks.read(str(tmp_path), picture(), Path("there/photo.jpg"), False)
     assert repair is not None
     assert int(repair.sum()) == 4
+    marks(0, 0, 1, 1).save(tmp_path / "photo.1.png")  # another picture's
+    marks(0, 0, 1, 1).save(tmp_path / "scan[1].png")
+    repair, _ = masks.read(str(tmp_path), picture(), Path("scan[1].tif"), False)
+    assert repair is not None
+    assert int(repair.sum()) == 1
     with pytest.raises(MaskError, match="expected one mask named other, found none"):
         masks.read(str(tmp_path), picture(), Path("other.png"), False)
     marks(0, 0, 2, 2).save(tmp_path / "photo.png")

@@ -29,13 +29,32 @@ def test_floats_of_any_range_become_zero_to_one_and_return(scale: float, shift: 
     )
 
 
-def test_a_hot_pixel_does_not_press_the_rest_together() -> None:
+def test_a_hot_pixel_does_not_press_the_rest_together_and_stays() -> None:
     dim = discs() * 0.05
     dim[:, 7, 9] = 1.0
-    observed = observing.observe(Picture(dim, depth=16), "denoise", None).observation.observed
+    picture = Picture(dim, depth=16)
+    work = observing.observe(picture, "denoise", None)
+    observed = work.observation.observed
     assert float(observed.flatten().quantile(0.9) - observed.flatten().quantile(0.1)) > 0.3
+    assert not work.observation.known[7, 9]
+    assert int(work.beyond.sum()) == 1
+    back = observing.finish(work, picture, torch.full((3, 64, 64), 0.5), None)
+    assert back.pixels[:, 7, 9].tolist() == [1.0] * 3  # dead or a star: nobody knows
     eight = observing.observe(Picture(dim), "denoise", None).observation.observed
     assert torch.equal(eight, dim)
+
+
+def test_lines_and_stars_are_within_what_the_network_can_draw() -> None:
+    page = torch.full((1, 64, 64), 0.9)
+    page[:, 30] = 0.06
+    sky = torch.full((1, 64, 64), 0.03)
+    sky[:, 5:7, 5:7] = 0.9
+    sky[:, 40, 50] = 0.8
+    for drawn in (page, sky):
+        picture = Picture(drawn, depth=16)
+        work = observing.observe(picture, "denoise", None)
+        back = observing.finish(work, picture, work.observation.observed.clamp(0, 1), None)
+        assert back.pixels.flatten().tolist() == pytest.approx(drawn.flatten().tolist(), abs=1e-5)
 
 
 def test_a_flat_picture_has_a_range_too() -> None:
@@ -103,6 +122,10 @@ def test_the_task_is_told_by_the_picture() -> None:
     for table, expected in ((60, "dejpeg"), (6, "denoise")):
         said = Metadata("JPEG", own={"qtables": {0: [table] * 64}})
         assert observing.choose(replace(clean, metadata=said), None)[0] == expected
+    dense = torch.rand(64, 64, generator=seeds.generator("dense")) < 0.5
+    assert observing.choose(clean, dense) == (
+        "inpaint", "some is missing, and too little is known to measure noise",
+    )  # fmt: skip
     holed = replace(clean, known=~repair)
     assert observing.choose(holed, None)[0] == "inpaint"
 

@@ -56,6 +56,13 @@ def test_nothing_reaches_farther_than_an_operator_says(name: str) -> None:
     assert int(rows[0]) < 15 or operator.reach == 0  # and it says no more than is so
 
 
+def test_a_blurred_point_is_the_picture_of_the_kernel() -> None:
+    kernel = torch.tensor([[0.0, 0, 4, 2, 1]])
+    point = torch.zeros(1, 1, 11)
+    point[0, 0, 5] = 1
+    assert blur(kernel)(point)[0, 0, 3:8].tolist() == pytest.approx([0, 0, 4 / 7, 2 / 7, 1 / 7])
+
+
 @pytest.mark.parametrize(
     ("kernel", "message"),
     [
@@ -67,3 +74,9 @@ def test_nothing_reaches_farther_than_an_operator_says(name: str) -> None:
 def test_a_kernel_that_is_none_is_refused(kernel: torch.Tensor, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         blur(kernel)
+
+
+@pytest.mark.parametrize("deviation", [0.0, 51.0, 1e9])
+def test_a_gaussian_that_nothing_can_be_sharpened_from_is_refused(deviation: float) -> None:
+    with pytest.raises(ValueError, match="σ must be above 0 and at most 50 pixels"):
+        gaussian_kernel(deviation)

@@ -86,12 +86,17 @@ def test_a_tiled_picture_has_no_seams() -> None:
             assert float(one.square().mean()) < 1.5 * float(other.square().mean()) + 1e-5
 
 
-def test_a_tile_within_a_hole_grows_until_something_of_it_is_known() -> None:
+def test_a_tile_within_a_hole_is_left_out_and_takes_the_mean() -> None:
     known = torch.ones(200, 200, dtype=torch.bool)
     known[:, 40:] = False
-    observation = Observation(torch.rand(3, 200, 200), known)
-    parts = Tiles(observation, TINY, 0, CPU, side=64)
+    observed = torch.where(known, torch.tensor([0.2, 0.5, 0.9])[:, None, None], torch.nan)
+    parts = Tiles(Observation(observed, known), TINY, 0, CPU, side=64)
+    assert 0 < len(parts.fits) < 16
     assert all(fit.fitted.any() for fit in parts.fits)
+    assert max(fit.height for fit in parts.fits) == 64  # none grew: memory is what was counted
+    _, average, _ = parts.advance(1)
+    assert torch.isfinite(average).all()
+    assert average[:, 100, 150].tolist() == pytest.approx([0.2, 0.5, 0.9])
 
 
 def test_tiles_of_a_picture_to_be_enlarged_lie_on_its_pixels() -> None:

@@ -16,8 +16,11 @@ from typing import Any
 
 
 @contextmanager
-def file(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``target``; move it there when the block ends well."""
+def file(target: Path, *, keep: bool = True) -> Iterator[Path]:
+    """Yield a temporary path beside ``target``; move it there when the block ends well.
+
+    Not ``keep`` removes it instead: a rehearsal.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays, because writers choose the format by it.
     handle, name = tempfile.mkstemp(
@@ -32,7 +35,8 @@ def file(target: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)  # mkstemp makes private files; a result is an ordinary one
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        temporary.replace(target)
+        if keep:
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -11,14 +11,14 @@ import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
-from convprior import atomic, images, resume
+from convprior import atomic, images, masks, resume
 from convprior.errors import InputError
 from convprior.jobs import Job, Report, Settings, Watcher, restore_one
 
@@ -59,26 +59,49 @@ def plan(
         )
     tasks = []
     for path in pictures:
-        job = Job(path, target / path.relative_to(source), settings)
-        identity = _identity(job)
+        relative = path.relative_to(source)
+        job = Job(path, target / relative, _of_folder(settings, relative.parent), overwrite=True)
         state = _state(job.target)
         if job.target.exists() and not overwrite and not _ours(job.target, state):
             raise InputError(
                 f"{job.target}: is in the way and no result of this command, or was changed "
                 "since: move it, or --overwrite"
             )
+        try:
+            identity = _identity(job)
+        except (OSError, InputError):
+            identity = "unreadable"  # the job itself will say so
         done = not overwrite and state.get("result") is not None and job.target.exists()
-        tasks.append(Planned(job, identity, done and state["identity"] == identity))
+        tasks.append(Planned(job, identity, done and state.get("identity") == identity))
+    _check_clashes([task.job for task in tasks])
     return tasks
+
+
+def _of_folder(settings: Settings, inside: Path) -> Settings:
+    """Return the settings for a picture in a folder of the tree: its masks have the same tree."""
+    if settings.mask is None or not (Path(settings.mask) / inside).is_dir():
+        return settings
+    return replace(settings, mask=str(Path(settings.mask) / inside))
+
+
+def _check_clashes(jobs: list[Job]) -> None:
+    """Raise InputError if one job would write what another one reads or writes."""
+    owner = {job.target: job for job in jobs}
+    for job in jobs:
+        for path in job.written()[1:]:
+            if path in owner:
+                raise InputError(
+                    f"{job.source} and {owner[path].source}: both would write {path}: rename one"
+                )
 
 
 def _identity(job: Job) -> str:
     settings: dict[str, Any] = asdict(job.settings)
     if math.isinf(job.settings.time_limit):
         settings["time_limit"] = None
-    files = [Path(given) for given in (job.settings.mask, job.settings.kernel) if given is not None]
-    masks = [file for file in files if file.exists()]
-    return resume.fingerprint([settings, version("convprior"), job.source, masks])
+    given = [Path(name) for name in (job.settings.mask, job.settings.kernel) if name is not None]
+    files = [masks.file_of(path, job.source) for path in given if path.exists()]
+    return resume.fingerprint([settings, version("convprior"), job.source, files])
 
 
 def _state(target: Path) -> dict[str, Any]:

@@ -5,7 +5,8 @@ numbers do.
 """
 
 import io
-import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from jaxtyping import Float
@@ -25,8 +26,7 @@ def decode(
     if not data:
         raise ImageError(f"{where}: the file is empty")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our limit holds
+        with _our_limit_alone():
             image = Image.open(io.BytesIO(data), formats=formats)
             if image.width * image.height > most_pixels:
                 raise ImageError(
@@ -46,6 +46,15 @@ def decode(
             "there is of a JPEG or PNG"
         ) from None
     return image
+
+
+@contextmanager
+def _our_limit_alone() -> Iterator[None]:
+    pillow, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = pillow
 
 
 def decode_rgb(data: bytes, where: str) -> Image.Image:

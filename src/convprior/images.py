@@ -60,9 +60,9 @@ def read_pages(
         raise ImageError(f"{path}: broken picture ({error!r})") from None
 
 
-def read(path: Path) -> Picture:
+def read(path: Path, *, most_pixels: int = MOST_PIXELS) -> Picture:
     """Read the picture of a file that holds one. Raises ImageError."""
-    pages = read_pages(path)
+    pages = read_pages(path, most_pixels=most_pixels)
     if len(pages) > 1:
         raise ImageError(f"{path}: has {len(pages)} pages: give one picture a file")
     return pages[0]
@@ -96,6 +96,21 @@ def read_mask(path: Path) -> Bool[Tensor, "h w"]:
     return picture.pixels.mean(0) >= 0.5
 
 
+def lost(path: Path, picture: Picture) -> list[str]:
+    """Return what ``path``, of another format than the picture came from, will not say any more."""
+    metadata, kind = picture.metadata, SUFFIXES.get(path.suffix.lower())
+    said = []
+    if metadata.exif and kind == "TIFF":
+        said.append("EXIF is not kept in a TIFF")
+    if metadata.format == "TIFF" and kind != "TIFF":
+        said.append("the tags of a TIFF are not kept in another format (profile, XMP, dpi are)")
+        if 1 in metadata.own.get("extrasamples", ()):
+            said.append("its colours were multiplied by the transparency, and stay so")
+    if metadata.own.get("captions") and kind != "JPEG":
+        said.append("the IPTC captions of a JPEG are not kept in another format")
+    return said
+
+
 def check_target(path: Path, picture: Picture) -> None:
     """Raise ImageError if ``path`` cannot hold a picture like ``picture`` without loss."""
     suffix = path.suffix.lower()
@@ -114,18 +129,21 @@ def check_target(path: Path, picture: Picture) -> None:
         raise ImageError(f"{path}: {suffix} cannot keep {len(picture.pixels)} channels: write TIFF")
 
 
-def write_pages(path: Path, pages: list[Picture], quality: int | None = None) -> None:
+def write_pages(
+    path: Path, pages: list[Picture], quality: int | None = None, *, try_only: bool = False
+) -> None:
     """Write pictures in the format that the suffix names, whole or not at all.
 
     A JPEG from a JPEG keeps its quantisation unless ``quality``, 1 to 100, is given; other lossy
-    files are written at 95. Raises ImageError.
+    files are written at 95. ``try_only`` leaves nothing: it finds out whether writing would do.
+    Raises ImageError.
     """
     for page in pages:
         check_target(path, page)
     if len(pages) > 1 and SUFFIXES[path.suffix.lower()] != "TIFF":
         raise ImageError(f"{path}: only TIFF can keep {len(pages)} pages: write TIFF")
     try:
-        with atomic.file(path) as temporary:
+        with atomic.file(path, keep=not try_only) as temporary:
             if SUFFIXES[path.suffix.lower()] == "TIFF":
                 tiff.write_pages(temporary, pages)
             else:

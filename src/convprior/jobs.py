@@ -4,6 +4,7 @@
 engine may run jobs anywhere, in any order, and again.
 """
 
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -50,12 +51,35 @@ class Settings:
 
 @dataclass(frozen=True)
 class Job:
-    """A file to restore, where the result goes, and where it disagrees with itself, if asked."""
+    """A file to restore, where the result goes, and where the runs' spread goes, if asked.
+
+    ``overwrite`` replaces what is there, but never the source or a mask. ``previews``: its watcher
+    may ask for them.
+    """
 
     source: Path
     target: Path
     settings: Settings
     spread: Path | None = None
+    overwrite: bool = False
+    previews: bool = False
+
+    @property
+    def found(self) -> Path:
+        """Where what `auto` finds broken is shown."""
+        pages = self.target.suffix.lower() in (".tif", ".tiff")  # there can be several
+        return self.target.with_name(f"{self.target.stem}.mask{'.tif' if pages else '.png'}")
+
+    @property
+    def preview(self) -> Path:
+        """Where the best picture so far lies while the job works."""
+        return self.target.with_name(f"{self.target.stem}.preview{self.target.suffix}")
+
+    def written(self) -> list[Path]:
+        """Return all files that the job writes."""
+        extra = [self.spread] if self.spread else []
+        extra += [self.found] if self.settings.mask == "auto" else []
+        return [self.target, *extra, *([self.preview] if self.previews else [])]
 
 
 @dataclass(frozen=True)
@@ -67,7 +91,6 @@ class Page:
     steps: int
     best_step: int
     ended: str
-    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -116,13 +139,20 @@ def restore_one(job: Job, device: str, watcher: Watcher, *, half: bool = True) -
     start = time.monotonic()
     settings = job.settings
     report = Report(str(job.source), str(job.target))
+
+    def say(text: str) -> None:
+        report.notes.append(text)
+        watcher.say(text)
+
+    _check_paths(job)
     pages = images.read_pages(
         job.source, most_pixels=settings.most_pixels, accept_truncated=settings.accept_truncated
     )
-    check(job, pages)
+    repairs = _repairs(job, pages, say)
+    _rehearse(job, pages, say)
     done, spreads = [], []
-    for number, page in enumerate(pages):
-        task, reason, work, repair = _understand(job, page, watcher)
+    for number, (page, repair) in enumerate(zip(pages, repairs, strict=True)):
+        task, reason, work = _understand(job, page, repair)
         watcher.begin(number, len(pages), task, reason, work.observation.size)
         opaque = repair if settings.mask == "alpha" else None
 
@@ -130,7 +160,8 @@ def restore_one(job: Job, device: str, watcher: Watcher, *, half: bool = True) -
 
         def watch(run: int, iterate: Iterate, stopper: Stopper, finish: Any = put_together) -> None:
             watcher.step(run, iterate, stopper)
-            watcher.preview(lambda: _preview(job, finish(iterate.average.cpu())))
+            if job.previews:
+                watcher.preview(lambda: _preview(job, finish(iterate.average.cpu()), say))
 
         try:
             restored = tool.restore(
@@ -144,7 +175,7 @@ def restore_one(job: Job, device: str, watcher: Watcher, *, half: bool = True) -
                 time_limit=settings.time_limit,
                 max_steps=settings.max_steps,
                 watch=watch,
-                say=watcher.say,
+                say=say,
             )
         except DivergedError as error:
             if error.best is None:
@@ -157,42 +188,83 @@ def restore_one(job: Job, device: str, watcher: Watcher, *, half: bool = True) -
             raise KeyboardInterrupt
         done.append(put_together(restored.picture))
         spreads.append(restored.spread)
-        report.pages.append(Page(task, reason, last.steps, last.best_step, last.ended, page.notes))
-    images.write_pages(job.target, done, _quality(settings, report.pages[0].task, pages[0]))
+        report.pages.append(Page(task, reason, last.steps, last.best_step, last.ended))
+    target = job.target
+    if target.exists() and not job.overwrite:  # it was not when the work began
+        target = _free(target)
+        say(f"{job.target}: has appeared meanwhile and is left alone: the result is {target}")
+        report.target = str(target)
+    images.write_pages(target, done, _quality(settings, report.pages[0].task, pages[0]))
     if job.spread is not None:
         images.write_float(job.spread, spreads[0].mean(0, keepdim=True))
-    _preview_path(job).unlink(missing_ok=True)
+    if job.previews:
+        job.preview.unlink(missing_ok=True)
     report.seconds = round(time.monotonic() - start, 1)
     return report
 
 
-def check(job: Job, pages: list[Picture]) -> None:
-    """Raise InputError if the target could not take the result: before hours of work."""
+def _check_paths(job: Job) -> None:
+    """Raise InputError if a file that the job writes is one that somebody needs."""
+    named = (job.source, job.settings.mask, job.settings.kernel)
+    given = [Path(name) for name in named if name and Path(name).is_file()]
+    written = job.written()
+    for number, path in enumerate(written):
+        if not path.exists():
+            clash = path in written[:number]
+        elif any(path.samefile(file) for file in given):
+            raise ImageError(f"{path}: is the input itself, which is never replaced")
+        elif not job.overwrite:
+            raise ImageError(f"{path}: exists already: choose another name, or --overwrite")
+        else:
+            clash = any(other.exists() and path.samefile(other) for other in written[:number])
+        if clash:
+            raise ImageError(f"{path}: would be written twice: choose another name")
+
+
+def _repairs(job: Job, pages: list[Picture], say: Callable[[str], None]) -> list[Tensor | None]:
+    """Return what is to be repaired of each page; what was found broken is shown first."""
+    settings = job.settings
+    if settings.mask is None:
+        return [None] * len(pages)
+    repairs: list[Tensor | None] = []
     for page in pages:
-        images.check_target(job.target, page)
-    if len(pages) > 1 and job.target.suffix.lower() not in (".tif", ".tiff"):
-        raise ImageError(f"{job.target}: only TIFF can keep {len(pages)} pages: write TIFF")
+        repair, said = masks.read(
+            settings.mask, page, job.source, settings.invert_mask, settings.most_pixels
+        )
+        repairs.append(repair)
+        for line in said:
+            say(line)
+    if settings.mask == "auto" and any(repair is not None for repair in repairs):
+        shown = [
+            Picture(torch.zeros_like(page.pixels[:1]) if repair is None else repair[None].float())
+            for page, repair in zip(pages, repairs, strict=True)
+        ]
+        images.write_pages(job.found, shown)
+        count = sum(int(repair.sum()) for repair in repairs if repair is not None)
+        say(f"{job.found}: what will be repaired ({count:,} pixels)")
+    return repairs
+
+
+def _rehearse(job: Job, pages: list[Picture], say: Callable[[str], None]) -> None:
+    """Write what came where the result will go, and remove it: before hours of work.
+
+    Raises InputError if the target cannot take it.
+    """
     if job.spread is not None and len(pages) > 1:
         raise InputError(f"{job.source}: --spread takes one picture, this file has {len(pages)}")
-    if job.target.exists() and job.target.samefile(job.source):
-        raise ImageError(f"{job.target}: is the input itself, which is never replaced")
+    images.write_pages(job.target, pages, job.settings.quality, try_only=True)
+    for note in dict.fromkeys(
+        note
+        for page in pages
+        for note in (*page.notes, *images.lost(job.target, page))
+        if not job.settings.strip_metadata
+    ):
+        say(f"{job.source}: {note}")
 
 
-def _understand(
-    job: Job, page: Picture, watcher: Watcher
-) -> tuple[Task, str, observing.Work, Tensor | None]:
-    """Return task, why, what the method is given, and which pixels are to be repaired."""
-    settings, repair = job.settings, None
-    for note in page.notes:
-        watcher.say(f"{job.source}: {note}")
-    if settings.mask is not None:
-        repair, said = masks.read(settings.mask, page, job.source, settings.invert_mask)
-        for line in said:
-            watcher.say(line)
-        if settings.mask == "auto" and repair is not None:
-            file = job.target.with_name(f"{job.target.stem}.mask.png")
-            images.write(file, Picture(repair[None].float()))
-            watcher.say(f"{file}: what will be repaired ({int(repair.sum()):,} pixels)")
+def _understand(job: Job, page: Picture, repair: Tensor | None) -> tuple[Task, str, observing.Work]:
+    """Return task, why, and what the method is given."""
+    settings = job.settings
     if settings.task == "auto":
         task, reason = observing.choose(page, repair)
     else:
@@ -207,7 +279,7 @@ def _understand(
             f"{job.source}: would have {width}×{height} pixels, more than "
             f"{settings.most_pixels:,}: enlarge it less, or allow more with --max-pixels"
         )
-    return task, reason, work, repair
+    return task, reason, work
 
 
 def operator_of(settings: Settings, task: Task) -> Operator:
@@ -222,7 +294,8 @@ def operator_of(settings: Settings, task: Task) -> Operator:
     try:
         if kind == "gaussian":
             return blur(gaussian_kernel(float(value)))
-        return blur(images.read(Path(settings.kernel)).pixels.mean(0))
+        kernel = images.read(Path(settings.kernel), most_pixels=settings.most_pixels)
+        return blur(kernel.pixels.mean(0))
     except ValueError as error:
         raise InputError(f"--kernel {settings.kernel}: {error}") from None
 
@@ -241,10 +314,18 @@ def _quality(settings: Settings, task: Task, page: Picture) -> int | None:
     return settings.quality
 
 
-def _preview_path(job: Job) -> Path:
-    return job.target.with_name(f"{job.target.stem}.preview{job.target.suffix}")
+def _preview(job: Job, picture: Picture, say: Callable[[str], None]) -> Path:
+    """Write the best so far; a disk that is full for a while does not end the work."""
+    try:
+        images.write(job.preview, replace(picture, known=None))
+    except ImageError as error:
+        say(f"no preview: {error}")
+    return job.preview
 
 
-def _preview(job: Job, picture: Picture) -> Path:
-    images.write(_preview_path(job), replace(picture, known=None))
-    return _preview_path(job)
+def _free(path: Path) -> Path:
+    """Return a name like ``path`` that is not taken."""
+    numbers = itertools.count(2)
+    return next(
+        other for n in numbers if not (other := path.with_stem(f"{path.stem}.{n}")).exists()
+    )

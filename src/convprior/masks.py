@@ -23,7 +23,11 @@ class MaskError(InputError):
 
 
 def read(
-    source: str, picture: Picture, path: Path, invert: bool
+    source: str,
+    picture: Picture,
+    path: Path,
+    invert: bool,
+    most_pixels: int = images.MOST_PIXELS,
 ) -> tuple[Bool[Tensor, "h w"] | None, list[str]]:
     """Return the pixels to repair, None if ``auto`` finds none, and what there is to say of them.
 
@@ -43,8 +47,8 @@ def read(
     elif source.startswith("#"):
         repair = _of_colour(source, picture, path)
     else:
-        file = _file(Path(source), path)
-        mask = images.read(file).pixels.mean(0)
+        file = file_of(Path(source), path)
+        mask = images.read(file, most_pixels=most_pixels).pixels.mean(0)
         if bool(((mask > 0.02) & (mask < 0.98)).any()):
             said.append(f"{file}: has greys; what is lighter than half is repaired")
         repair = mask >= 0.5
@@ -70,11 +74,15 @@ def read(
     return repair, said
 
 
-def _file(source: Path, path: Path) -> Path:
+def file_of(source: Path, path: Path) -> Path:
     """Return the mask's file: the source, or the one in it that is named as the picture."""
     if not source.is_dir():
         return source
-    found = sorted(f for f in source.glob(f"{path.stem}.*") if f.suffix.lower() in images.SUFFIXES)
+    found = sorted(
+        file
+        for file in source.iterdir()
+        if file.stem == path.stem and file.suffix.lower() in images.SUFFIXES
+    )
     if len(found) != 1:
         came = "none" if not found else ", ".join(f.name for f in found)
         raise MaskError(f"{source}: expected one mask named {path.stem}, found {came}")

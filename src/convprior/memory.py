@@ -10,6 +10,7 @@ from convprior.observation import Observation
 PER_TILE_PIXEL = {torch.float32: 1700, torch.bfloat16: 1300}
 # Numbers for each value of the picture: observed, best, latest, snapshots, the filter's sums.
 PER_VALUE = 4 * 14
+PER_RUN = 4 * 3  # of each run more: its average, its picture, and that among the others
 FIXED = 300 * 2**20  # bytes: the program itself
 SIDES = (4096, 3072, 2048, 1536, 1024, 768, 512, 384, 256, 192, 128)  # few: the side counts
 FREE_SHARE = 0.7  # of what is free: others need some too
@@ -23,7 +24,7 @@ def free(device: torch.device) -> int:
 
 
 def largest_tile(
-    observation: Observation, budget: int, precision: torch.dtype
+    observation: Observation, budget: int, precision: torch.dtype, runs: int = 1
 ) -> tuple[int | None, int]:
     """Return the largest side of a tile for so many bytes, None for the whole picture.
 
@@ -31,7 +32,7 @@ def largest_tile(
     """
     height, width = observation.size
     colours = len(observation.observed)
-    kept = FIXED + PER_VALUE * colours * height * width
+    kept = FIXED + (PER_VALUE + PER_RUN * (runs - 1)) * colours * height * width
 
     def needed(side: int) -> int:
         return kept + PER_TILE_PIXEL[precision] * min(side, height) * min(side, width)

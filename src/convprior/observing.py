@@ -5,7 +5,9 @@ files, which may use any part of their range or lie outside of [0, 1], are mappe
 hold, and the restored values mapped back: no value is stretched.
 """
 
+import math
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 import torch
 from jaxtyping import Bool, Float
@@ -23,14 +25,21 @@ from convprior.recipes import Task
 MARGIN = 0.05  # of the range, at both ends: noise took the darkest and the lightest from there
 NOISY = 6 / 255  # from this deviation on, known pixels are not to be trusted: clean ones have ≤ 5.2
 STRIP = 256  # rows
+PRESSED = 2.0  # a range so many times that of all but a few pixels presses the others together;
+WIDE = 0.25  # then they have this share of their own range beside it, for the noise at its ends,
+FEW = 0.001  # and at most this share of the pixels lies outside
 COARSE = 25  # mean of JPEG's luminance table, steps that it rounds to: from quality 78 down
 
 
 @dataclass(frozen=True)
 class Work:
-    """A picture as the method sees it, and the way back."""
+    """A picture as the method sees it, and the way back.
+
+    ``beyond`` (h, w) are known pixels that are too far from all others to be seen by the network.
+    """
 
     observation: Observation
+    beyond: Bool[Tensor, "h w"]
     low: float
     high: float
 
@@ -41,13 +50,17 @@ def choose(picture: Picture, repair: Bool[Tensor, "h w"] | None) -> tuple[Task, 
     masked = repair is not None or picture.known is not None
     low, high = _range(picture, known)
     noise = measure((picture.pixels - low) / (high - low), known)
-    strength = f"noise of {255 * noise.deviation:.0f}/255" if noise.deviation < 1 else "small"
+    if masked and noise.deviation == math.inf:
+        return "inpaint", "some is missing, and too little is known to measure noise"
+    if noise.deviation == math.inf:
+        return "denoise", "nothing is missing; too small to measure noise"
+    strength = f"noise of {255 * noise.deviation:.0f}/255"
     if masked and noise.deviation <= NOISY:
         return "inpaint", f"some is missing, and hardly any noise: {strength}"
     if masked:
         return "denoise", f"some is missing, and {strength}: both are repaired"
     tables = picture.metadata.own.get("qtables") if picture.metadata.format == "JPEG" else None
-    if tables and sum(tables[0]) / len(tables[0]) > COARSE:
+    if tables and fmean(next(iter(tables.values()))) > COARSE:
         return "dejpeg", "a strongly compressed JPEG"
     return "denoise", f"nothing is missing; {strength}"
 
@@ -59,9 +72,11 @@ def observe(
     known = _known(picture, repair)
     if not known.any():
         raise InputError("no pixel is known: there is nothing to restore from")
-    low, high = _range(picture, known)
+    low, high = _range(picture, known, same_size=operator is IDENTITY)
     scaled = (picture.pixels - low) / (high - low)
-    return Work(Observation(scaled, known, operator, exact=task == "inpaint"), low, high)
+    beyond = known & ((picture.pixels < low) | (picture.pixels > high)).any(0)
+    observation = Observation(scaled, known & ~beyond, operator, exact=task == "inpaint")
+    return Work(observation, beyond, low, high)
 
 
 def _known(picture: Picture, repair: Tensor | None) -> Bool[Tensor, "h w"]:
@@ -73,12 +88,32 @@ def _known(picture: Picture, repair: Tensor | None) -> Bool[Tensor, "h w"]:
     return known if repair is None else known & ~repair
 
 
-def _range(picture: Picture, known: Bool[Tensor, "h w"]) -> tuple[float, float]:
-    """Return the values that become 0 and 1; those of single stuck pixels do not count."""
+def _range(
+    picture: Picture, known: Bool[Tensor, "h w"], same_size: bool = True
+) -> tuple[float, float]:
+    """Return the values that become 0 and 1.
+
+    Of 16 bits and floats, those of a few pixels far outside of all others, dead or stars, do not
+    count: they would press the rest together. The network never sees them, and they stay as they
+    are. ``same_size``: they can.
+    """
     if picture.depth == 8:
         return 0.0, 1.0
-    middle = picture.pixels[:, known].median()
-    filled = torch.where(known, picture.pixels, middle)
+    values = picture.pixels[:, known]
+    low, high = float(values.min()), float(values.max())
+    margin = MARGIN * (high - low) or 0.5 * abs(high) or 0.5
+    steady_low, steady_high = _steady(picture, known)
+    wide = WIDE * (steady_high - steady_low)
+    beyond = ((values < steady_low - wide) | (values > steady_high + wide)).any(0)
+    pressed = high - low > PRESSED * (steady_high - steady_low) > 0
+    if same_size and pressed and float(beyond.float().mean()) <= FEW:
+        return steady_low - wide, steady_high + wide
+    return low - margin, high + margin
+
+
+def _steady(picture: Picture, known: Bool[Tensor, "h w"]) -> tuple[float, float]:
+    """Return the range of the medians of 3×3 pixels."""
+    filled = torch.where(known, picture.pixels, picture.pixels[:, known].median())
     around = functional.pad(filled[None], (1, 1, 1, 1), mode="replicate")
     lows, highs = [], []
     for top in range(0, len(known), STRIP):  # the median of a whole picture takes nine copies of it
@@ -87,9 +122,7 @@ def _range(picture: Picture, known: Bool[Tensor, "h w"]) -> tuple[float, float]:
         if values.numel():
             lows.append(float(values.min()))
             highs.append(float(values.max()))
-    low, high = min(lows), max(highs)
-    margin = MARGIN * (high - low) or 0.5 * abs(high) or 0.5
-    return low - margin, high + margin
+    return min(lows), max(highs)
 
 
 def finish(
@@ -97,17 +130,18 @@ def finish(
 ) -> Picture:
     """Return the picture to be written: the restored pixels in the place of the observed ones.
 
-    Known pixels of an exact observation and the colours of what is wholly transparent stay to the
-    bit. ``opaque`` (h, w) marks transparent pixels that were repaired in order to be seen.
+    Known pixels of an exact observation, those beyond all others, and the colours of what is wholly
+    transparent stay to the bit. ``opaque`` (h, w) marks transparent pixels that were repaired to be
+    seen.
     """
     pixels = restored * (work.high - work.low) + work.low
     scale = work.observation.operator.scale
     alpha = picture.alpha
     if scale == 1:
-        kept = work.observation.known if work.observation.exact else torch.zeros(())
+        kept = work.beyond | (work.observation.known & work.observation.exact)
         if alpha is not None and opaque is None:
-            kept = kept.bool() | (alpha == 0)
-        pixels = torch.where(kept.bool(), picture.pixels, pixels)
+            kept = kept | (alpha == 0)
+        pixels = torch.where(kept, picture.pixels, pixels)
     elif alpha is not None:
         grown = functional.interpolate(
             alpha[None, None], scale_factor=scale, mode="bicubic", antialias=True

@@ -10,6 +10,8 @@ from kornia.filters import filter2d
 from torch import Tensor
 from torch.nn import functional
 
+WIDEST = 50  # pixels
+
 
 @dataclass(frozen=True, eq=False)
 class Operator:
@@ -59,8 +61,9 @@ def _reduction(length: int, scale: int) -> Float[Tensor, "n length"]:
 
 
 def blur(kernel: Float[Tensor, "kh kw"]) -> Operator:
-    """Return the correlation with a kernel that sums to one; the border is mirrored.
+    """Return the convolution with a kernel scaled to sum to one: a point becomes the kernel.
 
+    The border is mirrored.
     Raises ValueError for a kernel with even sides, without a positive sum or not finite.
     """
     height, width = kernel.shape
@@ -68,7 +71,7 @@ def blur(kernel: Float[Tensor, "kh kw"]) -> Operator:
         raise ValueError(f"a kernel of {height}×{width} has no centre: both sides must be odd")
     if not (torch.isfinite(kernel).all() and kernel.sum() > 0):
         raise ValueError("a kernel's values must be finite and sum to more than 0")
-    weights = (kernel / kernel.sum())[None]
+    weights = (kernel / kernel.sum()).flip(0, 1)[None]  # filter2d correlates
 
     def apply(picture: Tensor) -> Tensor:
         # Mirrored without the edge itself, which asks for more pixels than the kernel reaches.
@@ -81,7 +84,12 @@ def blur(kernel: Float[Tensor, "kh kw"]) -> Operator:
 
 
 def gaussian_kernel(deviation: float) -> Float[Tensor, "k k"]:
-    """Return a Gaussian of the given standard deviation in pixels, to three deviations out."""
+    """Return a Gaussian of the given standard deviation in pixels, to three deviations out.
+
+    Raises ValueError for a deviation that no picture can be sharpened from.
+    """
+    if not 0 < deviation <= WIDEST:
+        raise ValueError(f"σ must be above 0 and at most {WIDEST} pixels, came {deviation}")
     reach = max(1, round(3 * deviation))
     place = torch.arange(-reach, reach + 1, dtype=torch.float32)
     line = torch.exp(-0.5 * (place / deviation) ** 2)

@@ -1,5 +1,6 @@
 """What a picture is here: pixels, and all that has to go out again with the restored ones."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -64,6 +65,14 @@ class Picture:
     known: Bool[Tensor, "h w"] | None = None
     metadata: Metadata = Metadata()
     notes: tuple[str, ...] = ()
+
+
+XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[2-8]")
+
+
+def upright_xmp(xmp: bytes) -> bytes:
+    """Return XMP that says that its picture is upright."""
+    return XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
 
 
 def from_values(values: np.ndarray) -> Float[Tensor, "c h w"]:

@@ -67,6 +67,8 @@ class Tiles:
                     latent=self.fits[0].latent if index else None,
                 )
             )
+        known = self.observation.observed[:, self.observation.known]
+        self.mean = known.mean(1)[:, None, None].clamp(0, 1)
         self.windows = [self._window(rows, columns) for rows, columns in self.places]
 
     def advance(self, steps: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -93,7 +95,9 @@ class Tiles:
         for (rows, columns), piece, window in zip(self.places, pieces, self.windows, strict=True):
             total[:, rows, columns] += piece * window
             weight[rows, columns] += window
-        return total.div_(weight)
+        # Nobody knows what is in the middle of a hole as large as a tile: the mean of all.
+        total.div_(weight.clamp(min=torch.finfo(weight.dtype).tiny))
+        return torch.where(weight > 0, total, self.mean)
 
     def _window(self, rows: slice, columns: slice) -> Float[Tensor, "h w"]:
         """Return a tile's weights: one, but for ramps towards the tiles beside it."""
@@ -154,16 +158,17 @@ def _fitted(
 def _places(
     observation: Observation, fitted: Bool[Tensor, "h w"], side: int | None, overlap: int
 ) -> list[tuple[slice, slice]]:
-    """Return rows and columns of each tile: all of one size, evenly spread, none without pixels."""
+    """Return rows and columns of each tile: all of one size and evenly spread.
+
+    Without those of which nothing is known: in the middle of a hole as large as a tile.
+    """
     height, width = observation.size
+    if side is None or side >= max(height, width):
+        return [(slice(0, height), slice(0, width))]
     scale = observation.operator.scale
-    while side is not None and side < max(height, width):
-        rows, columns = (_spread(length, side, overlap, scale) for length in (height, width))
-        places = [(down, across) for down in rows for across in columns]
-        if all(_fitted(observation, fitted, *place).any() for place in places):
-            return places
-        side *= 2  # nothing is known of a tile that lies in a hole: it must see beyond
-    return [(slice(0, height), slice(0, width))]
+    rows, columns = (_spread(length, side, overlap, scale) for length in (height, width))
+    places = [(down, across) for down in rows for across in columns]
+    return [place for place in places if _fitted(observation, fitted, *place).any()]
 
 
 def _spread(length: int, side: int, overlap: int, scale: int) -> list[slice]:

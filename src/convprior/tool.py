@@ -58,7 +58,7 @@ def restore(
     on = devices.choose(device)
     dtype: torch.dtype = getattr(torch, precision)
     budget = budget or memory.free(on)
-    tile, needed = memory.largest_tile(observation, budget, dtype)
+    tile, needed = memory.largest_tile(observation, budget, dtype, runs)
     if tile is not None:
         say(f"in tiles of {tile} pixels, for {needed / 1e9:.1f} GB of memory")
     if needed > budget:

@@ -29,6 +29,8 @@ def main() -> None:
         app(prog_name="convprior")  # also where Python was called with -m
     except InputError as error:
         _fail(str(error))
+    except OSError as error:  # a name too long, a disk gone: the system's words are clear
+        _fail(str(error))
 
 
 def _fail(message: str) -> NoReturn:

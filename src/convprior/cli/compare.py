@@ -22,6 +22,8 @@ def compare(
     from convprior import atomic, comparison
     from convprior.errors import InputError
 
+    if output.exists() and any(p.exists() and output.samefile(p) for p in (observed, restored)):
+        raise InputError(f"{output}: is one of the pictures, which are never replaced")
     if output.exists() and not overwrite:
         raise InputError(f"{output}: exists already: choose another -o, or --overwrite")
     if not output.parent.is_dir():

@@ -47,8 +47,9 @@ def restore(
         bool, typer.Option("--invert-mask", help="Repair what the mask does not mark.")
     ] = False,
     scale: Annotated[
-        int, typer.Option(min=2, max=4, metavar="N", help="superresolve: so many times the sides.")
-    ] = 2,
+        int | None,
+        typer.Option(min=2, max=4, metavar="N", help="superresolve: so many times the sides, 2."),
+    ] = None,
     kernel: Annotated[
         str | None,
         typer.Option(metavar="KERNEL", help="deblur: a picture of the blur, or gaussian:σ."),
@@ -112,7 +113,7 @@ def restore(
 
     An untrained network is fitted to the picture and stopped before it learns the damage: some
     minutes for a small picture, hours for 12 megapixels, on a laptop. Format, bit depth and
-    metadata stay. Ctrl-C writes the best picture so far.
+    metadata stay. Ctrl-C writes the best picture so far, if the file holds only one.
 
     denoise: noise, also with holes. inpaint: holes in a picture without noise, whose other pixels
     stay as they are. dejpeg: the traces of JPEG. superresolve: enlarge. deblur: undo a known blur.
@@ -135,7 +136,11 @@ def restore(
         raise typer.BadParameter("--invert-mask needs --mask")
     if task == "deblur" and kernel is None:
         raise typer.BadParameter("deblur needs --kernel: a file, or gaussian:σ with σ in pixels")
-    if kernel and kernel.startswith("gaussian:") and not re.fullmatch(GAUSSIAN, kernel):
+    if scale is not None and task != "superresolve":
+        raise typer.BadParameter("--scale needs --task superresolve")
+    if kernel is not None and task != "deblur":
+        raise typer.BadParameter("--kernel needs --task deblur")
+    if kernel and kernel.startswith("gaussian") and not re.fullmatch(GAUSSIAN, kernel):
         raise typer.BadParameter(f"--kernel {kernel}: write gaussian:1.5, with σ in pixels")
     limit = math.inf if time_limit is None else sizes.seconds(time_limit)
     every = math.inf if preview is None else sizes.seconds(preview)
@@ -149,7 +154,7 @@ def restore(
         **chosen,
         mask=mask,
         invert_mask=invert_mask,
-        scale=scale,
+        scale=scale or 2,
         kernel=kernel,
         seed=seed,
         runs=runs,
@@ -172,8 +177,8 @@ def restore(
     if picture.is_dir():
         if output is None:
             raise typer.BadParameter("a folder needs -o: where the restored pictures go")
-        if spread is not None:
-            raise typer.BadParameter("--spread takes one picture, not a folder")
+        if spread is not None or preview is not None:
+            raise typer.BadParameter("--spread and --preview take one picture, not a folder")
         code = _folder(picture, output, settings, device, progress, as_json, recursive, overwrite)
     else:
         code = _file(picture, output, spread, settings, device, progress, as_json, overwrite)
@@ -192,20 +197,19 @@ def _file(
     overwrite: bool,
 ) -> int:
     from convprior.jobs import Job, restore_one
-    from convprior.picture import ImageError
 
     target = output or source.with_suffix(f".restored{source.suffix}")
-    for path in (target, spread):
-        if path is not None and path.exists() and not overwrite:
-            raise ImageError(f"{path}: exists already: choose another name, or --overwrite")
+    previews = math.isfinite(progress.preview_every)
+    job = Job(source, target, settings, spread, overwrite, previews)
     using = _checked(device, progress)[0]  # an impossible device is said before the work starts
     with progress:
         try:
-            report = restore_one(
-                Job(source, target, settings, spread), using, progress.file(0, source.name)
-            )
+            report = restore_one(job, using, progress.file(0, source.name))
         except KeyboardInterrupt:
-            print("interrupted before there was a picture: nothing written", file=sys.stderr)
+            print(
+                "interrupted before there was a picture of each page: nothing written",
+                file=sys.stderr,
+            )
             return 130
     _tell(report, settings.runs, progress, as_json)
     if report.error:
@@ -241,6 +245,8 @@ def _folder(
                     progress.say(f"failed: {report.error}")
                 else:
                     progress.say(f"{task.job.target}: done in {report.seconds:.0f} s")
+                for note in report.notes if len(using) > 1 else []:  # one device says them itself
+                    progress.say(note)
                 if as_json:
                     print(json.dumps(report.as_json()), flush=True)
         except KeyboardInterrupt:

@@ -1,7 +1,6 @@
 """PNG, JPEG and WebP: Pillow decodes and encodes, imagecodecs the 16-bit PNG that Pillow cannot."""
 
 import io
-import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -19,14 +18,23 @@ from PIL import (
 )
 
 from convprior.decoding import decode
-from convprior.picture import Depth, ImageError, Metadata, Picture, from_values, to_values, upright
+from convprior.picture import (
+    Depth,
+    ImageError,
+    Metadata,
+    Picture,
+    from_values,
+    to_values,
+    upright,
+    upright_xmp,
+)
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 IHDR_END = 33  # bytes of a PNG's signature and its first chunk, which is always the header
 JPEG_ROWS = 16  # that are decoded at once: the last of them may be there in part
+TURNED = (5, 6, 7, 8)  # orientations that swap the sides
 QUALITY = 95  # of lossy formats, where the source has none to keep
 KEPT_AS_STORED = {"L", "LA", "RGB", "RGBA"}
-XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[2-8]")
 
 
 def read(data: bytes, where: str, most_pixels: int, accept_truncated: bool) -> Picture:
@@ -107,7 +115,9 @@ def _decode_deep(data: bytes, where: str) -> np.ndarray:
     try:
         return np.asarray(imagecodecs.png_decode(data))
     except Exception as error:
-        raise ImageError(f"{where}: broken or truncated picture ({error})") from None
+        raise ImageError(
+            f"{where}: broken or truncated picture ({error}); of a 16-bit PNG nothing can be saved"
+        ) from None
 
 
 def _from_cmyk(image: Image.Image, metadata: Metadata, where: str) -> tuple[Image.Image, Metadata]:
@@ -139,12 +149,18 @@ def _metadata(image: Image.Image, orientation: int) -> Metadata:
         exif = tags.tobytes()
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    dpi = info.get("dpi")
     own: dict[str, Any] = {}
     if isinstance(image, JpegImagePlugin.JpegImageFile) and image.mode in ("L", "RGB"):
         own["qtables"] = image.quantization
         own["subsampling"] = max(JpegImagePlugin.get_sampling(image), 0)
         own["progressive"] = bool(info.get("progressive"))
         own["comment"] = info.get("comment", b"")
+        own["captions"] = b"".join(  # IPTC: what agencies and archives write
+            b"\xff\xed" + struct.pack(">H", len(content) + 2) + content
+            for marker, content in image.applist
+            if marker == "APP13"
+        )
     if isinstance(image, PngImagePlugin.PngImageFile):
         own["text"] = {k: v for k, v in image.text.items() if k != "XML:com.adobe.xmp"}
         own["gamma"], own["srgb"] = info.get("gamma"), info.get("srgb")
@@ -153,8 +169,8 @@ def _metadata(image: Image.Image, orientation: int) -> Metadata:
         "JPEG" if image.format == "MPO" else str(image.format),
         info.get("icc_profile"),
         exif,
-        XMP_ORIENTATION.sub(rb"\g<1>1", xmp) if xmp else None,
-        info.get("dpi"),
+        upright_xmp(xmp) if xmp else None,
+        dpi[::-1] if dpi and orientation in TURNED else dpi,
         own,
     )
 
@@ -196,7 +212,7 @@ def _values(picture: Picture, depth: Depth) -> np.ndarray:
 def _jpeg_options(metadata: Metadata, quality: int | None) -> dict[str, Any]:
     options: dict[str, Any] = {"dpi": tuple(map(round, metadata.dpi))} if metadata.dpi else {}
     if metadata.format == "JPEG" and "qtables" in metadata.own:
-        options["comment"] = metadata.own["comment"]
+        options["comment"], options["extra"] = metadata.own["comment"], metadata.own["captions"]
         options["progressive"] = metadata.own["progressive"]
         if quality is None:
             kept = {k: metadata.own[k] for k in ("qtables", "subsampling")}

@@ -9,7 +9,16 @@ import tifffile
 import torch
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffPage
 
-from convprior.picture import Depth, ImageError, Metadata, Picture, from_values, to_values, upright
+from convprior.picture import (
+    Depth,
+    ImageError,
+    Metadata,
+    Picture,
+    from_values,
+    to_values,
+    upright,
+    upright_xmp,
+)
 
 # Tags that describe how the pixels lie in the file: the writer makes them anew. What is no tag of
 # this kind goes out as it came.
@@ -39,7 +48,7 @@ def read_pages(data: bytes, where: str, most_pixels: int) -> list[Picture]:
                     f"{where}: {size:,} pixels are more than {most_pixels:,}: crop it, scale it "
                     "down, or allow more with --max-pixels"
                 )
-            byteorder = file.byteorder
+            byteorder = file.byteorder + ("8" if file.is_bigtiff else "")
             return [
                 _read_page(page, byteorder, where if len(pages) == 1 else f"{where}, page {n + 1}")
                 for n, page in enumerate(pages)
@@ -77,6 +86,8 @@ def _read_page(page: TiffPage, byteorder: str, where: str) -> Picture:
             f"{where}: samples of {page.bitspersample} bits ({values.dtype}) cannot be kept: save "
             "it with 8 or 16 bits, or as 32-bit float"
         )
+    if page.photometric == PHOTOMETRIC.MINISWHITE and values.dtype.kind == "u":
+        values = np.iinfo(values.dtype).max - values  # here, white is the largest
     if page.axes == "SYX":
         values = np.moveaxis(values, 0, -1)
     elif page.axes not in ("YX", "YXS"):
@@ -85,7 +96,8 @@ def _read_page(page: TiffPage, byteorder: str, where: str) -> Picture:
         assert page.colormap is not None
         values = np.moveaxis(page.colormap[:, values] >> 8, 0, -1).astype(np.uint8)
     tag = page.tags.get(ORIENTATION)
-    values = upright(values, int(tag.value) if tag else 1)
+    orientation = int(tag.value) if tag else 1
+    values = upright(values, orientation)
     depth: Depth = 32 if values.dtype == np.float32 else 16 if values.dtype == np.uint16 else 8
     pixels = from_values(np.ascontiguousarray(values))
     transparent = [kind in (1, 2) for kind in page.extrasamples]
@@ -95,7 +107,13 @@ def _read_page(page: TiffPage, byteorder: str, where: str) -> Picture:
     known = torch.isfinite(pixels).all(0)
     if not known.any():
         raise ImageError(f"{where}: no pixel has a finite value")
-    notes = []
+    notes = [
+        f"the tag {tag.name} is not kept"
+        for tag in page.tags
+        if tag.code not in LAYOUT | {EXIF_IFD, GPS_IFD} and not _plain(tag.value)
+    ]
+    if page.dtype == np.float16:
+        notes.append("floats of 16 bits become floats of 32")
     if EXIF_IFD in page.tags or GPS_IFD in page.tags:
         notes.append("the EXIF part of a TIFF is not kept (all its other tags are)")
     if page.compression not in LOSSLESS:
@@ -105,15 +123,18 @@ def _read_page(page: TiffPage, byteorder: str, where: str) -> Picture:
         alpha,
         depth,
         None if known.all() else known,
-        _metadata(page, byteorder, palette or decoded),
+        _metadata(page, byteorder, palette or decoded, turned=orientation > 4),
         tuple(notes),
     )
 
 
-def _metadata(page: TiffPage, byteorder: str, as_rgb: bool) -> Metadata:
+def _metadata(page: TiffPage, byteorder: str, as_rgb: bool, turned: bool) -> Metadata:
     tags = {tag.code: tag.value for tag in page.tags}
+    extra = max(page.samplesperpixel - 3, 0) if page.photometric == PHOTOMETRIC.RGB else 0
     unit = int(tags.get(RESOLUTION_UNIT, 2))
     across, down = tags.get(X_RESOLUTION, (0, 0)), tags.get(Y_RESOLUTION, (0, 0))
+    if turned:
+        across, down = down, across
     dpi = None
     if unit in PER_INCH and across[0] and across[1] and down[0] and down[1]:
         dpi = (across[0] / across[1] * PER_INCH[unit], down[0] / down[1] * PER_INCH[unit])
@@ -121,7 +142,7 @@ def _metadata(page: TiffPage, byteorder: str, as_rgb: bool) -> Metadata:
     own = {
         "byteorder": byteorder,
         "photometric": PHOTOMETRIC.RGB if as_rgb else page.photometric,
-        "extrasamples": tuple(page.extrasamples),
+        "extrasamples": tuple(page.extrasamples) or (0,) * extra,
         "compression": (
             page.compression if page.compression in LOSSLESS else COMPRESSION.ADOBE_DEFLATE
         ),
@@ -132,27 +153,36 @@ def _metadata(page: TiffPage, byteorder: str, as_rgb: bool) -> Metadata:
         "unit": unit,
         "subfiletype": int(page.subfiletype),
         "tags": tuple(
-            (tag.code, tag.dtype, tag.count, tag.value, False)
+            _kept_tag(tag)
             for tag in page.tags
-            if tag.code not in LAYOUT | named | {EXIF_IFD, GPS_IFD}
+            if tag.code not in LAYOUT | named | {EXIF_IFD, GPS_IFD} and _plain(tag.value)
         ),
     }
     xmp = tags.get(XMP)
-    return Metadata(
-        "TIFF",
-        tags.get(ICC),
-        None,
-        xmp.encode() if isinstance(xmp, str) else xmp,
-        dpi,
-        own,
-    )
+    xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    return Metadata("TIFF", tags.get(ICC), None, upright_xmp(xmp) if xmp else None, dpi, own)
+
+
+def _plain(value: Any) -> bool:
+    """Return whether tifffile can write what it read as the value of a tag."""
+    if isinstance(value, tuple):
+        return all(_plain(part) for part in value)
+    return isinstance(value, str | bytes | int | float)
+
+
+def _kept_tag(tag: tifffile.TiffTag) -> tuple[Any, ...]:
+    value, count = tag.value, tag.count
+    if tag.code == XMP and isinstance(value, bytes):
+        value = upright_xmp(value)  # as long as it was
+    return (tag.code, tag.dtype, count, value, False)
 
 
 def write_pages(path: Path, pages: list[Picture]) -> None:
     """Write pictures as the pages of a TIFF file. Raises OSError and what tifffile raises."""
     own = pages[0].metadata.own if pages[0].metadata.format == "TIFF" else {}
-    large = sum(page.pixels.numel() for page in pages) * 4 > 2**31
-    with tifffile.TiffWriter(path, byteorder=own.get("byteorder", "<"), bigtiff=large) as file:
+    order = own.get("byteorder", "<")
+    large = order.endswith("8") or sum(page.pixels.numel() for page in pages) * 4 > 2**31
+    with tifffile.TiffWriter(path, byteorder=order[0], bigtiff=large) as file:
         for page in pages:
             file.write(**_written(page))
 
@@ -162,6 +192,8 @@ def _written(page: Picture) -> dict[str, Any]:
     metadata = page.metadata
     channels = [page.pixels] if page.alpha is None else [page.pixels, page.alpha[None]]
     values = to_values(torch.cat(channels), page.depth)
+    if metadata.own.get("photometric") == PHOTOMETRIC.MINISWHITE and page.depth != 32:
+        values = np.iinfo(values.dtype).max - values
     arguments: dict[str, Any] = {
         "photometric": PHOTOMETRIC.RGB if len(page.pixels) == 3 else PHOTOMETRIC.MINISBLACK,
         "extrasamples": () if page.alpha is None else (EXTRASAMPLE.UNASSALPHA,),
