@@ -16,7 +16,8 @@ from PIL import Image
 from conftest import clean_environment, colourful
 from convprior import batch, cli
 from convprior.errors import InputError
-from convprior.jobs import Job, Report, Settings, Watcher, restore_one
+from convprior.job import Job, Report, Settings, Watcher
+from convprior.restoring import restore_one
 
 TINY_WORK = Settings(max_steps=2)
 COMMAND = [Path(sys.executable).with_name("convprior"), "restore", "in", "-o", "out",

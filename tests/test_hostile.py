@@ -14,7 +14,8 @@ from PIL import Image
 
 from conftest import clean_environment
 from convprior import images
-from convprior.jobs import Job, Settings, Watcher, restore_one
+from convprior.job import Job, Settings, Watcher
+from convprior.restoring import restore_one
 
 
 def fuzz(kind: str, seconds: float, least: int) -> None:

@@ -20,7 +20,8 @@ from typing import Any
 
 from convprior import atomic, images, masks, resume
 from convprior.errors import InputError
-from convprior.jobs import Job, Report, Settings, Watcher, restore_one
+from convprior.job import Job, Report, Settings, Watcher
+from convprior.restoring import restore_one
 
 SIDECAR = ".convprior.json"
 

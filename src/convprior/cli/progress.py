@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from convprior.jobs import Watcher
+from convprior.job import Watcher
 
 EVERY = 10.0  # seconds between two lines where there is no terminal
 

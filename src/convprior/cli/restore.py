@@ -13,7 +13,7 @@ from convprior.cli import sizes
 
 if TYPE_CHECKING:
     from convprior.cli.progress import Progress
-    from convprior.jobs import Report, Settings
+    from convprior.job import Report, Settings
 
 EXAMPLE = "Example:  convprior restore scan.png -o restored.png --mask scratches.png"
 
@@ -147,7 +147,7 @@ def restore(
     budget = None if memory is None else sizes.number_of_bytes(memory)
 
     from convprior.cli.progress import Progress
-    from convprior.jobs import Settings
+    from convprior.job import Settings
 
     chosen: Any = {"task": task, "precision": precision}  # checked above
     settings = Settings(
@@ -196,7 +196,8 @@ def _file(
     as_json: bool,
     overwrite: bool,
 ) -> int:
-    from convprior.jobs import Job, restore_one
+    from convprior.job import Job
+    from convprior.restoring import restore_one
 
     target = output or source.with_suffix(f".restored{source.suffix}")
     previews = math.isfinite(progress.preview_every)
