@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn import functional
 
 from convprior import collaborative, metrics, seeds
 
@@ -37,7 +38,8 @@ def test_without_errors_a_picture_stays_what_it_is(photograph: torch.Tensor) -> 
 def test_alike_patches_are_found_where_they_lie() -> None:
     picture = torch.rand(1, 40, 40, generator=seeds.generator("texture"))
     picture[:, 20:26, 25:31] = picture[:, 12:18, 15:21]  # 8 down, 10 to the right
-    y, x = collaborative._alike(picture, row=12, size=6, stride=3, similar=2)
+    wide = functional.pad(picture, (collaborative.REACH,) * 2, value=collaborative.FAR)
+    y, x = collaborative._alike(wide, row=12, size=6, stride=3, similar=2)
     assert (y[5].tolist(), x[5].tolist()) == ([12, 20], [15, 25])  # itself first
 
 

@@ -75,7 +75,7 @@ def test_any_picture_comes_back_with_its_size_and_mode(
         max_steps=1, mask=str(tmp_path / "mask.png") if masked else None,
         task="inpaint" if masked else "denoise",
     )  # fmt: skip
-    restore_one(Job(source, target, wanted), "cpu", Watcher())
+    restore_one(Job(source, target, wanted, overwrite=True), "cpu", Watcher())
     before, after = images.read(source), images.read(target)
     assert before.pixels.shape == after.pixels.shape
     assert before.depth == after.depth
