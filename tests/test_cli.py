@@ -1,5 +1,6 @@
 """The tool as its user meets it: the command, its messages, its files."""
 
+import inspect
 import json
 import math
 import os
@@ -405,6 +406,14 @@ def test_the_doctor_says_what_there_is(
     assert re.search(r"torch +\d+\.\d+", said)
     assert re.search(r"memory +[\d.]+ GB free of [\d.]+ GB", said)
     assert re.search(r"cpu +float32: [\d.]+ steps a second .* minutes for a megapixel", said)
+
+
+def test_what_the_command_repeats_in_order_to_start_at_once_is_the_same() -> None:
+    from convprior.cli import restore
+    from convprior.recipes import TASKS
+
+    assert ("auto", *TASKS) == restore.TASKS
+    assert inspect.signature(restore.restore).parameters["max_pixels"].default == images.MOST_PIXELS
 
 
 def test_sync_counts(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,5 @@
 """One page that lays a restored picture over the observed one, with a slider between them."""
 
-import base64
-import io
 from html import escape
 from pathlib import Path
 
@@ -105,15 +103,15 @@ def page(observed: Path, restored: Path) -> str:
                 "of it"
             )
         said = f"{larger[2]}×{larger[1]} pixels"
+        low, high = _range(before, after)
         if scale == 1:
-            low, high = _range(before, after)
             change = float((after.pixels - before.pixels).square().mean().sqrt()) / (high - low)
             said += f"; the two differ by {255 * change:.1f}/255 (root of the mean square)"
         figures.append(
             FIGURE.format(
                 width=larger[2],
-                observed=_embedded(before, after, before.pixels),
-                restored=_embedded(before, after, after.pixels),
+                observed=_shown(before.pixels, low, high),
+                restored=_shown(after.pixels, low, high),
                 coarse=" coarse" if scale > 1 else "",
                 said=said,
             )
@@ -134,11 +132,6 @@ def _range(before: Picture, after: Picture) -> tuple[float, float]:
     return low, high if high > low else low + 1
 
 
-def _embedded(before: Picture, after: Picture, pixels: Float[Tensor, "c h w"]) -> str:
-    low, high = _range(before, after)
+def _shown(pixels: Float[Tensor, "c h w"], low: float, high: float) -> str:
     shown = torch.nan_to_num((pixels - low) / (high - low))
-    if len(shown) not in (1, 3):
-        shown = shown.mean(0, keepdim=True)
-    data = io.BytesIO()
-    decoding.to_pillow(shown).save(data, "PNG")
-    return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
+    return decoding.data_uri(shown if len(shown) in (1, 3) else shown.mean(0, keepdim=True))

@@ -4,6 +4,7 @@ Training pictures come through `decode_rgb`, which ignores EXIF orientation as p
 numbers do.
 """
 
+import base64
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,6 +84,13 @@ def describe(data: bytes) -> tuple[str, str, int, int]:
 def to_pillow(picture: Float[Tensor, "c h w"]) -> Image.Image:
     """Return an 8-bit Pillow image: grey, RGB, and with one more channel LA or RGBA."""
     return Image.fromarray(to_values(picture))
+
+
+def data_uri(picture: Float[Tensor, "c h w"], *, optimize: bool = False) -> str:
+    """Return a picture as a PNG in a data URI; ``optimize`` makes it smaller, and takes longer."""
+    data = io.BytesIO()
+    to_pillow(picture).save(data, "PNG", optimize=optimize)
+    return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
 
 
 def from_pillow(image: Image.Image) -> Float[Tensor, "c h w"]:

@@ -110,5 +110,5 @@ class Watcher:
     def step(self, run: int, iterate: Iterate, stopper: Stopper) -> None:
         """Take an iterate."""
 
-    def preview(self, make: Callable[[], Path]) -> None:
-        """Take a function that writes the best picture so far and returns where."""
+    def preview(self, make: Callable[[], None]) -> None:
+        """Take a function that writes the best picture so far."""

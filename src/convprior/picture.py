@@ -66,6 +66,11 @@ class Picture:
     metadata: Metadata = Metadata()
     notes: tuple[str, ...] = ()
 
+    def values(self) -> np.ndarray:
+        """Return (h, w[, c]) as a file of this depth holds them, transparency last."""
+        alpha = [] if self.alpha is None else [self.alpha[None]]
+        return to_values(torch.cat([self.pixels, *alpha]), self.depth)
+
 
 XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[2-8]")
 
@@ -93,9 +98,12 @@ def to_values(picture: Float[Tensor, "c h w"], depth: Depth = 8) -> np.ndarray:
     return np.ascontiguousarray(whole[..., 0] if whole.shape[-1] == 1 else whole)
 
 
+TURNED = (5, 6, 7, 8)  # of EXIF's orientations, those that swap the sides
+
+
 def upright(values: np.ndarray, orientation: int) -> np.ndarray:
     """Return (h, w[, c]) turned and mirrored as EXIF's orientation, 1 to 8, asks for."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in TURNED:
         values = values.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
         values = values[::-1]

@@ -7,7 +7,6 @@ engine may run jobs anywhere, in any order, and again.
 import itertools
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -212,13 +211,12 @@ def _quality(settings: Settings, task: Task, page: Picture) -> int | None:
     return settings.quality
 
 
-def _preview(job: Job, picture: Picture, say: Callable[[str], None]) -> Path:
+def _preview(job: Job, picture: Picture, say: Callable[[str], None]) -> None:
     """Write the best so far; a disk that is full for a while does not end the work."""
     try:
-        images.write(job.preview, replace(picture, known=None))
+        images.write(job.preview, picture)
     except ImageError as error:
         say(f"no preview: {error}")
-    return job.preview
 
 
 def _free(path: Path) -> Path:

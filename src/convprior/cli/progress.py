@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from convprior.job import Watcher
@@ -23,7 +22,6 @@ class Progress(Watcher):
         max_steps: int | None,
         runs: int,
         preview_every: float,
-        files: int = 1,
         every: float = EVERY,
     ) -> None:
         from rich.console import Console
@@ -33,10 +31,10 @@ class Progress(Watcher):
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
         self.quiet, self.verbose, self.every = quiet, verbose, every
         self.max_steps, self.runs, self.preview_every = max_steps or math.inf, runs, preview_every
-        self.files, self.finished, self.name, self.page = files, 0, "", ""
+        self.files, self.finished, self.name = 1, 0, ""
         self.pages_done, self.pages = 0, 1
         self.begun = self.start = self.last = self.previewed = time.monotonic()
-        self.run, self.shown = 0, 0.0
+        self.run = 0
         self.bar = None
         if terminal and not quiet:
             self.bar = Bar(
@@ -66,12 +64,12 @@ class Progress(Watcher):
 
     def begin(self, page: int, pages: int, task: Any, reason: str, size: tuple[int, int]) -> None:
         """Say what is about to be done, and why."""
-        self.page = f" page {page + 1} of {pages}" if pages > 1 else ""
         self.pages_done, self.pages = page, pages
         self.run, self.start = 0, time.monotonic()
         if self.files == 1 or self.verbose:
             height, width = size
-            self.say(f"{self.name}{self.page}: {task}, {width}×{height} ({reason})")
+            which = f" page {page + 1} of {pages}" if pages > 1 else ""
+            self.say(f"{self.name}{which}: {task}, {width}×{height} ({reason})")
 
     def step(self, run: int, iterate: Any, stopper: Any) -> None:
         """Show an iterate and when the stop is due if nothing improves from here."""
@@ -96,7 +94,7 @@ class Progress(Watcher):
             self.last = now
             self.say(said)
 
-    def preview(self, make: Callable[[], Path]) -> None:
+    def preview(self, make: Callable[[], None]) -> None:
         """Write the best picture so far, every so often."""
         if time.monotonic() - self.previewed >= self.preview_every:
             make()

@@ -1,19 +1,14 @@
 """`convprior restore`: a picture or a folder of pictures."""
 
-import json
 import math
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from convprior.cli import sizes
-
-if TYPE_CHECKING:
-    from convprior.cli.progress import Progress
-    from convprior.job import Report, Settings
 
 EXAMPLE = "Example:  convprior restore scan.png -o restored.png --mask scratches.png"
 
@@ -146,8 +141,10 @@ def restore(
     every = math.inf if preview is None else sizes.seconds(preview)
     budget = None if memory is None else sizes.number_of_bytes(memory)
 
+    from convprior import batch
+    from convprior.cli import running
     from convprior.cli.progress import Progress
-    from convprior.job import Settings
+    from convprior.job import Job, Settings
 
     chosen: Any = {"task": task, "precision": precision}  # checked above
     settings = Settings(
@@ -179,116 +176,11 @@ def restore(
             raise typer.BadParameter("a folder needs -o: where the restored pictures go")
         if spread is not None or preview is not None:
             raise typer.BadParameter("--spread and --preview take one picture, not a folder")
-        code = _folder(picture, output, settings, device, progress, as_json, recursive, overwrite)
+        tasks = batch.plan(picture, output, settings, recursive=recursive, overwrite=overwrite)
+        code = running.folder(tasks, device, progress, as_json=as_json)
     else:
-        code = _file(picture, output, spread, settings, device, progress, as_json, overwrite)
+        target = output or picture.with_suffix(f".restored{picture.suffix}")
+        job = Job(picture, target, settings, spread, overwrite, previews=preview is not None)
+        code = running.file(job, device, progress, as_json=as_json)
     if code:
         sys.exit(code)
-
-
-def _file(
-    source: Path,
-    output: Path | None,
-    spread: Path | None,
-    settings: "Settings",
-    device: str,
-    progress: "Progress",
-    as_json: bool,
-    overwrite: bool,
-) -> int:
-    from convprior.job import Job
-    from convprior.restoring import restore_one
-
-    target = output or source.with_suffix(f".restored{source.suffix}")
-    previews = math.isfinite(progress.preview_every)
-    job = Job(source, target, settings, spread, overwrite, previews)
-    using = _checked(device, progress)[0]  # an impossible device is said before the work starts
-    with progress:
-        try:
-            report = restore_one(job, using, progress.file(0, source.name))
-        except KeyboardInterrupt:
-            print(
-                "interrupted before there was a picture of each page: nothing written",
-                file=sys.stderr,
-            )
-            return 130
-    _tell(report, settings.runs, progress, as_json)
-    if report.error:
-        print(f"error: {report.error}", file=sys.stderr)
-        return 1
-    return 130 if report.interrupted else 0
-
-
-def _folder(
-    source: Path,
-    target: Path,
-    settings: "Settings",
-    device: str,
-    progress: "Progress",
-    as_json: bool,
-    recursive: bool,
-    overwrite: bool,
-) -> int:
-    from convprior import batch
-
-    tasks = batch.plan(source, target, settings, recursive=recursive, overwrite=overwrite)
-    using = _checked(device, progress)
-    failed: list[str] = []
-    skipped = sum(task.done for task in tasks)
-    progress.files = len(tasks)
-    with progress:
-        try:
-            for task, report in batch.run(
-                tasks, using, lambda n: progress.file(n, tasks[n].job.source.name)
-            ):
-                if report.error:
-                    failed.append(report.error)
-                    progress.say(f"failed: {report.error}")
-                else:
-                    progress.say(f"{task.job.target}: done in {report.seconds:.0f} s")
-                for note in report.notes if len(using) > 1 else []:  # one device says them itself
-                    progress.say(note)
-                if as_json:
-                    print(json.dumps(report.as_json()), flush=True)
-        except KeyboardInterrupt:
-            print("interrupted: the same command goes on from here", file=sys.stderr)
-            return 130
-    if skipped:
-        progress.say(f"{skipped} of {len(tasks)} were done before")
-    if failed:
-        print(f"{len(failed)} of {len(tasks)} pictures failed:", file=sys.stderr)
-        print("\n".join(f"  {error}" for error in failed), file=sys.stderr)
-    return 1 if failed else 0
-
-
-def _checked(names: str, progress: "Progress") -> list[str]:
-    """Return the devices to work on; one that computes wrong is replaced by the CPU."""
-    import torch
-
-    from convprior import devices, selftest
-
-    using = []
-    for name in devices.every(names):
-        if not selftest.computes_right(torch.device(name)):
-            progress.say(f"warning: {name} computes wrong on a known case: the CPU is used instead")
-            name = "cpu"
-        using.append(name)
-    return using
-
-
-def _tell(report: "Report", runs: int, progress: "Progress", as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(report.as_json()), flush=True)
-    page = report.pages[-1]
-    reason = {
-        "stopped": "the held-out pixels said stop",
-        "max steps": "the last step was reached: --max-steps can go on further",
-        "time limit": "the time was over: a longer --time-limit may do better",
-        "interrupted": "interrupted: this is the best picture so far",
-        "diverged": "the fit diverged",
-    }[page.ended]
-    averaged = f"{runs} runs averaged, the last: " if runs > 1 else ""
-    pages = f"{len(report.pages)} pages, the last: " if len(report.pages) > 1 else ""
-    progress.say(
-        f"{report.target}: {pages}{averaged}step {page.best_step} of {page.steps}; {reason}"
-    )

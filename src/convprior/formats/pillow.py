@@ -2,12 +2,12 @@
 
 import io
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import imagecodecs
 import numpy as np
-import torch
 from PIL import (
     ExifTags,
     Image,
@@ -19,12 +19,11 @@ from PIL import (
 
 from convprior.decoding import decode
 from convprior.picture import (
-    Depth,
+    TURNED,
     ImageError,
     Metadata,
     Picture,
     from_values,
-    to_values,
     upright,
     upright_xmp,
 )
@@ -32,7 +31,6 @@ from convprior.picture import (
 FORMATS = ("PNG", "JPEG", "WEBP")
 IHDR_END = 33  # bytes of a PNG's signature and its first chunk, which is always the header
 JPEG_ROWS = 16  # that are decoded at once: the last of them may be there in part
-TURNED = (5, 6, 7, 8)  # orientations that swap the sides
 QUALITY = 95  # of lossy formats, where the source has none to keep
 KEPT_AS_STORED = {"L", "LA", "RGB", "RGBA"}
 
@@ -97,7 +95,7 @@ def _open(data: bytes, where: str, limit: int, accept_truncated: bool) -> tuple[
 
 def _plain(image: Image.Image) -> Image.Image:
     """Return grey or RGB, with alpha if the file has transparency of any kind."""
-    if image.mode in ("I;16", "I;16B", "I;16L") or image.mode in KEPT_AS_STORED:
+    if image.mode in KEPT_AS_STORED:
         if "transparency" in image.info and image.mode in ("L", "RGB"):
             return image.convert("LA" if image.mode == "L" else "RGBA")
         return image
@@ -134,9 +132,7 @@ def _from_cmyk(image: Image.Image, metadata: Metadata, where: str) -> tuple[Imag
         raise ImageError(f"{where}: its CMYK profile cannot be used ({error})") from None
     assert converted is not None
     converted.format = image.format
-    return converted, Metadata(
-        metadata.format, srgb.tobytes(), metadata.exif, metadata.xmp, metadata.dpi, metadata.own
-    )
+    return converted, replace(metadata, icc=srgb.tobytes())
 
 
 def _metadata(image: Image.Image, orientation: int) -> Metadata:
@@ -197,16 +193,9 @@ def write(path: Path, picture: Picture, quality: int | None = None) -> None:
             options |= _jpeg_options(metadata, quality)
             form = "JPEG"
         encoded = io.BytesIO()
-        Image.fromarray(_values(picture, 8)).save(encoded, form, **options)
+        Image.fromarray(picture.values()).save(encoded, form, **options)
         data = encoded.getvalue()
     path.write_bytes(data)
-
-
-def _values(picture: Picture, depth: Depth) -> np.ndarray:
-    channels = picture.pixels
-    if picture.alpha is not None:
-        channels = torch.cat([channels, picture.alpha[None]])
-    return to_values(channels, depth)
 
 
 def _jpeg_options(metadata: Metadata, quality: int | None) -> dict[str, Any]:
@@ -215,8 +204,7 @@ def _jpeg_options(metadata: Metadata, quality: int | None) -> dict[str, Any]:
         options["comment"], options["extra"] = metadata.own["comment"], metadata.own["captions"]
         options["progressive"] = metadata.own["progressive"]
         if quality is None:
-            kept = {k: metadata.own[k] for k in ("qtables", "subsampling")}
-            return options | kept
+            return options | {k: metadata.own[k] for k in ("qtables", "subsampling")}
     return options | {"quality": quality or QUALITY, "subsampling": 0}
 
 
@@ -240,9 +228,9 @@ def _png(picture: Picture, options: dict[str, Any]) -> bytes:
         options["dpi"] = metadata.dpi
     if picture.depth == 8:
         encoded = io.BytesIO()
-        Image.fromarray(_values(picture, 8)).save(encoded, "PNG", **options)
+        Image.fromarray(picture.values()).save(encoded, "PNG", **options)
         return encoded.getvalue()
-    deep = bytes(imagecodecs.png_encode(_values(picture, 16), level=6))
+    deep = bytes(imagecodecs.png_encode(picture.values(), level=6))
     # Pillow writes the metadata of a single pixel; its chunks belong behind the header of the rest.
     said = io.BytesIO()
     for kind, content, _ in PngImagePlugin.getchunks(Image.new("L", (1, 1)), **options):

@@ -10,12 +10,12 @@ import torch
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffPage
 
 from convprior.picture import (
+    TURNED,
     Depth,
     ImageError,
     Metadata,
     Picture,
     from_values,
-    to_values,
     upright,
     upright_xmp,
 )
@@ -28,7 +28,8 @@ LAYOUT = {
     341, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532,
 }  # fmt: skip
 DESCRIPTION, ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 270, 274, 282, 283, 296
-SOFTWARE, XMP, ICC, EXIF_IFD, GPS_IFD = 305, 700, 34675, 34665, 34853
+XMP, ICC = 700, 34675
+FOREIGN = {34665, 34853}  # EXIF and GPS: folders of tags, which tifffile cannot write
 PER_INCH = {2: 1.0, 3: 2.54}  # by the resolution's unit
 LOSSLESS = {
     COMPRESSION.NONE, COMPRESSION.LZW, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE,
@@ -110,11 +111,11 @@ def _read_page(page: TiffPage, byteorder: str, where: str) -> Picture:
     notes = [
         f"the tag {tag.name} is not kept"
         for tag in page.tags
-        if tag.code not in LAYOUT | {EXIF_IFD, GPS_IFD} and not _plain(tag.value)
+        if tag.code not in LAYOUT | FOREIGN and not _plain(tag.value)
     ]
     if page.dtype == np.float16:
         notes.append("floats of 16 bits become floats of 32")
-    if EXIF_IFD in page.tags or GPS_IFD in page.tags:
+    if any(code in page.tags for code in FOREIGN):
         notes.append("the EXIF part of a TIFF is not kept (all its other tags are)")
     if page.compression not in LOSSLESS:
         notes.append(f"compressed without loss, not with {page.compression.name}")
@@ -123,7 +124,7 @@ def _read_page(page: TiffPage, byteorder: str, where: str) -> Picture:
         alpha,
         depth,
         None if known.all() else known,
-        _metadata(page, byteorder, palette or decoded, turned=orientation > 4),
+        _metadata(page, byteorder, palette or decoded, turned=orientation in TURNED),
         tuple(notes),
     )
 
@@ -155,7 +156,7 @@ def _metadata(page: TiffPage, byteorder: str, as_rgb: bool, turned: bool) -> Met
         "tags": tuple(
             _kept_tag(tag)
             for tag in page.tags
-            if tag.code not in LAYOUT | named | {EXIF_IFD, GPS_IFD} and _plain(tag.value)
+            if tag.code not in LAYOUT | named | FOREIGN and _plain(tag.value)
         ),
     }
     xmp = tags.get(XMP)
@@ -171,10 +172,10 @@ def _plain(value: Any) -> bool:
 
 
 def _kept_tag(tag: tifffile.TiffTag) -> tuple[Any, ...]:
-    value, count = tag.value, tag.count
+    value = tag.value
     if tag.code == XMP and isinstance(value, bytes):
         value = upright_xmp(value)  # as long as it was
-    return (tag.code, tag.dtype, count, value, False)
+    return (tag.code, tag.dtype, tag.count, value, False)
 
 
 def write_pages(path: Path, pages: list[Picture]) -> None:
@@ -190,8 +191,7 @@ def write_pages(path: Path, pages: list[Picture]) -> None:
 def _written(page: Picture) -> dict[str, Any]:
     """Return the arguments of tifffile's writer for a page."""
     metadata = page.metadata
-    channels = [page.pixels] if page.alpha is None else [page.pixels, page.alpha[None]]
-    values = to_values(torch.cat(channels), page.depth)
+    values = page.values()
     if metadata.own.get("photometric") == PHOTOMETRIC.MINISWHITE and page.depth != 32:
         values = np.iinfo(values.dtype).max - values
     arguments: dict[str, Any] = {

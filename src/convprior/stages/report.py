@@ -6,10 +6,8 @@ Reads only what the other stages wrote; every figure on the page is one of their
 the README: the first picture of each task.
 """
 
-import base64
 import csv
 import html
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -80,13 +78,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="wide">{rest}</div>'
 
 
-def embed(picture: Tensor) -> str:
-    """Return a picture as a data URI."""
-    buffer = io.BytesIO()
-    decoding.to_pillow(picture).save(buffer, "PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
 def strip_pictures(data: Path, task: str, name: str) -> list[Tensor]:
     """Return observed, classical, restored and reference of one picture."""
     degraded, restored = data / "degraded" / task, data / "restored" / task
@@ -149,7 +140,8 @@ def restoration(reports: Path, data: Path, task: str) -> str:
         ])  # fmt: skip
         pictures = zip(STRIP, strip_pictures(data, task, name), strict=True)
         cells = "".join(
-            f'<div><img src="{embed(picture)}" alt="{html.escape(name)}, {kind}">{kind}'
+            f'<div><img src="{decoding.data_uri(picture, optimize=True)}" '
+            f'alt="{html.escape(name)}, {kind}">{kind}'
             + ("" if kind == "reference" else f", {m[f'psnr_{kind}']:.2f} dB")
             + "</div>"
             for kind, picture in pictures
