@@ -105,6 +105,19 @@ def test_every_orientation_is_undone_as_pillow_undoes_it(orientation: int) -> No
     assert np.array_equal(upright(np.asarray(colourful(7, 5)), orientation), expected)
 
 
+def test_a_lossless_webp_stays_lossless_unless_a_quality_is_asked_for(tmp_path: Path) -> None:
+    values = np.asarray(colourful(40, 30).convert("RGBA")).copy()
+    values[:9, :9, 3] = 0
+    source = tmp_path / "in.webp"
+    Image.fromarray(values).save(source, lossless=True, exact=True)
+
+    images.write(tmp_path / "out.webp", images.read(source))
+    images.write(tmp_path / "asked.webp", images.read(source), quality=80)
+
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.webp")), values)
+    assert (np.asarray(Image.open(tmp_path / "asked.webp")) != values).any()
+
+
 def test_a_jpeg_keeps_its_tables_unless_another_quality_is_asked_for(tmp_path: Path) -> None:
     source = save(
         tmp_path / "in.jpg", colourful(40, 30), quality=71, subsampling=2, progressive=True

@@ -47,9 +47,10 @@ def restore_one(job: Job, device: str, watcher: Watcher, *, half: bool = True) -
     )
     repairs = _repairs(job, pages, say)
     _rehearse(job, pages, say)
+    understood = [_understand(job, *page) for page in zip(pages, repairs, strict=True)]
     done, spreads = [], []
     for number, (page, repair) in enumerate(zip(pages, repairs, strict=True)):
-        task, reason, work = _understand(job, page, repair)
+        task, reason, work = understood[number]
         watcher.begin(number, len(pages), task, reason, work.observation.size)
         opaque = repair if settings.mask == "alpha" else None
 

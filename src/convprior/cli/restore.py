@@ -27,9 +27,7 @@ def restore(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="Default: INPUT with '.restored'."),
     ] = None,
-    task: Annotated[
-        str, typer.Option(metavar="TASK", help=f"{', '.join(TASKS)}: see below.")
-    ] = "auto",
+    task: Annotated[str, typer.Option(metavar="TASK", help=f"{', '.join(TASKS)}.")] = "auto",
     mask: Annotated[
         str | None,
         typer.Option(

@@ -58,6 +58,8 @@ def read(data: bytes, where: str, most_pixels: int, accept_truncated: bool) -> P
     known = np.ones(values.shape[:2], bool)
     known[len(known) - missing_rows :] = False
     values, known = upright(values, orientation), upright(known, orientation)
+    if image.format == "WEBP":  # four bytes that could be by chance: then nothing is lost either
+        metadata.own["lossless"] = b"VP8L" in data
     pixels = from_values(values)
     alpha = pixels[-1] if len(pixels) in (2, 4) else None
     return Picture(
@@ -187,6 +189,9 @@ def write(path: Path, picture: Picture, quality: int | None = None) -> None:
         if metadata.xmp:
             options["xmp"] = metadata.xmp
         if suffix == ".webp":
+            lossless = quality is None and metadata.own.get("lossless", False)
+            # exact: the colours of what is transparent, too
+            options |= {"lossless": True, "exact": True} if lossless else {}
             options["quality"] = quality or QUALITY
             form = "WEBP"
         else:
