@@ -49,7 +49,7 @@ def read(data: bytes, where: str, most_pixels: int, accept_truncated: bool) -> P
         del image.info["exif"]
         orientation = 1
         notes.append("its EXIF is broken and not kept")
-    metadata = _metadata(image, orientation)
+    metadata = _metadata(image, orientation, data)
     if image.mode == "CMYK":
         image, metadata = _from_cmyk(image, metadata, where)
         notes.append("converted from CMYK to sRGB by its profile")
@@ -58,8 +58,6 @@ def read(data: bytes, where: str, most_pixels: int, accept_truncated: bool) -> P
     known = np.ones(values.shape[:2], bool)
     known[len(known) - missing_rows :] = False
     values, known = upright(values, orientation), upright(known, orientation)
-    if image.format == "WEBP":  # four bytes that could be by chance: then nothing is lost either
-        metadata.own["lossless"] = b"VP8L" in data
     pixels = from_values(values)
     alpha = pixels[-1] if len(pixels) in (2, 4) else None
     return Picture(
@@ -137,7 +135,7 @@ def _from_cmyk(image: Image.Image, metadata: Metadata, where: str) -> tuple[Imag
     return converted, replace(metadata, icc=srgb.tobytes())
 
 
-def _metadata(image: Image.Image, orientation: int) -> Metadata:
+def _metadata(image: Image.Image, orientation: int, data: bytes) -> Metadata:
     """Return what is kept of an open file, its orientation reset."""
     info = image.info
     exif = info.get("exif")
@@ -163,6 +161,8 @@ def _metadata(image: Image.Image, orientation: int) -> Metadata:
         own["text"] = {k: v for k, v in image.text.items() if k != "XML:com.adobe.xmp"}
         own["gamma"], own["srgb"] = info.get("gamma"), info.get("srgb")
         own["chromaticity"] = info.get("chromaticity")
+    if image.format == "WEBP":  # four bytes that could be by chance: then nothing is lost either
+        own["lossless"] = b"VP8L" in data
     return Metadata(
         "JPEG" if image.format == "MPO" else str(image.format),
         info.get("icc_profile"),
