@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from convprior import atomic, chart
-from convprior.stages.report import STYLE, table
+from convprior.page import STYLE, table
 
 
 def write(path: Path, result: dict[str, Any]) -> None:

@@ -58,12 +58,43 @@ def tiny_params() -> dict:
         else:
             network["arguments"]["hidden"] = [8]
     content["evaluate"] = {"shifts": [0, 2]}
+    content |= tiny_study(content)
     content["degrade"] |= {"size": 32}
     for name in ("default", "exact"):
         content["restore"]["recipes"][name] |= {
             "channels": [8, 8], "skip_channels": 4, "latent_channels": 4, "max_steps": 15,
         }  # fmt: skip
     return content
+
+
+def tiny_study(content: dict) -> dict:
+    """Return the sections `compose`, `learn` and `study`, made small: two networks, two seeds."""
+    learn, study = content["learn"], content["study"]
+    networks = {name: learn["networks"][name] for name in ("mlp", "cnn_pool")}
+    networks["mlp"]["arguments"] |= {"hidden": [4]}
+    networks["cnn_pool"]["arguments"] |= {"channels": [4, 8], "hidden": 8}
+    learn |= {
+        "pictures": 40, "budget": {"steps": 4, "batch_size": 16}, "learning_rates": [0.001, 0.003],
+        "seeds": [0, 1], "networks": networks,
+    }  # fmt: skip
+    names = list(networks)
+    study["sharing"] |= {"families": names, "parameters": 3000, "multiply_adds": 9000}
+    study["position"] |= {"step": 1, "pictures": 10, "moves": [1, 4]}
+    study["locality"] |= {"networks": names}
+    study["sample_size"] |= {"networks": names, "pictures": [10, 40]}
+    study["orientation"] |= {
+        "angles": [0, 90], "scales": [0.5, 1.0], "digits": {"steps": 4, "batch_size": 16}
+    }  # fmt: skip
+    study["overfitting"] |= {"network": "cnn_pool", "pictures": 20}
+    study["sight"] |= {"pictures": 4, "size": 16, "deep": [2, 2]}
+    study["dense"] |= {
+        "budget": {"steps": 4, "batch_size": 16}, "channels": [4, 4], "pictures": 40, "shown": 1
+    }  # fmt: skip
+    study["untrained"] |= {
+        "photographs": ["coffee"], "size": 16, "channels": [4, 4], "steps": 6, "bands": 3
+    }  # fmt: skip
+    compose = content["compose"] | {"size": 16, "train": 40, "validation": 20, "test": 30}
+    return {"compose": compose, "learn": learn, "study": study}
 
 
 # Longest first, so that two workers end together.

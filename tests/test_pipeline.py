@@ -9,11 +9,13 @@ import pytest
 import yaml
 
 from conftest import REPOSITORY, clean_environment, tiny_params
+from convprior.chapters import QUESTIONS
 
 STAGES = {
     "prepare", "train@mlp", "train@cnn_flatten", "train@cnn_pool", "evaluate@mlp",
     "evaluate@cnn_flatten", "evaluate@cnn_pool", "degrade@denoise", "degrade@inpaint",
-    "restore@denoise", "restore@inpaint", "report",
+    "restore@denoise", "restore@inpaint", "report", "compose", "learn@mlp", "learn@cnn_pool",
+    *(f"study@{question}" for question in QUESTIONS),
 }  # fmt: skip
 
 
@@ -31,14 +33,16 @@ def copy(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path
     (folder / "params.yaml").write_text(yaml.safe_dump(tiny_params()))
     shutil.copy(empty_database, folder / "mlflow.db")
     call(folder, "dvc", "init", "-q", "--no-scm")
+    shutil.copy(REPOSITORY / ".dvcignore", folder)
     return folder
 
 
 def call(folder: Path, *command: str) -> str:
     # The copy's own code runs, not the installed one's: a changed line must count.
-    environment = clean_environment() | {"PYTHONPATH": str(folder / "src")}
+    own = {"PYTHONPATH": str(folder / "src"), "CONVPRIOR_PROCESSES": "1"}
+    environment = clean_environment() | own
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=560,
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=1100,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -50,18 +54,27 @@ def would_run(folder: Path) -> set[str]:
     return {line.split("'")[1] for line in said.splitlines() if line.startswith("Running stage")}
 
 
+@pytest.mark.timeout(1200)  # 24 stages, each of which takes seconds to start
 def test_everything_runs_then_nothing_then_what_a_change_touches(copy: Path) -> None:
     call(copy, "dvc", "repro")
     page = (copy / "reports/index.html").read_text()
-    assert page.count("data:image/png;base64,") == 2 * 4 * 4
-    for name in ("mlp", "cnn_flatten", "cnn_pool", "astronaut", "rocket"):
+    assert page.count('<div class="strip">') == 2 * 4
+    for name in ("mlp", "cnn_flatten", "cnn_pool", "astronaut", "rocket", *QUESTIONS):
         assert name in page
     assert not re.search(r"""(src|href)=["']https?:|url\((?!#)|@import""", page)  # self-contained
     assert would_run(copy) == set()
 
     mlp = copy / "src/convprior/networks/mlp.py"
     mlp.write_text(mlp.read_text() + "# one more line\n")
-    assert would_run(copy) == {"train@mlp", "evaluate@mlp", "report"}
+    studied = {f"study@{question}" for question in QUESTIONS}
+    assert would_run(copy) == {"train@mlp", "evaluate@mlp", "learn@mlp", "report"} | studied
+    call(copy, "dvc", "commit", "--force", "-q")
+
+    asked = copy / "src/convprior/study/dense.py"
+    asked.write_text(asked.read_text() + "# one more line\n")
+    drawn = copy / "src/convprior/chapters/position.py"
+    drawn.write_text(drawn.read_text() + "# one more line\n")
+    assert would_run(copy) == {"study@dense", "report"}
     call(copy, "dvc", "commit", "--force", "-q")
 
     content = tiny_params()

@@ -145,12 +145,6 @@ def test_a_saved_network_is_rebuilt_with_its_weights(trainable: Path) -> None:
     assert float(right.float().mean()) == pytest.approx(metrics["val_accuracy"])
 
 
-def test_multiply_adds_are_counted_from_the_network() -> None:
-    network = torch.nn.Sequential(torch.nn.Conv2d(3, 5, 3, padding=1), torch.nn.Flatten())
-    assert train.count_multiply_adds(network, (3, 8, 8)) == 8 * 8 * 5 * 27
-    assert network.training
-
-
 def test_a_fully_connected_neuron_on_256_x_256_x_3_has_196608_weights() -> None:
     plan = blueprint.Blueprint(
         "mlp", "MLP", {"hidden": [1], "batch_norm": False, "dropout": 0.0}, (3, 256, 256), ["a"]

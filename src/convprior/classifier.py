@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import kornia.augmentation as K
 import pytorch_lightning as pl
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -18,6 +17,7 @@ from torchmetrics import MeanMetric
 
 from convprior import seeds
 from convprior.description import Description
+from convprior.normalisation import Normalise
 from convprior.photographs import UNCOUNTED
 
 Row = dict[str, float]  # epoch, the METRICS, and the seconds of training up to here
@@ -27,14 +27,10 @@ METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 class Classifier(pl.LightningModule):
     """Fit ``network`` by cross-entropy with AdamW and a cosine schedule.
 
-    ``shift`` is the largest random shift as a share of the side, ``flip`` whether to mirror at
-    random; 0 and False switch them off. ``seed`` names the random streams of dropout and
+    ``augment`` changes training batches. ``seed`` names the random streams of dropout and
     augmentation, anew for every batch, so that a resumed run equals one that never stopped.
     ``curve`` holds a row of metrics per epoch, over all processes; ``watch`` sees each new row.
     """
-
-    mean: Tensor
-    deviation: Tensor
 
     def __init__(
         self,
@@ -43,39 +39,26 @@ class Classifier(pl.LightningModule):
         *,
         learning_rate: float,
         weight_decay: float,
-        shift: float,
-        flip: bool,
+        augment: nn.Module,
         seed: int,
         watch: Callable[[Row], None] = lambda _: None,
     ) -> None:
         super().__init__()
         self.network = network
         self.learning_rate, self.weight_decay, self.seed = learning_rate, weight_decay, seed
-        self.register_buffer("mean", torch.tensor(data.mean).view(3, 1, 1), persistent=False)
-        self.register_buffer(
-            "deviation", torch.tensor(data.deviation).view(3, 1, 1), persistent=False
-        )
-        augmentations: list[nn.Module] = []
-        if shift:
-            moved = (-shift, shift)
-            augmentations.append(K.RandomTranslate(moved, moved, padding_mode="reflection", p=1.0))
-        if flip:
-            augmentations.append(K.RandomHorizontalFlip())
-        self.augment = nn.Sequential(*augmentations)
+        self.normalise = Normalise(data)
+        self.augment = augment
         self.curve: list[Row] = []
         self.watch = watch
         self.meters = nn.ModuleDict({name: MeanMetric() for name in METRICS})
 
     def forward(self, pictures: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
         """Return the class scores of 8-bit pictures."""
-        scores: Tensor = self.network(self._normalise(pictures))
+        scores: Tensor = self.network(self.normalise(pictures))
         return scores
 
     def _meter(self, name: str) -> Any:
         return self.meters[name]  # torch types what is in a ModuleDict as Module
-
-    def _normalise(self, pictures: Tensor) -> Tensor:
-        return (pictures / 255 - self.mean) / self.deviation
 
     def _measure(self, split: str, scores: Tensor, labels: Int[Tensor, "n"]) -> Tensor:
         """Return the mean loss of the batch, and count what counts into the split's metrics."""
@@ -96,7 +79,7 @@ class Classifier(pl.LightningModule):
         place = (self.current_epoch, index, self.global_rank)
         torch.manual_seed(seeds.seed("batch", self.seed, *place))
         pictures, labels = batch
-        scores = self.network(self.augment(self._normalise(pictures)))
+        scores = self.network(self.augment(self.normalise(pictures)))
         return self._measure("train", scores, labels)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:

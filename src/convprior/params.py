@@ -32,7 +32,7 @@ SectionType = TypeVar("SectionType", bound=Section)
 
 
 def load(path: Path, name: str, kind: type[SectionType]) -> SectionType:
-    """Return the section ``name`` of the file at ``path``.
+    """Return the section ``name`` of the file at ``path``, or a part of one: ``section.part``.
 
     Raises ParamsError for a missing file or section, broken YAML, an unknown key, or a value out of
     range.
@@ -43,13 +43,18 @@ def load(path: Path, name: str, kind: type[SectionType]) -> SectionType:
         raise ParamsError(f"{path}: cannot be read ({error})") from None
     except yaml.YAMLError as error:
         raise ParamsError(f"{path}: not valid YAML: {error}") from None
-    if not isinstance(content, dict) or name not in content:
-        raise ParamsError(f"{path}: there is no section `{name}`: compare with the repository's")
+    keys = name.split(".")
+    for key in keys:
+        if not isinstance(content, dict) or key not in content:
+            raise ParamsError(
+                f"{path}: there is no section `{name}`: compare with the repository's"
+            )
+        content = content[key]
     try:
-        return kind.model_validate(content[name])
+        return kind.model_validate(content)
     except ValidationError as error:
         wrong = "\n".join(
-            f"  {'.'.join(map(str, (name, *e['loc'])))}: {e['msg']} (came {e['input']!r:.80})"
+            f"  {'.'.join(map(str, (*keys, *e['loc'])))}: {e['msg']} (came {e['input']!r:.80})"
             for e in error.errors()
         )
         raise ParamsError(f"{path}: cannot use\n{wrong}") from None

@@ -149,13 +149,7 @@ def _client() -> Any:
 def _run_id(client: Any, folder: Path) -> str:
     """Return the MLflow run of this journal; find it or create it."""
     begin = journal.beginning(folder)
-    experiment = client.get_experiment_by_name(begin["experiment"])
-    if experiment is None:
-        local = uri().startswith("sqlite:")
-        artifacts = (root() / "mlartifacts").as_uri() if local else None
-        experiment_id = client.create_experiment(begin["experiment"], artifact_location=artifacts)
-    else:
-        experiment_id = experiment.experiment_id
+    experiment_id = _experiment_id(client, begin["experiment"])
     query = f"tags.`{JOURNAL_TAG}` = '{folder.name}'"
     found = client.search_runs([experiment_id], query, max_results=1)
     if found:
@@ -167,6 +161,20 @@ def _run_id(client: Any, folder: Path) -> str:
         tags={JOURNAL_TAG: folder.name, **{k: str(v) for k, v in begin["tags"].items()}},
     )
     return str(created.info.run_id)
+
+
+def _experiment_id(client: Any, name: str) -> str:
+    """Return the id of an experiment; the first that asks creates it."""
+    if experiment := client.get_experiment_by_name(name):
+        return str(experiment.experiment_id)
+    local = uri().startswith("sqlite:")
+    artifacts = (root() / "mlartifacts").as_uri() if local else None
+    try:
+        return str(client.create_experiment(name, artifact_location=artifacts))
+    except Exception:  # of whatever kind a server has for it: another run was first
+        if experiment := client.get_experiment_by_name(name):
+            return str(experiment.experiment_id)
+        raise
 
 
 def _send(client: Any, run_id: str, folder: Path, kind: str, lines: Sequence[Line]) -> None:

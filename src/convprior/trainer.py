@@ -10,6 +10,7 @@ CONVPRIOR_NODES         1            how many nodes
 CONVPRIOR_STRATEGY      auto         ddp, fsdp, …
 CONVPRIOR_PRECISION     32-true      16-mixed, bf16-mixed, …
 CONVPRIOR_WORKERS       0            loader processes of each device
+CONVPRIOR_PROCESSES     auto         runs of the study at once: one a GPU, or one a core of the CPU
 ======================  ===========  ==============================================================
 
 One command starts all local processes; under torchrun and SLURM Lightning takes the ranks it finds.
@@ -54,6 +55,29 @@ def _number(name: str, default: int, least: int) -> int:
 def workers() -> int:
     """Return the number of loader processes (CONVPRIOR_WORKERS)."""
     return _number("CONVPRIOR_WORKERS", 0, least=0)
+
+
+def processes(default: int) -> int:
+    """Return how many runs of the study work at once (CONVPRIOR_PROCESSES)."""
+    if os.environ.get("CONVPRIOR_PROCESSES", "auto") == "auto":
+        return default
+    return _number("CONVPRIOR_PROCESSES", 1, least=1)
+
+
+def alone(device: torch.device, **options: Any) -> pl.Trainer:
+    """Make a Trainer for a small run on one device, which keeps nothing."""
+    for message in HUSHED:
+        warnings.filterwarnings("ignore", message=message)
+    return pl.Trainer(
+        accelerator=device.type,
+        devices=[device.index or 0] if device.type == "cuda" else 1,
+        precision=os.environ.get("CONVPRIOR_PRECISION", "32-true"),  # type: ignore[arg-type]
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **options,
+    )
 
 
 def make(cpu_processes: int = 1, **options: Any) -> pl.Trainer:

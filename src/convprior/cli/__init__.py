@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from convprior.cli import compare, doctor, restore, sync
+from convprior.cli import compare, doctor, explain, restore, sync
 
 app = typer.Typer(
     add_completion=False,
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.command("restore", epilog=restore.EXAMPLE)(restore.restore)
 app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
 app.command("doctor", epilog=doctor.EXAMPLE)(doctor.doctor)
+app.command("explain", epilog=explain.EXAMPLE)(explain.explain)
 app.command("sync", epilog=sync.EXAMPLE)(sync.sync)
 
 

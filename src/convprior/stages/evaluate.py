@@ -19,6 +19,7 @@ from torch import nn
 from convprior import atomic, devices, params, scenes, tracking
 from convprior.blueprint import load
 from convprior.description import Description
+from convprior.normalisation import Normalise
 from convprior.stages import StageError, arguments, start
 
 
@@ -70,15 +71,14 @@ def measure(
 ) -> dict[tuple[int, int], float]:
     """Return, for each move by (down, right), the share of pictures whose class comes first."""
     network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    mean = torch.tensor(data.mean, device=device).view(3, 1, 1)
-    deviation = torch.tensor(data.deviation, device=device).view(3, 1, 1)
+    normalise = Normalise(data).to(device)
     correct = dict.fromkeys(moves, 0)
     for rows in table.iter(BATCH):
         labels = torch.tensor(rows["label"])
         for down, right in moves:
             # Height, width, channels in memory and (n, c, h, w) in shape is channels_last.
             pictures = torch.from_numpy(np.stack(move(rows, down, right))).permute(0, 3, 1, 2)
-            scores = network((pictures.to(device) / 255 - mean) / deviation)
+            scores = network(normalise(pictures.to(device)))
             correct[down, right] += int((scores.argmax(1).cpu() == labels).sum())
     return {place: right / len(table) for place, right in correct.items()}
 

@@ -10,6 +10,7 @@ import csv
 import html
 import json
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +19,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from convprior import atomic, chart, decoding, images, params, tracking
+from convprior.chapters import QUESTIONS
+from convprior.chapters.chapter import Chapter, between
+from convprior.page import STYLE, table
 from convprior.stages import StageError, arguments, start
 
 STRIP = ("observed", "classical", "restored", "reference")
-STYLE = """
-:root { color-scheme: light; --ink: #1c1917; --soft: #78716c; --line: #e7e5e4; }
-body { font: 16px/1.55 system-ui, sans-serif; color: var(--ink); background: #fafaf9;
-  margin: 0 auto; max-width: 60rem; padding: 2.5rem 1.25rem 4rem; }
-h1 { font-size: 2rem; margin: 0; letter-spacing: -.02em; } h2 { margin: 3rem 0 .5rem; }
-p { max-width: 44rem; } .lead { font-size: 1.15rem; color: #44403c; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums;
-  background: #fff; border: 1px solid var(--line); border-radius: .5rem; }
-th, td { padding: .45rem .7rem; text-align: right; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; font-size: .85rem; color: var(--soft); vertical-align: bottom; }
-th:first-child, td:first-child { text-align: left; } .best { font-weight: 700; }
-figure { margin: 1rem 0 1.5rem; } figcaption { color: var(--soft); font-size: .9rem; }
-.strip { display: grid; grid-template-columns: repeat(4, 1fr); gap: .4rem; }
-.strip img { width: 100%; image-rendering: pixelated; border-radius: .25rem; display: block; }
-.strip div { text-align: center; font-size: .85rem; color: var(--soft); }
-svg { width: 100%; height: auto; background: #fff; border: 1px solid var(--line);
-  border-radius: .5rem; }
-.wide { overflow-x: auto; } code { background: #f5f5f4; padding: .1rem .3rem; }
-"""
-
+LEARNED = {  # where trained and where shown, of reports/learn
+    "corner_shown_corner": "trained in the corner: there",
+    "corner_shown_uniform": "anywhere",
+    "uniform_shown_corner": "trained anywhere: corner",
+    "uniform_shown_uniform": "anywhere",
+    "uniform_shown_nowhere": "background alone",
+}
 TASKS = {
     "denoise": ("Denoising", "non-local means"),
     "inpaint": ("Inpainting", "biharmonic inpainting"),
@@ -50,7 +41,7 @@ Json = dict[str, Any]
 
 
 class Named(params.Section, extra="ignore"):
-    """Of the section `train` only the names of the networks."""
+    """Of the sections `train` and `learn` only the names of the networks."""
 
     networks: dict[str, Any]
 
@@ -68,14 +59,6 @@ def read_curve(path: Path, x: str, y: str) -> list[tuple[float, float]]:
     """Read two columns of a stage's curve.csv."""
     with path.open(newline="", encoding="utf-8") as rows:
         return [(float(row[x]), float(row[y])) for row in csv.DictReader(rows)]
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return an HTML table; cells are HTML already."""
-    head = "".join(f"<th>{cell}</th>" for cell in header)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    rest = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<div class="wide">{rest}</div>'
 
 
 def strip_pictures(data: Path, task: str, name: str) -> list[Tensor]:
@@ -159,6 +142,42 @@ best average of the run is better than the one chosen.</p>
 {table(header, rows)}{"".join(strips)}"""
 
 
+def learned(reports: Path, names: Sequence[str]) -> str:
+    """Return the opening of the study: every network, what it costs, and what it knows where."""
+    rows = []
+    for name in names:
+        m = read_json(reports / "learn" / name / "metrics.json")
+        rows.append([
+            f"<code>{html.escape(name)}</code>",
+            f"{m['parameters']:,}",
+            f"{m['multiply_adds']:,}",
+            f"{m['learning_rate']:g}",
+            *(between(m["accuracy"][key]) for key in LEARNED),
+        ])  # fmt: skip
+    header = ("network", "parameters", "multiply-adds", "learning rate", *LEARNED.values())
+    links = " · ".join(f'<a href="#{name}">{name.replace("_", " ")}</a>' for name in QUESTIONS)
+    return f"""<h2 id="study">The study</h2>
+<p>Small garments on darkened photographs, at places that are known; all networks get the same
+pictures, steps and learning rates to try, of which the best on validation pictures is taken. Test
+accuracy in percent, with what another training and another test set would give 95% of the time. A
+background alone says nothing: there every network must be at chance.</p>{table(header, rows)}
+<p>{links}</p>"""
+
+
+def question(reports: Path, name: str) -> str:
+    """Return the chapter of one question of the study."""
+    metrics = read_json(reports / "study" / name / "metrics.json")
+    chapter: Chapter = import_module(f"convprior.chapters.{name}").chapter(metrics)
+    figures = "".join(
+        f'<figure><div role="img" aria-label="{html.escape(figure.alt, quote=True)}">'
+        f"{figure.picture}</div><figcaption>{figure.caption}</figcaption></figure>"
+        for figure in chapter.figures
+    )
+    return f"""<section id="{name}"><h2>{chapter.title}</h2>
+<p class="lead">{chapter.question}</p><p>{chapter.answer}</p>{figures}{chapter.table}
+<p class="change">Ask otherwise: <code>{html.escape(chapter.change)}</code></p></section>"""
+
+
 def lay_out(reports: Path, data: Path) -> Tensor:
     """Return one picture: for each task a row of observed, classical, restored and reference."""
     rows = []
@@ -175,6 +194,8 @@ def main(argv: Sequence[str]) -> None:
     manifest = read_json(args.reports / "prepare" / "manifest.json")
     networks = params.load(args.params, "train", Named).networks
     sections = [baselines(args.reports, list(networks))]
+    sections.append(learned(args.reports, list(params.load(args.params, "learn", Named).networks)))
+    sections += [question(args.reports, name) for name in QUESTIONS]
     sections += [restoration(args.reports, args.data, task) for task in TASKS]
     counts = {split: manifest[split]["pictures"] for split in ("train", "val")}
     page = f"""<!doctype html>

@@ -16,10 +16,9 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 from pytorch_lightning.callbacks import ModelCheckpoint
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from convprior import atomic, networks, params, resume, seeds, tracking, trainer
+from convprior import atomic, cost, networks, params, resume, seeds, tracking, trainer
+from convprior.augmentation import Augmentation
 from convprior.blueprint import Blueprint, save
 from convprior.classifier import Classifier
 from convprior.description import Description
@@ -35,13 +34,6 @@ class Network(params.Section):
     arguments: dict[str, Any]
 
 
-class Augmentation(params.Section):
-    """Random changes of the training pictures."""
-
-    shift: params.Share
-    flip: bool
-
-
 class Settings(params.Section):
     """The section `train`."""
 
@@ -55,14 +47,6 @@ class Settings(params.Section):
 
 
 STATE = Path(".convprior/state/train")
-
-
-def count_multiply_adds(network: nn.Module, picture_shape: Sequence[int]) -> int:
-    """Return the multiply-adds of one picture's forward pass."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network.eval()(torch.zeros(1, *picture_shape))
-    network.train()
-    return int(counter.get_total_flops()) // 2
 
 
 def main(argv: Sequence[str]) -> None:
@@ -85,10 +69,7 @@ def main(argv: Sequence[str]) -> None:
     torch.manual_seed(seed)
     network = blueprint.build()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # faster on a CPU
-    cost = {
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "multiply_adds": count_multiply_adds(network, blueprint.picture_shape),
-    }
+    costs = cost.total(blueprint)
     recorded = settings.model_dump(exclude={"networks"}) | {"network": chosen.model_dump()}
     code = Path(networks.__file__).with_name(f"{chosen.module}.py")
     identity = resume.fingerprint([recorded, data.content, code])
@@ -106,8 +87,7 @@ def main(argv: Sequence[str]) -> None:
         data,
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
-        shift=settings.augmentation.shift,
-        flip=settings.augmentation.flip,
+        augment=settings.augmentation.build(),
         seed=seed,
     )
     checkpoint = max(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime, default=None)
@@ -131,8 +111,8 @@ def main(argv: Sequence[str]) -> None:
             )
         save(args.model, blueprint, classifier.network)
         atomic.write_csv(args.report / "curve.csv", classifier.curve)
-        atomic.write_json(args.report / "metrics.json", cost | last)
-        run.metrics(cost, settings.epochs)
+        atomic.write_json(args.report / "metrics.json", costs | last)
+        run.metrics(costs, settings.epochs)
     shutil.rmtree(folder)
 
 

@@ -1,0 +1,76 @@
+"""Draw how a window slides over a small matrix, as an animated GIF or PNG."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from convprior import atomic
+from convprior.explaining import number
+from convprior.operations import Matrix, Window
+
+MILLISECONDS = 700  # a step
+LARGEST = 16  # rows and columns: more cannot be read
+ACCENT = "#c2410c"
+SUFFIXES = (".gif", ".png", ".apng")
+
+
+def write(path: Path, seen: Matrix, result: Matrix, each: Iterator[Window], title: str) -> None:
+    """Write the steps of a window over ``seen`` (padding included), each filling in ``result``.
+
+    Raises ValueError for another suffix, or for more than can be read.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"{path}: an animation ends in {', '.join(SUFFIXES)}")
+    if max(seen.shape) > LARGEST:
+        raise ValueError(
+            f"{path}: {seen.shape[0]}×{seen.shape[1]} is too large to be read step by step: at "
+            f"most {LARGEST}×{LARGEST}"
+        )
+    frames = []
+    done = np.full(result.shape, np.nan)
+    for count, window in enumerate(each):
+        done.flat[count] = window.value
+        frames.append(_frame(seen.numpy(), done, window, count, title))
+    with atomic.file(path) as temporary:
+        frames[0].save(
+            temporary,
+            format="GIF" if path.suffix.lower() == ".gif" else "PNG",
+            save_all=True,
+            append_images=frames[1:],
+            duration=MILLISECONDS,
+            loop=0,
+        )
+
+
+def _frame(
+    seen: np.ndarray, done: np.ndarray, window: Window, count: int, title: str
+) -> Image.Image:
+    figure = Figure(figsize=(8, 4.4), dpi=100, layout="constrained")
+    left, right = figure.subplots(
+        1, 2, gridspec_kw={"width_ratios": [seen.shape[1], max(done.shape[1], 2)]}
+    )
+    row, column = divmod(count, done.shape[1])
+    for axes, values, name in ((left, seen, "picture"), (right, done, title)):
+        known = np.nan_to_num(values)
+        axes.imshow(known, cmap="Greys_r", vmin=min(known.min(), 0) - 1, vmax=known.max() + 1)
+        middle = (known.min() + known.max()) / 2
+        for (r, c), value in np.ndenumerate(values):
+            if not np.isnan(value):
+                colour = "white" if value < middle else "black"
+                axes.text(c, r, number(value), ha="center", va="center", color=colour, fontsize=9)
+        axes.set(xticks=[], yticks=[], title=name)
+    height, width = window.seen.shape
+    for axes, corner, size in (
+        (left, (window.left, window.top), (width, height)),
+        (right, (column, row), (1, 1)),
+    ):
+        place = (corner[0] - 0.5, corner[1] - 0.5)
+        axes.add_patch(Rectangle(place, *size, fill=False, edgecolor=ACCENT, linewidth=3))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")

@@ -1,0 +1,41 @@
+"""A chapter of the report: the question, the figures, the answer, and how to ask otherwise."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """An SVG or HTML picture; ``alt`` tells what it shows to those who cannot see it."""
+
+    picture: str
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One question; ``change`` is the command that asks it otherwise. ``answer`` is of numbers."""
+
+    title: str
+    question: str
+    answer: str
+    figures: tuple[Figure, ...]
+    change: str
+    table: str = ""
+
+
+def percent(share: float) -> str:
+    """Return a share of one in words of the report."""
+    return f"{100 * share:.1f}%"
+
+
+def between(interval: dict[str, float]) -> str:
+    """Return a share with its interval."""
+    low, high = 100 * interval["low"], 100 * interval["high"]
+    return f"{percent(interval['mean'])} ({low:.1f}–{high:.1f})"
+
+
+def listed(names: list[str]) -> str:
+    """Return names as a sentence lists them."""
+    quoted = [f"<code>{name}</code>" for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"

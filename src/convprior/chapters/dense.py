@@ -1,0 +1,43 @@
+"""Which pixels belong to the object? One fully connected layer against an encoder-decoder."""
+
+from typing import Any
+
+from convprior import chart
+from convprior.chapters.chapter import Chapter, Figure, between, percent
+
+
+def chapter(metrics: dict[str, Any]) -> Chapter:
+    """Draw and answer."""
+    flat, dense = metrics["networks"].values()
+    seen, new = places = [key for key in flat if key != "parameters"]
+    answer = (
+        f"One fully connected layer of {flat['parameters']:,} weights finds objects with an "
+        f"overlap of {percent(flat[seen]['mean'])} where it has seen some and "
+        f"{percent(flat[new]['mean'])} where it has not; an encoder-decoder of "
+        f"{dense['parameters']:,} weights with {between(dense[seen])} and {between(dense[new])}."
+    )
+    order = sorted(metrics["examples"], key=lambda name: name.split(", ")[-1])
+    return Chapter(
+        "Dense prediction",
+        "Which pixels belong to the object?",
+        answer,
+        (
+            Figure(
+                chart.bars(
+                    {
+                        kind: {place: of[place] for place in places}
+                        for kind, of in metrics["networks"].items()
+                    },
+                    "intersection over union",
+                ),
+                "Trained on objects in the upper left quarter; new places are in the lower right.",
+                "Bars of overlap; the numbers are in the answer.",
+            ),
+            Figure(
+                chart.maps({name: metrics["examples"][name] for name in order}, columns=3),
+                "Test pictures, and what each network takes for the object.",
+                "Pictures and the masks that were found.",
+            ),
+        ),
+        "dvc exp run -S 'study.dense.channels=[8,16]'",
+    )

@@ -1,0 +1,51 @@
+"""How many pictures does each network need to see? The same number of steps over fewer pictures."""
+
+from typing import Any
+
+from convprior import chart
+from convprior.chapters.chapter import Chapter, Figure, between, percent
+
+
+def chapter(metrics: dict[str, Any]) -> Chapter:
+    """Draw and answer."""
+    networks = metrics["networks"]
+    sizes = list(next(iter(networks.values())))
+    fewest, most = sizes[0], sizes[-1]
+    best = max(networks, key=lambda name: networks[name][most]["mean"])
+    worst = min(networks, key=lambda name: networks[name][most]["mean"])
+    top_of_worst = max(of["mean"] for of in networks[worst].values())
+    enough = next((size for size in sizes if networks[best][size]["mean"] >= top_of_worst), most)
+    answer = (
+        f"With {int(fewest):,} pictures "
+        + ", ".join(f"<code>{name}</code> gets {percent(of[fewest]['mean'])}"
+                    for name, of in networks.items())
+        + f"; with {int(most):,} <code>{best}</code> gets {between(networks[best][most])} and "
+        f"<code>{worst}</code> {between(networks[worst][most])}."
+        + (
+            f" From {int(enough):,} pictures <code>{best}</code> has learned what "
+            f"<code>{worst}</code> learns of any number here: what the architecture knows need "
+            "not be learned from examples."
+            if int(enough) < int(most) and best != worst else ""
+        )
+    )  # fmt: skip
+    curves = {
+        name: [(float(size), i["mean"]) for size, i in of.items()] for name, of in networks.items()
+    }
+    bands = {name: [(i["low"], i["high"]) for i in of.values()] for name, of in networks.items()}
+    return Chapter(
+        "Sample size",
+        "How many pictures does each network need to see?",
+        answer,
+        (
+            Figure(
+                chart.lines(
+                    curves, "training pictures", "test accuracy", dots=True, logarithmic=True,
+                    bands=bands, levels={"chance": metrics["chance"]},
+                ),
+                f"Objects anywhere; {metrics['steps']:,} steps whatever the number of pictures. "
+                "Bands: 95 % over seeds and pictures.",
+                "Curves of test accuracy by training pictures; the ends are in the answer.",
+            ),
+        ),
+        "dvc exp run -S 'study.sample_size.pictures=[50,500,5000]'",
+    )  # fmt: skip

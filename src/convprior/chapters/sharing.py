@@ -1,0 +1,85 @@
+"""What does sharing weights save, and what does it buy at the same cost?"""
+
+from typing import Any
+
+from convprior import chart
+from convprior.chapters.chapter import Chapter, Figure, between, percent
+from convprior.page import table
+
+
+def compared(wanted: int, what: str, families: dict[str, Any]) -> str:
+    """Return the sentence on the families at one cost."""
+    best, worst = (pick(families, key=lambda name: families[name]["mean"]) for pick in (max, min))
+    return (
+        f"At about {wanted:,} {what.replace('_', '-')} <code>{best}</code> is best with "
+        f"{between(families[best])} and <code>{worst}</code> worst with "
+        f"{between(families[worst])}."
+    )
+
+
+def chapter(metrics: dict[str, Any]) -> Chapter:
+    """Draw and answer."""
+    counted, equal = metrics["counted"], metrics["equal"]
+    rows = [
+        [
+            f"<code>{name}</code>",
+            "×".join(map(str, reversed(of["picture"]))),
+            f"{of['parameters']:,}",
+            f"{of['neurons']:,}",
+            f"{of['layers'][0]['parameters']:,}",
+            f"{of['layers'][0]['neurons']:,}",
+            f"{of['multiply_adds']:,}",
+            f"{of['memory'] / 1e6:,.2f}",
+        ]
+        for name, of in counted.items()
+    ]
+    header = ("network", "picture", "parameters", "neurons", "first layer: parameters", "neurons",
+              "multiply-adds", "weights and values, MB")  # fmt: skip
+    details = "".join(
+        f"<details><summary><code>{name}</code>, layer by layer</summary>"
+        + table(
+            ("layer", "kind", "parameters", "neurons", "multiply-adds", "MB"),
+            [
+                [
+                    row["name"], row["kind"], f"{row['parameters']:,}", f"{row['neurons']:,}",
+                    f"{row['multiply_adds']:,}", f"{row['memory'] / 1e6:,.2f}",
+                ]
+                for row in of["layers"]
+            ],
+        )
+        + "</details>"
+        for name, of in counted.items()
+    )  # fmt: skip
+    groups = {
+        f"{metrics['wanted'][what]:,}, {what.replace('_', '-')}": of for what, of in equal.items()
+    }
+    alexnet = counted["alexnet, the paper's two halves"]
+    answer = (
+        f"One fully connected neuron on a 256×256×3 picture needs {metrics['neuron_weights']:,} "
+        f"weights and {metrics['layer_neurons']:,} of them "
+        f"{metrics['layer_weights'] / 1e9:.2f} billion, not the “more than 10 billion” of one "
+        f"text; AlexNet has {alexnet['parameters'] / 1e6:.1f} million parameters and "
+        f"{alexnet['neurons']:,} neurons, {alexnet['layers'][0]['neurons']:,} of them in a first "
+        f"layer of only {alexnet['layers'][0]['parameters']:,} parameters. "
+        + " ".join(compared(metrics["wanted"][what], what, of) for what, of in equal.items())
+        + " Sharing saves weights, not work: a kernel is moved to every place."
+    )
+    return Chapter(
+        "Sharing",
+        "What does sharing weights save, and what does it buy at the same cost?",
+        answer,
+        (
+            Figure(
+                chart.bars(groups, "test accuracy"),
+                "Each family at one number of parameters, and at one number of multiply-adds. "
+                "Bars: means of the seeds; lines: 95 % over seeds and pictures.",
+                "Bars of test accuracy: "
+                + "; ".join(
+                    f"{name} " + ", ".join(f"{n} {percent(i['mean'])}" for n, i in of.items())
+                    for name, of in groups.items()
+                ),
+            ),
+        ),
+        "dvc exp run -S study.sharing.parameters=100000",
+        table(header, rows) + details,
+    )

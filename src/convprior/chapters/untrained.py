@@ -1,0 +1,144 @@
+"""What does an untrained network prefer, and which part of it does?"""
+
+import math
+from typing import Any
+
+from convprior import chart
+from convprior.chapters.chapter import Chapter, Figure
+from convprior.page import table
+
+RESISTS = 4  # times as many steps as the photograph
+ARRIVED = 0.5  # of a band's power: from there on it counts as learned
+
+
+def steps_to(fit_of: dict[str, Any], level: float) -> int | None:
+    """Return the first recorded step whose loss is below ``level``; None if none is."""
+    return next(
+        (s for s, loss in zip(fit_of["steps"], fit_of["loss"], strict=True) if loss < level), None
+    )
+
+
+def arrivals(fit_of: dict[str, Any]) -> list[int | None]:
+    """Return for each band the first step at which half of its power is there."""
+    bands = zip(*fit_of["missed"], strict=True)
+    return [
+        next((s for s, m in zip(fit_of["steps"], band, strict=True) if m < ARRIVED), None)
+        for band in bands
+    ]
+
+
+def chapter(metrics: dict[str, Any]) -> Chapter:
+    """Draw and answer."""
+    fits, weights = metrics["fits"], metrics["weights"]
+    convolutional, flat, *parts = fits
+    noisy = {name: fits[name]["photograph and noise"] for name in fits}
+    holes = {name: fits[name]["holes"] for name in fits}
+    half = {
+        name: {target: 0.5 * of["loss"][0] for target, of in fits[name].items()}
+        for name in (convolutional, flat)
+    }
+    when = {
+        name: {t: steps_to(fits[name][t], half[name][t]) for t in ("photograph", "noise")}
+        for name in (convolutional, flat)
+    }
+
+    resists = {
+        name: steps["noise"] is None or steps["noise"] > RESISTS * (steps["photograph"] or math.inf)
+        for name, steps in when.items()
+    }
+
+    def told(step: int | None) -> str:
+        return f"step {step:,}" if step is not None else "no step of the run"
+
+    matters = min(parts, key=lambda name: noisy[name]["peak"])
+    spared = max(parts, key=lambda name: noisy[name]["peak"])
+    bands = {name: arrivals(fits[name]["photograph"]) for name in (convolutional, flat)}
+    answer = (
+        f"An untrained hourglass of {weights[convolutional]:,} weights has half of a photograph's "
+        f"error gone at {told(when[convolutional]['photograph'])}, of pure noise's at "
+        f"{told(when[convolutional]['noise'])}; a fully connected network of {weights[flat]:,} at "
+        f"{told(when[flat]['photograph'])} and {told(when[flat]['noise'])}"
+        + (
+            ": the convolutional one resists noise, the other one does not."
+            if resists[convolutional] and not resists[flat]
+            else "."
+        )
+        + f" Fitted to a photograph with noise ({metrics['observed']:.1f} dB) it "
+        f"passes {noisy[convolutional]['peak']:.1f} dB on its way, the other one "
+        f"{noisy[flat]['peak']:.1f}; with holes {holes[convolutional]['peak']:.1f} and "
+        f"{holes[flat]['peak']:.1f} dB. Of what can be changed in it, {matters} costs most "
+        f"({noisy[matters]['peak']:.1f} dB), {spared} least ({noisy[spared]['peak']:.1f} dB). Its "
+        f"lowest band of frequencies is there at {told(bands[convolutional][0])}, its highest at "
+        f"{told(bands[convolutional][-1])}; the fully connected network's at "
+        f"{told(bands[flat][0])} and {told(bands[flat][-1])}."
+    )
+    losses = {
+        f"{name}: {target}": list(zip(of["steps"], of["loss"], strict=True))
+        for name in (convolutional, flat)
+        for target, of in fits[name].items()
+        if target != "holes"
+    }
+    by_task = [
+        {
+            name: list(zip(of[name]["steps"], of[name]["psnr"], strict=True))
+            for name in (convolutional, flat)
+        }
+        for of in (noisy, holes)
+    ]
+    spectra = {
+        f"{name}: band {number + 1}": [
+            (float(step), 1 - min(1.0, missed[number]))
+            for step, missed in zip(
+                fits[name]["photograph"]["steps"], fits[name]["photograph"]["missed"], strict=True
+            )
+        ]
+        for name in (convolutional, flat)
+        for number in (0, metrics["bands"] // 2, metrics["bands"] - 1)
+    }
+    rows = [
+        [
+            name if name in (convolutional, flat) else f"hourglass, {name}",
+            f"{weights[name]:,}",
+            *(
+                f"{of[name]['peak']:.2f} ± {of[name]['peak_deviation']:.2f}"
+                for of in (noisy, holes)
+            ),
+            *(f"{of[name]['last']:.2f}" for of in (noisy, holes)),
+        ]
+        for name in fits
+    ]
+    missing = f"{metrics['missing']:.0%} missing"
+    return Chapter(
+        "The untrained prior",
+        "What does an untrained network prefer, and which part of it does?",
+        answer,
+        (
+            Figure(
+                chart.lines(losses, "step", "mean squared error", logarithmic=True),
+                "Loss of the fit, mean of the runs. The hourglass learns the photograph quickly "
+                "and noise slowly; to the fully connected network they are alike.",
+                "Curves of loss by step for four targets and two networks.",
+            ),
+            Figure(
+                chart.lines(by_task[0], "step", "PSNR to the clean picture, dB", logarithmic=True,
+                            levels={"observed": metrics["observed"]}),
+                f"Fitted to a photograph with noise (σ {metrics['sigma']:g}).",
+                "Curves of PSNR by step: the hourglass rises above the observed picture and falls.",
+            ),
+            Figure(
+                chart.lines(by_task[1], "step", "PSNR to the clean picture, dB", logarithmic=True),
+                f"Fitted to a photograph of which {missing}.",
+                "Curves of PSNR by step: the hourglass fills the holes, the other one does not.",
+            ),
+            Figure(
+                chart.lines(spectra, "step", "share of the band's power", percent=True,
+                            logarithmic=True),
+                f"Which frequencies of the photograph arrive when: the lowest, middle and highest "
+                f"of {metrics['bands']} bands up to Nyquist's frequency.",
+                "Curves of the share of each band by step.",
+            ),
+        ),
+        "dvc exp run -S study.untrained.sigma=50",
+        table(("network", "weights", "best PSNR of the denoising, dB", f"best, {missing}",
+               "last, denoising", f"last, {missing}"), rows),
+    )  # fmt: skip

@@ -1,0 +1,80 @@
+"""Locality without sharing: every place has a kernel of its own.
+
+The locally connected layers of LeCun 1989 ("Generalization and network design strategies"): the
+same neighbourhoods as a convolution's, but what is learned at one place is known at no other. What
+separates this network from the CNN of the same plan is sharing; from the MLP, locality.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class LocalConv2d(nn.Module):
+    """A convolution's plan with weights of its own for each of height × width places."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, height: int, width: int) -> None:
+        super().__init__()
+        self.kernel = kernel
+        fan_in = inputs * kernel**2
+        self.weight = nn.Parameter(torch.empty(height * width, fan_in, outputs))
+        self.bias = nn.Parameter(torch.empty(outputs, height, width))
+        bound = fan_in**-0.5  # as nn.Conv2d draws them
+        nn.init.uniform_(self.weight, -bound, bound)
+        nn.init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, x: Float[Tensor, "n i h w"]) -> Float[Tensor, "n o h w"]:
+        """Return the map; borders are zeros."""
+        seen = F.unfold(x, self.kernel, padding=self.kernel // 2).permute(2, 0, 1)
+        values = torch.bmm(seen.contiguous(), self.weight)  # places, n, outputs
+        mapped: Tensor = values.permute(1, 2, 0).contiguous().unflatten(2, x.shape[2:])
+        return mapped + self.bias
+
+
+class Local(nn.Module):
+    """Map pictures (n, c, h, w) to class scores (n, classes).
+
+    ``channels`` are those of each 3×3 locally connected layer, each followed by 2×2 max pooling;
+    then ``hidden`` fully connected neurons.
+    """
+
+    def __init__(
+        self,
+        picture_shape: Sequence[int],
+        classes: int,
+        *,
+        channels: Sequence[int],
+        hidden: int,
+        batch_norm: bool,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        inputs, height, width = picture_shape
+        blocks: list[nn.Module] = []
+        for outputs in channels:
+            if min(height, width) < 2:
+                raise ValueError(
+                    f"{len(channels)} poolings need pictures of at least {2 ** len(channels)} "
+                    f"pixels a side, came {picture_shape[1]}×{picture_shape[2]}: use fewer channels"
+                )
+            blocks.append(LocalConv2d(inputs, outputs, 3, height, width))
+            if batch_norm:
+                blocks.append(nn.BatchNorm2d(outputs))
+            blocks += [nn.MaxPool2d(2), nn.ReLU()]
+            inputs, height, width = outputs, height // 2, width // 2
+        self.features = nn.Sequential(*blocks)
+        self.head = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(inputs * height * width, hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, classes),
+        )
+
+    def forward(self, pictures: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
+        """Return the class scores."""
+        scores: Tensor = self.head(self.features(pictures))
+        return scores

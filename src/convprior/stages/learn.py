@@ -1,0 +1,91 @@
+"""Train one network of the study: choose its learning rate, then train it at both places.
+
+    python -m convprior.stages.learn \
+        cnn_pool data/scenes models/learn/cnn_pool reports/learn/cnn_pool
+
+Each network has the same pictures, steps and learning rates to try; the rate that is best on the
+validation scenes (objects anywhere, first seed) is taken for all its runs. Test scenes measure.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from convprior import atomic, blueprint, cost, learning, params, tracking, workers
+from convprior.stages import StageError, arguments, start
+from convprior.study.intervals import interval
+from convprior.study.material import Material, Run, pictures, train_all
+from convprior.study.plan import PLACES, Plan
+
+
+def validate(material: Material, run: Run, network: nn.Module) -> dict[str, Any]:
+    """Return the accuracy by which a learning rate is chosen."""
+    scenes = material.split("validation")
+    shown = pictures(scenes, run.place, "validation")
+    found = learning.right(network, shown, scenes.labels, workers.device())
+    return {"accuracy": float(found.float().mean())}
+
+
+def judge(folder: Path, material: Material, run: Run, network: nn.Module) -> dict[str, Any]:
+    """Keep a trained network, and return what it gets right where."""
+    network = network.cpu()
+    blueprint.save(folder / f"{run.place}-{run.seed}", run.blueprint, network[1])  # type: ignore[index]
+    scenes = material.split("test")
+    shown = {
+        **{str(place): pictures(scenes, place, "test") for place in PLACES},
+        "nowhere": scenes.backgrounds,
+    }
+    right = {
+        place: learning.right(network, part, scenes.labels, workers.device()).tolist()
+        for place, part in shown.items()
+    }
+    accuracies = {place: sum(found) / len(found) for place, found in right.items()}
+    return {"place": run.place, "right": right, **accuracies}
+
+
+def main(argv: Sequence[str]) -> None:
+    """Run the stage."""
+    args = arguments(
+        __doc__, argv, "scenes", "models", "report", network="a name in learn.networks"
+    )
+    plan = params.load(args.params, "learn", Plan)
+    if args.network not in plan.networks:
+        raise StageError(
+            f"no network '{args.network}' in learn.networks; there are: {', '.join(plan.networks)}"
+        )
+    material = Material(args.scenes, args.models.parent, plan, {})
+    tries = [
+        material.run("learn", args.network, "uniform", plan.seeds[0], learning_rate=rate)
+        for rate in plan.learning_rates
+    ]
+    found = [row["accuracy"] for row in train_all(material, tries, validate)]
+    rate = plan.learning_rates[found.index(max(found))]
+    runs = [
+        material.run("learn", args.network, place, seed, learning_rate=rate)
+        for place in PLACES
+        for seed in plan.seeds
+    ]
+    chosen = {"learning_rate": rate} | tracking.flat(plan.networks[args.network].model_dump())
+    tags = {"question": "learn", "data": material.data.content}
+    with tracking.run("learn", args.network, chosen, tags) as run:
+        with atomic.folder(args.models) as folder:
+            judged = train_all(material, runs, partial(judge, folder))
+        accuracy = {
+            f"{trained_at}_shown_{shown_at}": interval(
+                [row["right"][shown_at] for row in judged if row["place"] == trained_at]
+            )
+            for trained_at in PLACES
+            for shown_at in (*PLACES, "nowhere")
+        }
+        tried = {f"{one.learning_rate:g}": row for one, row in zip(tries, found, strict=True)}
+        counted = cost.total(runs[0].blueprint)
+        metrics = {"learning_rate": rate, "validation_accuracy": tried, "accuracy": accuracy}
+        atomic.write_json(args.report / "metrics.json", counted | metrics)
+        run.metrics({name: found["mean"] for name, found in accuracy.items()} | counted)
+
+
+if __name__ == "__main__":
+    start(main)

@@ -1,0 +1,45 @@
+"""Measure what one question of the study asks.
+
+    python -m convprior.stages.study \
+        position data/scenes models/learn reports/learn reports/study/position
+
+The questions are the modules of ``convprior.study``.
+"""
+
+import json
+from collections.abc import Sequence
+from importlib import import_module
+
+from convprior import atomic, params, tracking
+from convprior.stages import StageError, arguments, start
+from convprior.study.material import Material
+from convprior.study.plan import Plan
+
+
+def main(argv: Sequence[str]) -> None:
+    """Run the stage."""
+    args = arguments(
+        __doc__, argv, "scenes", "models", "learned", "report", question="a part of `study`"
+    )
+    try:
+        module = import_module(f"convprior.study.{args.question}")
+    except ModuleNotFoundError:
+        raise StageError(f"no question '{args.question}': see convprior/study") from None
+    settings = params.load(args.params, f"study.{args.question}", module.Settings)
+    plan = params.load(args.params, "learn", Plan)
+    rates = {}
+    for name in plan.networks:
+        path = args.learned / name / "metrics.json"
+        try:
+            rates[name] = float(json.loads(path.read_text(encoding="utf-8"))["learning_rate"])
+        except (OSError, ValueError, KeyError) as error:
+            raise StageError(f"{path}: cannot be read ({error}): run `learn` first") from None
+    material = Material(args.scenes, args.models, plan, rates)
+    tags = {"question": args.question, "data": material.data.content}
+    with tracking.run("study", args.question, tracking.flat(settings.model_dump()), tags):
+        metrics = module.measure(material, settings)
+        atomic.write_json(args.report / "metrics.json", metrics)
+
+
+if __name__ == "__main__":
+    start(main)

@@ -1,0 +1,118 @@
+"""Segment the object: one fully connected layer against an encoder-decoder, at seen and new places.
+
+The measure is the intersection of found and true object over their union (Everingham et al., "The
+PASCAL visual object classes challenge", 2010), picture by picture.
+"""
+
+from typing import Annotated, Any
+
+import torch
+from jaxtyping import Bool, Float
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from convprior import learning, params, seeds, tracking, workers
+from convprior.composition import Scenes, masks
+from convprior.learning import Budget
+from convprior.networks.segmenter import EncoderDecoder, FullyConnected
+from convprior.study.intervals import interval
+from convprior.study.material import Material
+
+NETWORKS = ("fully connected", "encoder-decoder")
+PLACES = ("seen places", "new places")
+
+
+class Settings(params.Section):
+    """The part `study.dense`."""
+
+    budget: Budget
+    channels: Annotated[list[params.Count], Field(min_length=2)]
+    learning_rates: dict[str, float]
+    pictures: params.Count
+    shown: params.Count
+
+
+def loss(scores: Float[Tensor, "n h w"], wanted: Bool[Tensor, "n h w"]) -> Tensor:
+    """Return the mean cross-entropy of the pixels."""
+    return F.binary_cross_entropy_with_logits(scores, wanted.float())
+
+
+def overlap(found: Bool[Tensor, "n h w"], wanted: Bool[Tensor, "n h w"]) -> list[float]:
+    """Return intersection over union of each picture; 1 where both are empty."""
+    both, either = ((found & wanted).sum((1, 2)), (found | wanted).sum((1, 2)))
+    return torch.where(either > 0, both / either.clamp(min=1), 1.0).tolist()
+
+
+def placed(scenes: Scenes, place: str, name: str) -> Tensor:
+    """Return the objects alone in the upper left quarter (seen), or in the lower right (new)."""
+    half = scenes.free // 2
+    generator = seeds.generator("dense", place, name)
+    offsets = torch.randint(half + 1, (2, len(scenes)), generator=generator)
+    if place == PLACES[1]:
+        offsets = scenes.free - offsets
+    return scenes.canvases(*offsets.unbind())
+
+
+def _train(job: tuple[Material, Settings, str, int]) -> dict[str, Any]:
+    material, settings, kind, seed = job
+    data = material.data
+    shape = (3, data.size, data.size)
+    torch.manual_seed(seeds.seed("dense", kind, seed))
+    network: nn.Module = (
+        FullyConnected(shape)
+        if kind == NETWORKS[0]
+        else EncoderDecoder(shape, channels=settings.channels)
+    )
+    known = material.split("train")[: settings.pictures]
+    canvases = placed(known, PLACES[0], f"train {seed}")
+    tags = {"question": "dense", "data": data.content}
+    recorded = {"network": kind, "seed": seed, **tracking.flat(settings.model_dump())}
+    with tracking.run("study", f"{kind} {seed}", recorded, tags) as run:
+        trained = learning.learn(
+            network,
+            data,
+            known.on_background(canvases),
+            masks(canvases),
+            settings.budget,
+            learning_rate=settings.learning_rates[kind],
+            weight_decay=material.plan.weight_decay,
+            seed=seeds.seed("dense", seed),
+            device=workers.device(),
+            loss=loss,
+        )
+        test = material.split("test")
+        result: dict[str, Any] = {}
+        for place in PLACES:
+            canvases = placed(test, place, "test")
+            shown = test.on_background(canvases)
+            found = learning.scores(trained, shown, workers.device()) > 0
+            result[place] = overlap(found, masks(canvases))
+            result[f"{place}, pictures"] = [
+                {"picture": (picture.float().mean(0) / 255).tolist(), "found": mask.int().tolist()}
+                for picture, mask in zip(
+                    shown[: settings.shown], found[: settings.shown], strict=True
+                )
+            ]
+            run.metrics({place.replace(" ", "_"): sum(result[place]) / len(result[place])})
+    result["parameters"] = sum(p.numel() for p in network.parameters())
+    return result
+
+
+def measure(material: Material, settings: Settings) -> dict[str, Any]:
+    """Return the overlap of each network at seen and at new places, and some pictures."""
+    jobs = [(material, settings, kind, seed) for kind in NETWORKS for seed in material.plan.seeds]
+    found = iter(workers.each(_train, jobs))
+    networks: dict[str, Any] = {}
+    examples: dict[str, Any] = {}
+    for kind in NETWORKS:
+        runs = [next(found) for _ in material.plan.seeds]
+        networks[kind] = {"parameters": runs[0]["parameters"]} | {
+            place: interval([run[place] for run in runs]) for place in PLACES
+        }
+        for place in PLACES:
+            for number, shown in enumerate(runs[0][f"{place}, pictures"]):
+                rounded = [[round(value, 3) for value in row] for row in shown["picture"]]
+                examples.setdefault(f"{place} {number + 1}", rounded)
+                examples[f"{kind}, {place} {number + 1}"] = shown["found"]
+    return {"networks": networks, "examples": examples}

@@ -1,0 +1,42 @@
+"""Does it matter which pixels are neighbours? All pixels of all pictures in one other order.
+
+To a network on flattened pixels the order of its inputs is a matter of naming: its accuracy must
+not change, which checks the code too. A convolution loses what it is built on.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from convprior import params
+from convprior.study.intervals import interval
+from convprior.study.material import Material, judge_on_test, train_all
+
+
+class Settings(params.Section):
+    """The part `study.locality`."""
+
+    networks: list[str]
+
+
+def measure(material: Material, settings: Settings) -> dict[str, Any]:
+    """Return each network's accuracy with and without the permutation, and the difference."""
+    runs = [
+        material.run("locality", name, "uniform", seed, permuted=order)
+        for name in settings.networks
+        for order in (False, True)
+        for seed in material.plan.seeds
+    ]
+    judged = iter(train_all(material, runs, judge_on_test))
+    found = {}
+    for name in settings.networks:
+        as_they_are, mixed = (
+            np.array([next(judged)["right"] for _ in material.plan.seeds], dtype=float)
+            for _ in range(2)
+        )
+        found[name] = {
+            "as they are": interval(as_they_are),
+            "in another order": interval(mixed),
+            "lost": interval(as_they_are - mixed),
+        }
+    return {"networks": found}

@@ -1,0 +1,121 @@
+"""Does a network know an object that is turned, smaller or larger? And when is it wrong to?
+
+Convolution commutes with moving a picture, not with turning or scaling it. Augmentation can teach
+that, at the price of examples and capacity; and where a turn makes another class of an object, as
+half a turn does of a six, it teaches something wrong.
+"""
+
+from functools import partial
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from sklearn.datasets import load_digits
+from torch import Tensor, nn
+
+from convprior import learning, params, workers
+from convprior.augmentation import Augmentation
+from convprior.blueprint import Blueprint
+from convprior.description import Description
+from convprior.learning import Budget
+from convprior.study.intervals import interval
+from convprior.study.material import Material, Run, train_all
+
+SIX, NINE = 6, 9
+KINDS = ("as they are", "turned and scaled")
+
+
+class Settings(params.Section):
+    """The part `study.orientation`."""
+
+    network: str
+    angles: Annotated[list[Annotated[float, Field(ge=0, le=360)]], Field(min_length=2)]
+    scales: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2)]
+    augmentation: Augmentation
+    digits: Budget
+
+
+def judge(
+    settings: Settings, material: Material, _: Run, network: nn.Module
+) -> dict[str, dict[str, list[bool]]]:
+    """Return what is right at each angle and at each scale."""
+    test = material.split("test")
+    turns: dict[str, dict[str, list[bool]]] = {"angle": {}, "scale": {}}
+    for kind, values in (("angle", settings.angles), ("scale", settings.scales)):
+        for value in values:
+            change = (value, 1.0) if kind == "angle" else (0.0, value)
+            shown = test.on_background(test.transformed(*change))
+            right = learning.right(network, shown, test.labels, workers.device())
+            turns[kind][f"{value:g}"] = right.tolist()
+    return turns
+
+
+def digits() -> tuple[Tensor, Tensor]:
+    """Return scikit-learn's sixes and nines: uint8 (n, 3, 8, 8), and 0 or 1."""
+    found = load_digits()
+    wanted = (found.target == SIX) | (found.target == NINE)
+    pixels = torch.from_numpy(found.images[wanted] * 255 / 16).round().to(torch.uint8)
+    return pixels[:, None].repeat(1, 3, 1, 1), torch.from_numpy(found.target[wanted] == NINE).long()
+
+
+def _six_or_nine(job: tuple[Material, Settings, int, bool]) -> list[bool]:
+    """Train on half of the sixes and nines, turned by any angle or not; judge on the other half."""
+    material, settings, seed, turned = job
+    pictures, labels = digits()
+    half = len(pictures) // 2
+    scaled = pictures[:half].double() / 255
+    data = Description(
+        8, ["6", "9"], ["six", "nine"], [float(scaled.mean())] * 3, [float(scaled.std())] * 3, ""
+    )
+    network = material.plan.networks[settings.network]
+    arguments = network.arguments | {"channels": network.arguments["channels"][:2]}
+    blueprint = Blueprint(network.module, network.class_, arguments, (3, 8, 8), data.classes)
+    torch.manual_seed(seed)
+    trained = learning.learn(
+        blueprint.build(),
+        data,
+        pictures[:half],
+        labels[:half],
+        settings.digits,
+        learning_rate=material.learning_rates[settings.network],
+        weight_decay=material.plan.weight_decay,
+        seed=seed,
+        device=workers.device(),
+        augmentation=Augmentation(shift=0, rotation=180 if turned else 0, scale=1, flip=False),
+    )
+    found: list[bool] = learning.right(
+        trained, pictures[half:], labels[half:], workers.device()
+    ).tolist()
+    return found
+
+
+def measure(material: Material, settings: Settings) -> dict[str, Any]:
+    """Return accuracy by angle and by scale, with and without augmentation; and the digits'."""
+    seeds = material.plan.seeds
+    plain = material.plan.networks[settings.network].augmentation
+    runs = [
+        material.run("orientation", settings.network, "uniform", seed, augmentation=augmentation)
+        for augmentation in (plain, settings.augmentation)
+        for seed in seeds
+    ]
+    judged = train_all(material, runs, partial(judge, settings))
+    turned: dict[str, Any] = {}
+    for number, kind in enumerate(KINDS):
+        mine = judged[number * len(seeds) : (number + 1) * len(seeds)]
+        turned[kind] = {
+            change: {
+                value: interval([run[change][value] for run in mine]) for value in mine[0][change]
+            }
+            for change in ("angle", "scale")
+        }
+    jobs = [(material, settings, seed, way) for way in (False, True) for seed in seeds]
+    right = workers.each(_six_or_nine, jobs)
+    return {
+        "network": settings.network,
+        "chance": 1 / len(material.data.classes),
+        "turned": turned,
+        "digits": {
+            "as they are": interval(right[: len(seeds)]),
+            "turned by any angle": interval(right[len(seeds) :]),
+        },
+    }

@@ -1,0 +1,78 @@
+"""How far does a network learn its examples by heart, and what helps?
+
+Few pictures, many steps: the gap between training and test accuracy, plain and with each remedy.
+"""
+
+from typing import Any
+
+from torch import nn
+
+from convprior import learning, params, workers
+from convprior.augmentation import Augmentation
+from convprior.study.intervals import interval
+from convprior.study.material import Material, Run, pictures, train_all
+
+
+class Settings(params.Section):
+    """The part `study.overfitting`: how strong each remedy is."""
+
+    network: str
+    pictures: params.Count
+    dropout: params.Share
+    weight_decay: float
+    augmentation: Augmentation
+
+
+def judge(material: Material, run: Run, network: nn.Module) -> dict[str, Any]:
+    """Return what is right of the training and of the test pictures."""
+    known, test = material.split("train")[: run.pictures], material.split("test")
+    found = {}
+    for name, scenes, drawn in (("train", known, f"train {run.seed}"), ("test", test, "test")):
+        shown = pictures(scenes, run.place, drawn)
+        found[name] = learning.right(network, shown, scenes.labels, workers.device()).tolist()
+    return found
+
+
+def measure(material: Material, settings: Settings) -> dict[str, Any]:
+    """Return training and test accuracy with each remedy."""
+    network = material.plan.networks[settings.network]
+    bare = {"batch_norm": False, "dropout": 0.0}
+    normed = bare | {"batch_norm": True}
+    dropped = bare | {"dropout": settings.dropout}
+    both = normed | {"dropout": settings.dropout}
+    decayed = {"weight_decay": settings.weight_decay}
+    moved = {"augmentation": settings.augmentation}
+    remedies: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+        "none": (bare, {"weight_decay": 0.0}),
+        "weight decay": (bare, decayed),
+        "dropout": (dropped, {"weight_decay": 0.0}),
+        "batch norm": (normed, {"weight_decay": 0.0}),
+        "augmentation": (bare, {"weight_decay": 0.0} | moved),
+        "all": (both, decayed | moved),
+    }
+    runs = [
+        material.run(
+            "overfitting",
+            settings.network,
+            "uniform",
+            seed,
+            blueprint=material.blueprint(network, **arguments),
+            pictures=settings.pictures,
+            **changes,
+        )
+        for arguments, changes in remedies.values()
+        for seed in material.plan.seeds
+    ]
+    judged = iter(train_all(material, runs, judge))
+    found = {}
+    for remedy in remedies:
+        mine = [next(judged) for _ in material.plan.seeds]
+        found[remedy] = {
+            split: interval([run[split] for run in mine]) for split in ("train", "test")
+        }
+    return {
+        "network": settings.network,
+        "pictures": settings.pictures,
+        "steps": material.plan.budget.steps,
+        "remedies": found,
+    }

@@ -1,0 +1,32 @@
+"""What is trained for the study, and with how much: the section `learn` of params.yaml."""
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Field
+
+from convprior import params
+from convprior.augmentation import Augmentation
+from convprior.learning import Budget
+
+Place = Literal["corner", "uniform"]
+PLACES: tuple[Place, ...] = get_args(Place)
+
+
+class Network(params.Section):
+    """A class in ``convprior.networks.<module>``, its arguments, and how its pictures change."""
+
+    module: str
+    class_: Annotated[str, Field(alias="class")]
+    arguments: dict[str, Any]
+    augmentation: Augmentation
+
+
+class Plan(params.Section):
+    """The section `learn`: all networks get the same pictures, steps and learning rates to try."""
+
+    pictures: params.Count
+    budget: Budget
+    learning_rates: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    seeds: Annotated[list[int], Field(min_length=1)]
+    networks: dict[str, Network]

@@ -1,0 +1,145 @@
+"""Does a network know the same object at another place, and which part of it forgets the place?
+
+Kayhan and van Gemert, "On translation invariance in CNNs", CVPR 2020, for what zero padding tells;
+Zhang, ICML 2019, for the consistency under moves by one pixel.
+"""
+
+from itertools import pairwise
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from convprior import learning, params, workers
+from convprior.networks.cnn import CNN
+from convprior.networks.mlp import MLP
+from convprior.study.intervals import interval
+from convprior.study.material import Material
+from convprior.study.plan import PLACES, Place
+
+GREY = 0.3  # of the constant picture, in normalised units
+
+
+class Settings(params.Section):
+    """The part `study.position`: the pixels between two offsets, and how many pictures."""
+
+    step: params.Count
+    pictures: Annotated[int, Field(ge=2)]
+    moves: list[params.Count]
+
+
+def over_places(
+    material: Material, name: str, place: Place, seed: int, settings: Settings
+) -> dict[str, Any]:
+    """Return what one trained network gets right at each offset, and its consistency."""
+    network = material.network(name, place, seed)
+    test = material.split("test")[: settings.pictures]
+    offsets = range(0, test.free + 1, settings.step)
+    right = [
+        [
+            learning.right(network, test.at(top, left), test.labels, workers.device()).tolist()
+            for left in offsets
+        ]
+        for top in offsets
+    ]
+    # The object moves by one pixel, along a row in the middle.
+    middle = test.free // 2
+    seen = [
+        learning.scores(network, test.at(middle, left), workers.device()).argmax(1)
+        for left in range(test.free + 1)
+    ]
+    same = torch.stack([a == b for a, b in pairwise(seen)]).float().mean(0)
+    return {"right": right, "same": same.tolist()}
+
+
+def _over_places(job: tuple[Material, str, Place, int, Settings]) -> dict[str, Any]:
+    return over_places(*job)
+
+
+@torch.inference_mode()
+def equivariance(
+    network: nn.Module, normalised: Tensor, moves: list[int]
+) -> dict[str, dict[str, float]]:
+    """Return ‖f(Tx) − Tf(x)‖ / ‖f(x)‖ of each layer of ``network.features``, for each move T.
+
+    T moves the picture in a circle, and the features by as many of their own pixels. Only moves by
+    multiples of a layer's stride are moves of its features; others are held against the nearest.
+    """
+    found: dict[str, dict[str, float]] = {}
+    size = normalised.shape[-1]
+    for move in moves:
+        x, moved = normalised, normalised.roll(move, 3)
+        for number, layer in enumerate(network.features):  # type: ignore[arg-type]
+            x, moved = layer(x), layer(moved)
+            if not isinstance(layer, nn.ReLU):
+                continue
+            stride = size // x.shape[-1]
+            expected = x.roll(round(move / stride), 3)
+            error = float((moved - expected).norm() / x.norm())
+            found.setdefault(f"after {number + 1} layers, stride {stride}", {})[str(move)] = error
+        # What the head sees: the flattened map, or its average over position.
+        head = next(iter(network.head))  # type: ignore[arg-type]
+        pooled, expected = head(moved).flatten(1), head(x).flatten(1)
+        found.setdefault("what the head sees", {})[str(move)] = float(
+            (pooled - expected).norm() / expected.norm()
+        )
+    return found
+
+
+@torch.inference_mode()
+def told_by_padding(network: nn.Module, shape: tuple[int, ...]) -> dict[str, float]:
+    """Return how much each layer's features differ over position where the picture is constant.
+
+    Standard deviation over position beside the root mean square.
+    """
+    x = torch.full((1, *shape), GREY)
+    found = {}
+    for number, layer in enumerate(network.features):  # type: ignore[arg-type]
+        x = layer(x)
+        if isinstance(layer, nn.ReLU):
+            spread = x.std((2, 3), correction=0).square().mean().sqrt()
+            found[f"after {number + 1} layers"] = float(spread / x.square().mean().sqrt())
+    return found
+
+
+def measure(material: Material, settings: Settings) -> dict[str, Any]:
+    """Return accuracies over places, consistency, equivariance, and what padding tells."""
+    plan = material.plan
+    seeds = plan.seeds
+    jobs = [
+        (material, name, place, seed, settings)
+        for name in plan.networks
+        for place in PLACES
+        for seed in seeds
+    ]
+    found = iter(workers.each(_over_places, jobs))
+    networks: dict[str, Any] = {}
+    for name in plan.networks:
+        networks[name] = {}
+        for place in PLACES:
+            runs = [next(found) for _ in seeds]
+            right = torch.tensor([run["right"] for run in runs])  # seeds, rows, columns, pictures
+            networks[name][place] = {
+                "map": right.float().mean((0, 3)).tolist(),
+                "anywhere": interval(right.float().mean((1, 2)).numpy()),
+                "corner": interval(right[:, 0, 0].numpy()),
+                "consistency": interval([run["same"] for run in runs]),
+            }
+    test = material.split("test")[: settings.pictures]
+    middle = test.free // 2
+    layers, padding = {}, {}
+    for name, network in plan.networks.items():
+        built = material.network(name, "uniform", seeds[0])
+        if network.class_ == CNN.__name__:
+            shown = built[0](test.at(middle, middle))  # type: ignore[index]
+            layers[name] = equivariance(built[1], shown, settings.moves)  # type: ignore[index]
+            padding[name] = told_by_padding(built[1], tuple(shown.shape[1:]))  # type: ignore[index]
+    return {
+        "chance": 1 / len(material.data.classes),
+        "offsets": list(range(0, test.free + 1, settings.step)),
+        "networks": networks,
+        "flat": [name for name, of in plan.networks.items() if of.class_ == MLP.__name__],
+        "equivariance": layers,
+        "padding": padding,
+    }

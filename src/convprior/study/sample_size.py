@@ -1,0 +1,40 @@
+"""How many pictures does each network need to see? The same number of steps over fewer pictures."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from convprior import params
+from convprior.study.intervals import interval
+from convprior.study.material import Material, judge_on_test, train_all
+
+
+class Settings(params.Section):
+    """The part `study.sample_size`."""
+
+    networks: list[str]
+    pictures: Annotated[list[params.Count], Field(min_length=2)]
+
+
+def measure(material: Material, settings: Settings) -> dict[str, Any]:
+    """Return each network's accuracy by the number of training pictures."""
+    there = len(material.split("train"))
+    sizes = sorted({min(size, there) for size in settings.pictures})
+    runs = [
+        material.run("sample_size", name, "uniform", seed, pictures=size)
+        for name in settings.networks
+        for size in sizes
+        for seed in material.plan.seeds
+    ]
+    judged = iter(train_all(material, runs, judge_on_test))
+    return {
+        "chance": 1 / len(material.data.classes),
+        "steps": material.plan.budget.steps,
+        "networks": {
+            name: {
+                str(size): interval([next(judged)["right"] for _ in material.plan.seeds])
+                for size in sizes
+            }
+            for name in settings.networks
+        },
+    }

@@ -1,0 +1,132 @@
+"""What does a network see: kernels, feature maps, receptive fields, and the texts' example.
+
+The effective receptive field (Luo et al., "Understanding the effective receptive field in deep
+convolutional neural networks", NeurIPS 2016) is where the gradient of a unit is large.
+"""
+
+from typing import Annotated, Any
+
+import torch
+from kornia.filters import laplacian, spatial_gradient
+from pydantic import Field
+from torch import Tensor, nn
+
+from convprior import decoding, params
+from convprior.networks.cnn import CNN
+from convprior.operations import receptive_fields, sliding
+from convprior.samples import PHOTOGRAPHS
+from convprior.study import worked_example
+from convprior.study.material import Material
+
+HELD = 0.9  # share of the gradient's magnitude that the effective field holds
+MAPS = 4  # shown of each layer
+
+
+class Settings(params.Section):
+    """The part `study.sight`: which network, how many pictures, and which photograph how large."""
+
+    network: str
+    pictures: params.Count
+    photograph: str
+    size: Annotated[int, Field(ge=16)]
+    deep: list[params.Count]
+
+
+def effective_field(features: nn.Module, pictures: Tensor) -> int:
+    """Return the side of the smallest centred square that holds most of the gradient.
+
+    Of the unit at the centre of the map, all channels, mean over pictures.
+    """
+    x = pictures.clone().requires_grad_()
+    found = features(x)
+    middle = found.shape[-1] // 2
+    found[..., middle, middle].sum().backward()
+    assert x.grad is not None
+    magnitude = x.grad.abs().sum((0, 1))
+    total = float(magnitude.sum())
+    if total == 0:
+        return 0
+    size = magnitude.shape[-1]
+    # The middle of the unit's own pixels: between two of them where there is an even number.
+    stride = size // found.shape[-1]
+    distance = (torch.arange(size) - (middle + 0.5) * stride + 0.5).abs()
+    for side in range(2 - stride % 2, 2 * size, 2):
+        inside = distance <= (side - 1) / 2
+        if float(magnitude[inside][:, inside].sum()) >= HELD * total:
+            return side
+    return size
+
+
+def fields(features: nn.Sequential, pictures: Tensor) -> list[dict[str, Any]]:
+    """Return theoretical and effective receptive field behind every convolution and pooling."""
+    theory = receptive_fields(sliding(features))
+    numbers = [int(reach.name.split()[0].split(".")[0]) for reach in theory]
+    return [
+        {
+            "layer": reach.name,
+            "theoretical": reach.field,
+            "jump": reach.jump,
+            "effective": effective_field(features[: number + 1], pictures),
+        }
+        for reach, number in zip(theory, numbers, strict=True)
+    ]
+
+
+def by_hand(photograph: Tensor) -> dict[str, Tensor]:
+    """Return Laplace's and Sobel's kernels on a grey photograph (h, w), by kornia."""
+    batch = photograph[None, None]
+    gradients = spatial_gradient(batch, "sobel")[0, 0]
+    return {
+        "photograph": photograph,
+        "Laplace": laplacian(batch, 3)[0, 0],
+        "Sobel, across": gradients[0],
+        "Sobel, down": gradients[1],
+    }
+
+
+def measure(material: Material, settings: Settings) -> dict[str, Any]:
+    """Return kernels, maps and fields of a trained network, and the texts' example."""
+    network = material.network(settings.network, "uniform", material.plan.seeds[0])
+    features = network[1].features  # type: ignore[index]
+    test = material.split("test")[: settings.pictures]
+    shown = test.at(test.free // 2, test.free // 2)
+    normalised = network[0](shown)  # type: ignore[index]
+    kernels = features[0].weight.detach()
+    maps: dict[str, Any] = {"picture": (shown[0].float().mean(0) / 255).tolist()}
+    with torch.no_grad():
+        x = normalised[:1]
+        for number, layer in enumerate(features):
+            x = layer(x)
+            if isinstance(layer, nn.ReLU):
+                strongest = x[0].mean((1, 2)).argsort(descending=True)[:MAPS]
+                for channel in sorted(strongest.tolist()):
+                    maps[f"layer {number + 1}, channel {channel}"] = x[0, channel].tolist()
+    # Depth makes the field grow, and the share of it that counts shrink: untrained, deeper, wider.
+    size = 128
+    torch.manual_seed(0)
+    deep = CNN(
+        (3, size, size), 2, channels=settings.deep, head="pool", hidden=1, batch_norm=False,
+        dropout=0.0,
+    ).eval()  # fmt: skip
+    noise = torch.randn(8, 3, size, size)
+    image = decoding.fit_square(PHOTOGRAPHS[settings.photograph].load(), settings.size)
+    hand = by_hand(decoding.from_pillow(image).mean(0))
+    return {
+        "network": settings.network,
+        "held": HELD,
+        "kernels": [kernel.mean(0).tolist() for kernel in kernels],
+        "maps": _rounded(maps),
+        "fields": {
+            settings.network: fields(features, normalised),
+            "untrained, deeper": fields(deep.features, noise),
+        },
+        "by_hand": _rounded({name: picture.tolist() for name, picture in hand.items()}),
+        "photograph": settings.photograph,
+        "example": worked_example.compute(),
+    }
+
+
+def _rounded(maps: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: [[round(value, 3) for value in row] for row in rows] for name, rows in maps.items()
+    }

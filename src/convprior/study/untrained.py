@@ -1,0 +1,247 @@
+"""What does an untrained network prefer, and which part of it does?
+
+Figure 2 of Ulyanov et al., CVPR 2018: fitted to a photograph, to the same plus noise, to its pixels
+shuffled and to pure noise, a convolutional network learns the photograph first and resists noise.
+Here beside a fully connected network of as many weights, with the architecture's parts taken away
+one by one, and by frequency: Rahaman et al., "On the spectral bias of neural networks", ICML 2019.
+"""
+
+import math
+from collections.abc import Callable
+from itertools import cycle
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from convprior import decoding, degradation, params, seeds, tracking, workers
+from convprior.metrics import psnr
+from convprior.networks.hourglass import Hourglass
+from convprior.networks.mlp import MLP
+from convprior.observation import Observation
+from convprior.samples import PHOTOGRAPHS
+from convprior.study.material import Material
+
+HOURGLASS, FLAT = "hourglass", "mlp"
+TARGETS = ("photograph", "photograph and noise", "pixels shuffled", "noise")
+TASKS = ("denoise", "inpaint")
+
+
+class Settings(params.Section):
+    """The part `study.untrained`; the numbers of the network are named as in `restore.recipes`."""
+
+    photographs: Annotated[list[str], Field(min_length=1)]
+    size: Annotated[int, Field(ge=16)]
+    channels: list[params.Count]
+    skip_channels: int
+    latent_channels: params.Count
+    steps: params.Count
+    learning_rate: Annotated[float, Field(gt=0)]
+    sigma: float
+    missing: params.Share
+    bands: Annotated[int, Field(ge=2)]
+
+
+class Flat(nn.Module):
+    """A fully connected network from the latent to the picture, of about so many weights."""
+
+    def __init__(self, latent_channels: int, shape: tuple[int, ...], weights: int) -> None:
+        super().__init__()
+        self.shape = shape
+        values = math.prod(shape)
+        hidden = max(1, (weights - values) // (latent_channels + values + 1))
+        # One list of numbers in, as many as a picture's values out: `classes` are pixels here.
+        self.layers = MLP(
+            (latent_channels, 1, 1), values, hidden=[hidden], batch_norm=False, dropout=0.0
+        )
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Return the picture, in (0, 1)."""
+        values: Tensor = self.layers(latent.mean((2, 3), keepdim=True))
+        return values.sigmoid().view(1, *self.shape)
+
+
+def without_norm(network: nn.Module) -> None:
+    """Take all normalisation away."""
+    _replace(network, nn.BatchNorm2d, lambda _: nn.Identity())
+
+
+def kernels_of_one(network: nn.Module) -> None:
+    """Make every kernel 1×1: pixels hear of each other by halving and doubling alone."""
+    _replace(
+        network,
+        nn.Conv2d,
+        lambda conv: nn.Conv2d(conv.in_channels, conv.out_channels, 1, conv.stride),
+    )
+
+
+def unlearned_smoothness(network: nn.Module) -> None:
+    """Come up by transposed convolutions, which have to learn to be smooth."""
+    for scale in network.modules():
+        if isinstance(getattr(scale, "up", None), nn.Upsample):
+            joined = next(m for m in scale.join.modules() if isinstance(m, nn.Conv2d))  # type: ignore[union-attr]
+            first = scale.skip[0].out_channels if scale.skip is not None else 0  # type: ignore[index, union-attr]
+            channels = joined.in_channels - int(first)
+            scale.up = nn.ConvTranspose2d(channels, channels, 2, stride=2)
+
+
+def _replace(network: nn.Module, kind: type, make: Callable[[Any], nn.Module]) -> None:
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, kind):
+                setattr(parent, name, make(child))
+
+
+def variants(settings: Settings) -> dict[str, Callable[[tuple[int, ...]], nn.Module]]:
+    """Return how to build each network for pictures of a shape (c, h, w)."""
+
+    def hourglass(
+        change: Callable[[nn.Module], None] = lambda _: None, **arguments: Any
+    ) -> Callable[[tuple[int, ...]], nn.Module]:
+        def build(shape: tuple[int, ...]) -> nn.Module:
+            given: dict[str, Any] = {
+                "channels": settings.channels,
+                "skip_channels": settings.skip_channels,
+                "upsampling": "bilinear",
+                "padding": "reflect",
+                "join_norm": True,
+                "dropout": 0.0,
+            }
+            network = Hourglass(settings.latent_channels, shape[0], **(given | arguments))
+            change(network)
+            return network
+
+        return build
+
+    def flat(shape: tuple[int, ...]) -> nn.Module:
+        weights = sum(p.numel() for p in hourglass()(shape).parameters())
+        return Flat(settings.latent_channels, shape, weights)
+
+    return {
+        HOURGLASS: hourglass(),
+        FLAT: flat,
+        "nearest upsampling": hourglass(upsampling="nearest"),
+        "transposed convolutions": hourglass(unlearned_smoothness),
+        "one scale": hourglass(channels=settings.channels[:1]),
+        "no skips": hourglass(skip_channels=0),
+        "1×1 kernels": hourglass(kernels_of_one),
+        "no normalisation": hourglass(without_norm),
+    }
+
+
+def targets(photograph: Tensor, settings: Settings, seed: int) -> dict[str, Observation]:
+    """Return what networks are fitted to."""
+    shape = photograph.shape
+    generator = seeds.generator("untrained", seed)
+    order = torch.randperm(shape[1] * shape[2], generator=generator)
+    noisy = degradation.add_gaussian_noise(
+        photograph, settings.sigma, clip=True, generator=generator
+    )
+    known = noisy.known
+    return {
+        "photograph": Observation(photograph, known),
+        "photograph and noise": noisy,
+        "pixels shuffled": Observation(photograph.flatten(1)[:, order].view(shape), known),
+        "noise": Observation(torch.rand(shape, generator=generator), known),
+        "holes": degradation.lose_pixels(photograph, settings.missing, generator=generator),
+    }
+
+
+def band_powers(picture: Tensor, bands: int) -> Tensor:
+    """Return the power of a picture (c, h, w) in rings of frequency up to Nyquist's."""
+    power = torch.fft.fft2(picture).abs().square().sum(0)
+    rows, columns = (torch.fft.fftfreq(side) for side in picture.shape[1:])
+    radius = (rows[:, None].square() + columns.square()).sqrt()
+    ring = (radius / 0.5 * bands).floor().long().clamp(max=bands - 1)
+    ring[0, 0] = 0
+    return torch.zeros(bands).index_add(0, ring.flatten(), power.flatten())
+
+
+def recorded_steps(steps: int) -> list[int]:
+    """Return steps evenly apart on a logarithmic scale, about twelve a factor of ten."""
+    return sorted({round(10 ** (n / 12)) for n in range(int(12 * math.log10(steps)) + 1)} | {steps})
+
+
+def fit(job: tuple[Settings, str, str, str, int]) -> dict[str, Any]:
+    """Fit one network to one target: loss, PSNR to the photograph and band errors by step."""
+    settings, variant, photograph, target, seed = job
+    device = workers.device()
+    image = decoding.fit_square(PHOTOGRAPHS[photograph].load(), settings.size)
+    reference = decoding.from_pillow(image)
+    observation = targets(reference, settings, seed)[target]
+    torch.manual_seed(seeds.seed("untrained", variant, photograph, seed))
+    network = variants(settings)[variant](tuple(reference.shape)).to(device)
+    latent = 0.1 * torch.rand(1, settings.latent_channels, settings.size, settings.size)
+    latent = latent.to(device)
+    observed, known = observation.observed.to(device), observation.known.to(device)
+    optimiser = torch.optim.Adam(network.parameters(), settings.learning_rate)
+    wanted = set(recorded_steps(settings.steps))
+    whole = band_powers(reference, settings.bands)
+    rows = []
+    recorded = {"network": variant, "target": target, "photograph": photograph, "seed": seed}
+    tags = {"question": "untrained"}
+    with tracking.run("study", f"{variant}, {target}", recorded, tags) as run:
+        for step in range(1, settings.steps + 1):
+            optimiser.zero_grad()
+            picture = network(latent)[0]
+            loss = (picture - observed)[:, known].square().mean()
+            if step in wanted:
+                now = picture.detach().cpu()
+                missed = band_powers(now - reference, settings.bands) / whole
+                row = {"step": step, "loss": loss.item(), "psnr": psnr(reference, now.clamp(0, 1))}
+                run.metrics({key: row[key] for key in ("loss", "psnr")}, step)
+                rows.append(row | {"missed": missed.tolist()})
+            loss.backward()
+            optimiser.step()
+    return {"rows": rows, "weights": sum(p.numel() for p in network.parameters())}
+
+
+def measure(material: Material, settings: Settings) -> dict[str, Any]:
+    """Return the curves of every fit, means over photographs and seeds, and when bands arrive."""
+    names = list(variants(settings))
+    wanted = [(name, target) for name in (HOURGLASS, FLAT) for target in TARGETS]
+    wanted += [(name, "photograph and noise") for name in names[2:]]
+    wanted += [(name, "holes") for name in names]
+    # Each seed has another photograph, as far as there are.
+    each = list(zip(cycle(settings.photographs), material.plan.seeds, strict=False))
+    jobs = [
+        (settings, name, photo, target, seed) for name, target in wanted for photo, seed in each
+    ]
+    found = iter(workers.each(fit, jobs))
+    fits: dict[str, Any] = {}
+    weights = {}
+    for name, target in wanted:
+        runs = [next(found) for _ in each]
+        weights[name] = runs[0]["weights"]
+        steps = [row["step"] for row in runs[0]["rows"]]
+        stacked = {
+            key: torch.tensor([[row[key] for row in run["rows"]] for run in runs])
+            for key in ("loss", "psnr", "missed")
+        }
+        peaks = stacked["psnr"].max(1).values
+        fits.setdefault(name, {})[target] = {
+            "steps": steps,
+            "loss": stacked["loss"].mean(0).tolist(),
+            "psnr": stacked["psnr"].mean(0).tolist(),
+            "missed": stacked["missed"].mean(0).tolist(),
+            "peak": float(peaks.mean()),
+            "peak_deviation": float(peaks.std()) if len(peaks) > 1 else 0.0,
+            "last": float(stacked["psnr"][:, -1].mean()),
+        }
+    observed = [
+        psnr(reference, targets(reference, settings, seed)["photograph and noise"].observed)
+        for photo, seed in each
+        for reference in [
+            decoding.from_pillow(decoding.fit_square(PHOTOGRAPHS[photo].load(), settings.size))
+        ]
+    ]
+    return {
+        "weights": weights,
+        "fits": fits,
+        "runs": len(each),
+        "sigma": settings.sigma,
+        "missing": settings.missing,
+        "observed": sum(observed) / len(observed),
+        "bands": settings.bands,
+    }

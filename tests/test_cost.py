@@ -1,0 +1,18 @@
+"""Costs are counted from the built network, layer by layer."""
+
+from convprior import cost
+from convprior.blueprint import Blueprint
+
+
+def test_a_convolution_is_counted_as_the_textbooks_do() -> None:
+    arguments = {"channels": [5], "head": "pool", "hidden": 7, "batch_norm": True, "dropout": 0.0}
+    blueprint = Blueprint("cnn", "CNN", arguments, (3, 8, 8), ["a", "b"])
+    convolution, hidden, classes = cost.layers(blueprint)
+    assert (convolution.parameters, convolution.neurons) == (5 * 27, 5 * 64)
+    assert convolution.multiply_adds == 64 * 5 * 27
+    assert (hidden.parameters, hidden.multiply_adds) == (5 * 7 + 7, 5 * 7)
+    assert (classes.neurons, classes.memory) == (2, 4 * (7 * 2 + 2 + 2))
+    assert cost.total(blueprint) == {
+        "parameters": sum(p.numel() for p in blueprint.build().parameters()),
+        "multiply_adds": 64 * 5 * 27 + 5 * 7 + 7 * 2,
+    }

@@ -1,0 +1,217 @@
+"""The study's stages and measurements: what they choose, what they count, and what they refuse."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from conftest import REPOSITORY, tiny_params
+from convprior import cost, learning, params
+from convprior.blueprint import Blueprint
+from convprior.composition import load
+from convprior.description import Description
+from convprior.learning import Budget
+from convprior.networks.cnn import CNN
+from convprior.networks.hourglass import Hourglass
+from convprior.stages import StageError, compose, learn, study
+from convprior.study import dense, untrained
+from convprior.study.material import permuted, pictures
+from convprior.study.plan import Plan
+from convprior.study.position import equivariance, told_by_padding
+from convprior.study.sharing import fitted
+from convprior.study.sight import effective_field
+
+PATHS = ("data/scenes", "models/learn", "reports/learn")
+
+
+@pytest.fixture
+def composed(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CONVPRIOR_PROCESSES", "1")
+    compose.main(["data/garments", "data/scenes", "reports/compose", "--params", "params.yaml"])
+    return project
+
+
+def learn_one(name: str) -> dict:
+    learn.main(
+        [name, "data/scenes", f"models/learn/{name}", f"reports/learn/{name}",
+         "--params", "params.yaml"]
+    )  # fmt: skip
+    found: dict = json.loads(Path(f"reports/learn/{name}/metrics.json").read_text())
+    return found
+
+
+def ask(question: str) -> dict:
+    report = f"reports/study/{question}"
+    study.main([question, *PATHS, report, "--params", "params.yaml"])
+    found: dict = json.loads(Path(f"{report}/metrics.json").read_text())
+    return found
+
+
+def test_scenes_are_the_same_again_and_balanced(composed: Path) -> None:
+    first = Description.read(composed / "data/scenes").content
+    train = load(composed / "data/scenes/train.safetensors")
+    assert len(train) == 40
+    assert torch.bincount(train.labels).tolist() == [4] * 10
+    assert train.objects.shape[1:] == (4, 14, 14)
+    compose.main(["data/garments", "data/scenes", "reports/compose", "--params", "params.yaml"])
+    assert Description.read(composed / "data/scenes").content == first
+
+
+def test_what_cannot_be_composed_is_said(project: Path) -> None:
+    content = tiny_params()
+    for changes, message in (({"side": 14, "size": 14}, None), ({"train": 10_000}, "ask for fewer"),
+                             ({"side": 28, "size": 28}, "need more")):  # fmt: skip
+        content["compose"] = tiny_params()["compose"] | changes
+        Path("params.yaml").write_text(yaml.safe_dump(content))
+        with pytest.raises((StageError, params.ParamsError), match=message or "size"):
+            compose.main(["data/garments", "a", "b", "--params", "params.yaml"])
+
+
+def test_the_best_learning_rate_is_taken_and_every_network_kept(composed: Path) -> None:
+    metrics = learn_one("cnn_pool")
+    tried = metrics["validation_accuracy"]
+    assert tried[f"{metrics['learning_rate']:g}"] == max(tried.values())
+    assert set(tried) == {"0.001", "0.003"}
+    kept = sorted(path.name for path in (composed / "models/learn/cnn_pool").iterdir())
+    assert kept == ["corner-0", "corner-1", "uniform-0", "uniform-1"]
+    weights = load_file(composed / "models/learn/cnn_pool/corner-0/weights.safetensors")
+    learn_one("cnn_pool")
+    again = load_file(composed / "models/learn/cnn_pool/corner-0/weights.safetensors")
+    assert all(torch.equal(weights[name], again[name]) for name in weights)
+
+
+def test_what_cannot_be_learned_or_asked_is_said(composed: Path) -> None:
+    with pytest.raises(StageError, match="no network 'vgg'"):
+        learn_one("vgg")
+    with pytest.raises(StageError, match="no question 'taste'"):
+        ask("taste")
+    with pytest.raises(StageError, match="run `learn` first"):
+        ask("locality")
+
+
+def test_a_network_learns_what_a_few_pictures_show() -> None:
+    labels = torch.arange(64) % 2
+    shown = torch.where(labels[:, None, None, None] == 1, 200, 50).to(torch.uint8)
+    shown = shown.expand(64, 3, 8, 8).contiguous()
+    data = Description(8, ["a", "b"], ["a", "b"], [0.5] * 3, [0.3] * 3, "")
+    blueprint = Blueprint("mlp", "MLP", {"hidden": [], "batch_norm": False, "dropout": 0.0},
+                          (3, 8, 8), data.classes)  # fmt: skip
+    found = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        trained = learning.learn(
+            blueprint.build(), data, shown, labels, Budget(steps=60, batch_size=16),
+            learning_rate=0.01, weight_decay=0.0, seed=1, device=torch.device("cpu"),
+        )  # fmt: skip
+        assert learning.right(trained, shown, labels, torch.device("cpu")).all()
+        found.append(learning.scores(trained, shown, torch.device("cpu")))
+    assert torch.equal(*found)  # the same seed, the same bits
+
+
+def test_a_permutation_loses_no_pixel_and_is_the_same_for_all(composed: Path) -> None:
+    shown = pictures(load(composed / "data/scenes/test.safetensors"), "corner", "test")
+    mixed = permuted(shown)
+    assert not torch.equal(mixed, shown)
+    assert torch.equal(mixed.flatten(2).sort(2).values, shown.flatten(2).sort(2).values)
+    assert torch.equal(permuted(shown[3:5]), mixed[3:5])
+
+
+@pytest.mark.parametrize("what", ["parameters", "multiply_adds"])
+def test_a_family_is_brought_to_a_cost(what: str) -> None:
+    arguments = {"channels": [8, 16], "head": "pool", "hidden": 64, "batch_norm": True,
+                 "dropout": 0.0}  # fmt: skip
+    blueprint = Blueprint("cnn", "CNN", arguments, (3, 16, 16), ["a", "b"])
+    for wanted in (20_000, 100_000):
+        assert cost.total(fitted(blueprint, what, wanted))[what] == pytest.approx(wanted, rel=0.1)
+
+
+def test_equivariance_is_exact_where_it_should_be() -> None:
+    torch.manual_seed(0)
+    plan = {"channels": [4, 8], "hidden": 8, "batch_norm": True, "dropout": 0.0}
+    exact = CNN((3, 16, 16), 4, head="pool", padding="circular", pooling="blur", **plan).eval()
+    flat = CNN((3, 16, 16), 4, head="flatten", **plan).eval()
+    noise = torch.randn(4, 3, 16, 16)
+    assert equivariance(exact, noise, [4])["what the head sees"]["4"] < 1e-5
+    assert equivariance(exact, noise, [1])["what the head sees"]["1"] > 1e-3
+    assert equivariance(flat, noise, [4])["what the head sees"]["4"] > 0.1
+    assert max(told_by_padding(exact, (3, 16, 16)).values()) < 1e-5
+    assert max(told_by_padding(flat, (3, 16, 16)).values()) > 0.01
+
+
+def test_the_effective_field_of_equal_weights_is_most_of_the_kernel() -> None:
+    layer = torch.nn.Conv2d(1, 1, 5, padding=2)
+    torch.nn.init.ones_(layer.weight)
+    assert effective_field(layer, torch.rand(1, 1, 17, 17)) == 5
+
+
+def test_overlap_is_intersection_over_union() -> None:
+    found, wanted = torch.zeros(3, 4, 4, dtype=torch.bool), torch.zeros(3, 4, 4, dtype=torch.bool)
+    found[0, :2], wanted[0, 1:3] = True, True  # one row of three in both
+    found[1, :2], wanted[1, :2] = True, True
+    assert dense.overlap(found, wanted) == pytest.approx([1 / 3, 1, 1])
+
+
+def test_bands_hold_all_of_the_power_and_a_wave_is_in_its_own() -> None:
+    wave = torch.cos(torch.arange(32) * torch.pi / 2).expand(1, 32, 32)  # half of Nyquist's
+    powers = untrained.band_powers(wave, 4)
+    assert powers.argmax() == 2
+    assert float(powers.sum()) == pytest.approx(float(torch.fft.fft2(wave).abs().square().sum()))
+
+
+def test_taking_a_part_away_takes_that_part_away() -> None:
+    settings = params.load(params.PACKAGED, "study.untrained", untrained.Settings)
+    built = {name: build((3, 32, 32)) for name, build in untrained.variants(settings).items()}
+    kinds = {name: {type(m) for m in network.modules()} for name, network in built.items()}
+    assert torch.nn.BatchNorm2d in kinds["hourglass"]
+    assert torch.nn.BatchNorm2d not in kinds["no normalisation"]
+    assert torch.nn.ConvTranspose2d in kinds["transposed convolutions"]
+    assert torch.nn.Upsample not in kinds["transposed convolutions"]
+    assert {m.kernel_size for m in built["1×1 kernels"].modules()
+            if isinstance(m, torch.nn.Conv2d)} == {(1, 1)}  # fmt: skip
+    latent = torch.rand(1, settings.latent_channels, 32, 32)
+    assert {tuple(network(latent).shape) for network in built.values()} == {(1, 3, 32, 32)}
+    weights = {n: sum(p.numel() for p in network.parameters()) for n, network in built.items()}
+    assert weights["mlp"] == pytest.approx(weights["hourglass"], rel=0.1)
+    assert isinstance(built["hourglass"], Hourglass)
+
+
+def test_every_question_of_params_is_asked_with_settings_that_hold() -> None:
+    from importlib import import_module
+
+    from convprior.chapters import QUESTIONS
+
+    content = yaml.safe_load(params.PACKAGED.read_text())
+    assert set(content["study"]) == set(QUESTIONS)
+    for question in QUESTIONS:
+        module = import_module(f"convprior.study.{question}")
+        params.load(params.PACKAGED, f"study.{question}", module.Settings)
+
+
+def test_the_full_parameters_are_parameters_and_hold() -> None:
+    content = yaml.safe_load(params.PACKAGED.read_text())
+    for line in (REPOSITORY / "full.params").read_text().splitlines():
+        name, value = line.removeprefix("-S ").split("=", 1)
+        *path, last = name.split(".")
+        section = content
+        for key in path:
+            section = section[key]
+        assert last in section, name
+        section[last] = yaml.safe_load(value)
+    compose.Settings.model_validate(content["compose"])
+    plan = Plan.model_validate(content["learn"])
+    shape = (3, content["compose"]["size"], content["compose"]["size"])
+    for network in plan.networks.values():
+        cost.total(Blueprint(network.module, network.class_, network.arguments, shape, ["a", "b"]))
+
+
+def test_no_network_knows_an_object_by_its_background() -> None:
+    """The committed results: pictures without an object are at chance, ten classes, for all."""
+    found = sorted((REPOSITORY / "reports/learn").glob("*/metrics.json"))
+    assert len(found) == len(yaml.safe_load(params.PACKAGED.read_text())["learn"]["networks"])
+    for path in found:
+        accuracy = json.loads(path.read_text())["accuracy"]
+        for place in ("corner", "uniform"):
+            assert accuracy[f"{place}_shown_nowhere"]["mean"] == pytest.approx(0.1, abs=0.02), path
