@@ -1,5 +1,6 @@
 """params.yaml: what is in it is known, and what is not known is refused."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,16 @@ import yaml
 
 from conftest import REPOSITORY
 from convprior import params, recipes
+from convprior.chapters import QUESTIONS
 from convprior.params import ParamsError
-from convprior.stages import degrade, evaluate, prepare, train
+from convprior.stages import compose, degrade, evaluate, prepare, train
+from convprior.study.plan import Plan
 
 OWNERS = {
     "prepare": prepare.Settings, "train": train.Settings, "evaluate": evaluate.Settings,
-    "degrade": degrade.Settings, "restore": recipes.Recipes,
+    "degrade": degrade.Settings, "restore": recipes.Recipes, "compose": compose.Settings,
+    "learn": Plan,
+    **{f"study.{name}": import_module(f"convprior.study.{name}").Settings for name in QUESTIONS},
 }  # fmt: skip
 
 
@@ -22,7 +27,9 @@ def test_the_packaged_file_is_the_repositorys() -> None:
 
 @pytest.mark.parametrize("section", sorted(OWNERS))
 def test_every_section_has_an_owner_that_knows_all_of_it(section: str) -> None:
-    assert set(yaml.safe_load(params.PACKAGED.read_text())) == set(OWNERS)
+    content = yaml.safe_load(params.PACKAGED.read_text())
+    assert set(content) == {name.partition(".")[0] for name in OWNERS}
+    assert set(content["study"]) == set(QUESTIONS)
     params.load(params.PACKAGED, section, OWNERS[section])
 
 
@@ -47,6 +54,9 @@ def changed(tmp_path: Path, keys: str, value: object) -> Path:
         ("train.learning_rat", 1, r"train\.learning_rat: Extra inputs are not permitted"),
         ("evaluate.shifts", [], r"evaluate\.shifts: .*at least 1 item"),
         ("degrade.denoise.sigma", -1, r"degrade\.denoise\.sigma: .*greater than or equal to 0"),
+        ("compose.side", 20, r"compose\.side: .*14 or 28.*came 20"),
+        ("learn.seeds", [], r"learn\.seeds: .*at least 1 item"),
+        ("learn.networks.mlp.augmentation.shift", 2, r"augmentation\.shift: .*less than 1"),
         (
             "restore.denoise",
             "magic",
@@ -64,6 +74,14 @@ def test_a_wrong_value_says_where_what_and_why(
     section = keys.split(".")[0]
     with pytest.raises(ParamsError, match=message):
         params.load(path, section, OWNERS[section])
+
+
+def test_a_part_of_a_section_is_named_in_its_errors(tmp_path: Path) -> None:
+    path = changed(tmp_path, "study.position.step", 0)
+    with pytest.raises(ParamsError, match=r"study\.position\.step: .*came 0"):
+        params.load(path, "study.position", OWNERS["study.position"])
+    with pytest.raises(ParamsError, match=r"no section `study\.taste`"):
+        params.load(path, "study.taste", OWNERS["study.position"])
 
 
 def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
