@@ -67,18 +67,26 @@ def lines(
     stops: Mapping[str, Point] | None = None,
     levels: Mapping[str, float] | None = None,
     bands: Mapping[str, Sequence[Point]] | None = None,
+    dashed: str | None = None,
 ) -> str:
     """Return a line chart of named curves as SVG.
 
     ``percent`` shows shares of one, from none to all; ``dots`` marks every point; ``logarithmic``
     is the x axis. With ``stops``, it is too, a circle marks each curve's stop and a triangle its
-    peak. ``levels`` are horizontal lines; ``bands`` are low and high at each point of a curve.
+    peak. ``levels`` are horizontal lines; ``bands`` are low and high at each point of a curve;
+    curves whose names begin with ``dashed`` are dashed, and take the colours from the first again.
     """
     with drawn(8.2, 3.8) as (figure, svg):
         axes = figure.subplots()
-        for colour, (name, curve) in zip(COLOURS, curves.items(), strict=False):
-            dot = "o" if dots else ""
-            axes.plot(*zip(*curve, strict=True), color=colour, label=name, marker=dot, ms=4)
+        solid = [name for name in curves if dashed is None or not name.startswith(dashed)]
+        for name, curve in curves.items():
+            broken = name not in solid
+            alike = [other for other in curves if other not in solid] if broken else solid
+            colour = COLOURS[alike.index(name) % len(COLOURS)]
+            axes.plot(
+                *zip(*curve, strict=True), color=colour, label=name, ms=4,
+                marker="o" if dots else "", linestyle="--" if broken else "-",
+            )  # fmt: skip
             if bands and name in bands:
                 low, high = zip(*bands[name], strict=True)
                 axes.fill_between([x for x, _ in curve], low, high, color=colour, alpha=0.15, lw=0)

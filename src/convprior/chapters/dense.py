@@ -34,7 +34,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                 "Bars of overlap; the numbers are in the answer.",
             ),
             Figure(
-                chart.maps({name: metrics["examples"][name] for name in order}, columns=3),
+                chart.maps({name: metrics["examples"][name] for name in order}, columns=6),
                 "Test pictures, and what each network takes for the object.",
                 "Pictures and the masks that were found.",
             ),

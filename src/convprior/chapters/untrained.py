@@ -107,14 +107,16 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         ]
         for name in fits
     ]
-    missing = f"{metrics['missing']:.0%} missing"
+    missing = f"{metrics['missing']:.0%} is missing"
     return Chapter(
         "The untrained prior",
         "What does an untrained network prefer, and which part of it does?",
         answer,
         (
             Figure(
-                chart.lines(losses, "step", "mean squared error", logarithmic=True),
+                chart.lines(
+                    losses, "step", "mean squared error", logarithmic=True, dashed=flat
+                ),
                 "Loss of the fit, mean of the runs. The hourglass learns the photograph quickly "
                 "and noise slowly; to the fully connected network they are alike.",
                 "Curves of loss by step for four targets and two networks.",
@@ -132,7 +134,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
             ),
             Figure(
                 chart.lines(spectra, "step", "share of the band's power", percent=True,
-                            logarithmic=True),
+                            logarithmic=True, dashed=flat),
                 f"Which frequencies of the photograph arrive when: the lowest, middle and highest "
                 f"of {metrics['bands']} bands up to Nyquist's frequency.",
                 "Curves of the share of each band by step.",
