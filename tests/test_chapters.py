@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from conftest import REPOSITORY
+from convprior import chart
 from convprior.chapters import QUESTIONS
 from convprior.chapters.chapter import Chapter, between, listed
 
@@ -87,6 +88,14 @@ def test_resistance_to_noise_is_claimed_only_where_it_is() -> None:
     convolutional = next(iter(metrics["fits"].values()))
     convolutional["noise"] = convolutional["photograph"]
     assert "resists noise" not in chapter_of("untrained", metrics).answer
+
+
+def test_every_curve_has_a_name_that_the_script_can_hide_it_by() -> None:
+    svg = chart.lines({"a": [(1, 0), (2, 1)], "b": [(1, 1), (2, 0)]}, "x", "y", bands={
+        "b": [(0.9, 1.1), (0, 0.1)]}, levels={"c": 0.5})  # fmt: skip
+    for gid in ("curve-0", "curve-1", "band-1", "name-0", "name-1", "name-2"):
+        assert svg.count(f'id="{gid}"') == 1
+    assert "band-0" not in svg
 
 
 def test_intervals_and_names_read_well() -> None:

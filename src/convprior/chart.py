@@ -79,17 +79,20 @@ def lines(
     with drawn(8.2, 3.8) as (figure, svg):
         axes = figure.subplots()
         solid = [name for name in curves if dashed is None or not name.startswith(dashed)]
-        for name, curve in curves.items():
+        for number, (name, curve) in enumerate(curves.items()):
             broken = name not in solid
             alike = [other for other in curves if other not in solid] if broken else solid
             colour = COLOURS[alike.index(name) % len(COLOURS)]
             axes.plot(
-                *zip(*curve, strict=True), color=colour, label=name, ms=4,
+                *zip(*curve, strict=True), color=colour, label=name, ms=4, gid=f"curve-{number}",
                 marker="o" if dots else "", linestyle="--" if broken else "-",
             )  # fmt: skip
             if bands and name in bands:
                 low, high = zip(*bands[name], strict=True)
-                axes.fill_between([x for x, _ in curve], low, high, color=colour, alpha=0.15, lw=0)
+                axes.fill_between(
+                    [x for x, _ in curve], low, high, color=colour, alpha=0.15, lw=0,
+                    gid=f"band-{number}",
+                )  # fmt: skip
             if stops is not None:
                 axes.plot(*max(curve, key=lambda point: point[1]), marker="^", color=colour)
             if stops and name in stops:
@@ -105,7 +108,9 @@ def lines(
         if percent:
             _in_percent(axes)
         axes.set(xlabel=x_label, ylabel=y_label)
-        figure.legend(loc="outside right upper")
+        legend = figure.legend(loc="outside right upper")
+        for number, text in enumerate(legend.get_texts()):
+            text.set_gid(f"name-{number}")  # the page's script hides a curve when it is clicked
     return svg[0]
 
 

@@ -1,4 +1,4 @@
-"""What the pages share: one style, and tables."""
+"""What the pages share: one style, one script, and tables."""
 
 from collections.abc import Sequence
 
@@ -26,6 +26,22 @@ svg { width: 100%; height: auto; background: #fff; border: 1px solid var(--line)
 figure > div { overflow-x: auto; } figure > div > svg { min-width: 34rem; }
 @media print { body { max-width: none; padding: 0; } figure { break-inside: avoid; } }
 code { background: #f5f5f4; padding: .1rem .3rem; }
+"""
+
+# A click on a curve's name in the legend of `chart.lines` hides it, another shows it again.
+SCRIPT = """
+for (const svg of document.querySelectorAll("svg"))
+  for (const name of svg.querySelectorAll("[id^=name-]")) {
+    const number = name.id.slice(5);
+    const shown = ["curve", "band"].map(part => svg.querySelector(`#${part}-${number}`));
+    if (!shown[0]) continue;
+    name.style.cursor = "pointer";
+    name.addEventListener("click", () => {
+      const hide = name.style.opacity !== "0.35";
+      name.style.opacity = hide ? "0.35" : "1";
+      for (const part of shown) if (part) part.style.display = hide ? "none" : "";
+    });
+  }
 """
 
 

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from convprior import atomic, chart, decoding, images, params, tracking
 from convprior.chapters import QUESTIONS
 from convprior.chapters.chapter import Chapter, between
-from convprior.page import STYLE, table
+from convprior.page import SCRIPT, STYLE, table
 from convprior.stages import StageError, arguments, start
 
 STRIP = ("observed", "classical", "restored", "reference")
@@ -160,7 +160,8 @@ def learned(reports: Path, names: Sequence[str]) -> str:
 <p>Small garments on darkened photographs, at places that are known; all networks get the same
 pictures, steps and learning rates to try, of which the best on validation pictures is taken. Test
 accuracy in percent, with what another training and another test set would give 95% of the time. A
-background alone says nothing: there every network must be at chance.</p>{table(header, rows)}
+background alone says nothing: there every network must be at chance. In the charts, a click on a
+name hides its curve.</p>{table(header, rows)}
 <p>{links}</p>"""
 
 
@@ -212,7 +213,7 @@ one damaged picture, for the restoration.</p>
 <p class="lead">Every figure comes from the JSON and CSV files beside this page. <code>dvc
 repro</code> makes them, <code>dvc metrics diff</code> compares two versions, <code>make ui</code>
 shows the restored pictures step by step.</p>
-</body></html>
+<script>{SCRIPT}</script></body></html>
 """
     with tracking.run("report", "report") as run:
         atomic.write_text(args.page, page)
