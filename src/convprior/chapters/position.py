@@ -109,9 +109,8 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                 chart.lines(
                     curves, "move in a circle, pixels", "change, share of its length", dots=True
                 ),
-                "What the head sees, before and after the picture is moved in a circle: pooling "
-                "over position forgets the place, wholly at multiples of the stride where the "
-                "border is circular too.",
+                "How much of what the head sees changes when the picture is moved in a circle: the "
+                "flattened map, or its mean over position.",
                 "Curves of the change of what the head sees; their largest values: "
                 + ", ".join(f"{name} {value:.3f}" for name, value in exact.items()),
             ),

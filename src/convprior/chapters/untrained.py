@@ -117,20 +117,19 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                 chart.lines(
                     losses, "step", "mean squared error", logarithmic=True, dashed=flat
                 ),
-                "Loss of the fit, mean of the runs. The hourglass learns the photograph quickly "
-                "and noise slowly; to the fully connected network they are alike.",
+                "Loss of the fit, mean of the runs: how soon each target is learned.",
                 "Curves of loss by step for four targets and two networks.",
             ),
             Figure(
                 chart.lines(by_task[0], "step", "PSNR to the clean picture, dB", logarithmic=True,
                             levels={"observed": metrics["observed"]}),
                 f"Fitted to a photograph with noise (σ {metrics['sigma']:g}).",
-                "Curves of PSNR by step: the hourglass rises above the observed picture and falls.",
+                "Curves of PSNR by step of both networks; the best values are in the table.",
             ),
             Figure(
                 chart.lines(by_task[1], "step", "PSNR to the clean picture, dB", logarithmic=True),
                 f"Fitted to a photograph of which {missing}.",
-                "Curves of PSNR by step: the hourglass fills the holes, the other one does not.",
+                "Curves of PSNR by step of both networks; the best values are in the table.",
             ),
             Figure(
                 chart.lines(spectra, "step", "share of the band's power", percent=True,
