@@ -95,8 +95,9 @@ def test_interrupted_training_resumes_to_the_same_bits(
     trainable: Path, caplog: pytest.LogCaptureFixture, ending: signal.Signals, code: int
 ) -> None:
     # Dropout and augmentation draw random numbers: a resumed run must draw the same ones.
+    augmented = {"shift": 0.1, "rotation": 10.0, "scale": 1.1, "flip": True}
     content = tiny_params()
-    content["train"] |= {"epochs": 12, "augmentation": {"shift": 0.1, "flip": True}}
+    content["train"] |= {"epochs": 12, "augmentation": augmented}
     content["train"]["networks"]["cnn_pool"]["arguments"] |= {"dropout": 0.3, "batch_norm": True}
     (trainable / "params.yaml").write_text(yaml.safe_dump(content))
     process = start(trainable)
