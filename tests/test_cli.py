@@ -295,7 +295,7 @@ def test_the_python_call_is_as_short(photograph: torch.Tensor) -> None:
         convprior.restore(torch.zeros(3, 4, 4, dtype=torch.uint8))
 
 
-@pytest.mark.parametrize("command", ["restore", "compare", "doctor", "sync"])
+@pytest.mark.parametrize("command", ["restore", "compare", "doctor", "explain", "sync"])
 def test_help_fits_one_screen_and_is_as_it_was_read(
     command: str,
     capsys: pytest.CaptureFixture[str],

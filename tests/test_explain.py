@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 
 from conftest import colourful
 from convprior.cli import app
-from convprior.errors import InputError
 
 
 def run(*arguments: object) -> str:
@@ -26,13 +25,15 @@ def test_every_operation_is_told(operation: str) -> None:
     assert len(run(operation).splitlines()) > 4
 
 
-@pytest.mark.parametrize(("operation", "steps"), [("conv", 16), ("pool", 9)])
+@pytest.mark.parametrize(
+    ("operation", "steps"), [("conv", 16), ("pool", 9), ("pool --padding 1", 16)]
+)
 @pytest.mark.parametrize("suffix", [".gif", ".png"])
 def test_the_steps_are_an_animation(
     operation: str, steps: int, suffix: str, tmp_path: Path
 ) -> None:
     target = tmp_path / f"steps{suffix}"
-    run(operation, "-o", target)
+    run(*operation.split(), "-o", target)
     with Image.open(target) as animation:
         assert animation.n_frames == steps  # type: ignore[attr-defined]
 
@@ -51,14 +52,26 @@ def test_a_picture_becomes_a_picture(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["conv", "1 2; 3"], "rows of one length"),
+        (["conv", "photo.png"], "no such file; a matrix is written as"),
+        (["conv", "no/photo"], "no such file"),
+        (["conv", "1 2; 3 nan"], "no nan"),
+        (["conv", "--kernel", "inf"], "numbers go from"),
+        (["conv", "--padding", "100000"], "a padding of 100000 is too large"),
+        (["conv", "--stride", "99999999999999999999"], "is too large"),
+        (["receptive-field", "conv3,pool2"], "takes --layers, no INPUT"),
+        (["share", "512x512"], "share takes a picture file"),
+        (["conv", "{}/in.png", "-o", "{}/in.png", "--overwrite"], "is the input itself"),
+        (["conv", "-o", "{}/none/a.gif"], "does not exist: create it first"),
         (["conv", "--kernel", "edge"], "or one of sobel"),
         (["conv", "1 2; 3 4"], "does not fit"),
         (["conv", "-o", "{}/steps.jpg"], "an animation ends in .gif"),
         (["conv", " ".join("1" * 17), "--kernel", "1", "-o", "{}/a.gif"], "at most 16×16"),
         (["conv", "{}/in.png"], "say with -o"),
-        (["flatten", "{}/in.png"], "with a small matrix"),
+        (["flatten", "{}/in.png"], "takes a small matrix"),
         (["pool", "-o", "{}/in.png"], "exists already"),
         (["receptive-field", "--layers", "conv"], "is no layer"),
+        (["conv", "--strid", "2"], "no such option: --strid"),
+        (["conv", "0", "1", "2"], "got also '1'"),
     ],
 )
 def test_what_cannot_be_explained_is_said(
@@ -66,5 +79,18 @@ def test_what_cannot_be_explained_is_said(
 ) -> None:
     colourful(20, 16).save(tmp_path / "in.png")
     filled = [argument.replace("{}", str(tmp_path)) for argument in arguments]
-    with pytest.raises(InputError, match=message):
-        run(*filled)
+    before = sorted(tmp_path.iterdir()), (tmp_path / "in.png").read_bytes()
+    done = CliRunner().invoke(app, ["explain", *filled], catch_exceptions=False)
+    assert done.exit_code == 2
+    assert message in done.output
+    assert (sorted(tmp_path.iterdir()), (tmp_path / "in.png").read_bytes()) == before
+
+
+def test_a_matrix_may_begin_with_a_minus() -> None:
+    assert "-1" in run("flatten", "-1 0 1; 2 3 4")
+    assert "  -2   4\n   0   6" in run("conv", "-1 0 1; 2 -3 4; 1 2 3", "--kernel", "-1 0; 0 1")
+
+
+@pytest.mark.parametrize(("size", "weights"), [(1, "3 weights"), (2, "12 weights")])
+def test_a_small_window_is_shared_too(size: int, weights: str) -> None:
+    assert f"one {size}×{size} kernel:  {weights}" in run("share", "--size", size)

@@ -4,11 +4,12 @@ import pytest
 import torch
 from scipy.signal import convolve2d, correlate2d
 
-from convprior import explaining
+from convprior import explaining, notation
 from convprior.networks.cnn import CNN
 from convprior.operations import (
     convolve,
     correlate,
+    padded,
     pool,
     receptive_fields,
     sliding,
@@ -43,7 +44,7 @@ def test_windows_tell_the_same_sums() -> None:
     matrix = torch.arange(30.0, dtype=torch.float64).view(5, 6)
     kernel = torch.tensor([[1.0, -2.0], [0.5, 3.0]], dtype=torch.float64)
     found = correlate(matrix, kernel, stride=2, padding=1)
-    for window in windows(matrix, found, (2, 2), 2, 1):
+    for window in windows(padded(matrix, 1), found, (2, 2), 2):
         assert float((window.seen * kernel).sum()) == pytest.approx(window.value)
 
 
@@ -75,17 +76,20 @@ def test_the_theoretical_field_is_where_the_gradient_is() -> None:
         ("", "is no matrix"),
         ("1 2; 3", "rows of one length"),
         ("1 x; 3 4", "a matrix has numbers"),
+        ("1 nan; 3 4", "no nan"),
+        ("1 -inf; 3 4", "numbers go from"),
+        (";".join("1" * 65), "65×1: at most 64×64"),
     ],
 )
 def test_what_is_no_matrix_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        explaining.matrix_of(text)
+        notation.matrix_of(text)
 
 
-@pytest.mark.parametrize("text", ["conv", "dense3", "conv3/x", "conv0"])
+@pytest.mark.parametrize("text", ["conv", "dense3", "conv3/x", "conv0", "conv65", "pool2/65"])
 def test_what_is_no_layer_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"no layer|at least 1"):
-        explaining.layers_of(text)
+    with pytest.raises(ValueError, match=r"no layer|from 1 to 64"):
+        notation.layers_of(text)
 
 
 def test_a_window_must_fit() -> None:
@@ -95,16 +99,72 @@ def test_a_window_must_fit() -> None:
         pool(torch.ones(4, 4), "max", 2, 2, padding=2)
 
 
+@pytest.mark.parametrize("given", [{"stride": 10**20}, {"padding": 100_000}, {"size": 65}])
+def test_what_is_explained_stays_small(given: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="too large to be followed: at most 64"):
+        pool(torch.ones(4, 4), "max", **{"size": 2, "stride": 2} | given)
+
+
+@pytest.mark.parametrize(("kind", "border"), [("max", -torch.inf), ("average", 0.0)])
+def test_the_padding_that_is_shown_is_what_is_pooled(kind: str, border: float) -> None:
+    matrix = torch.tensor([[-1.0, -2.0, -3.0], [-4.0, -5.0, -6.0], [-7.0, -8.0, -9.0]])
+    found = pool(matrix, kind, 2, 2, padding=1)
+    for window in windows(padded(matrix, 1, border), found, (2, 2), 2):
+        seen = window.seen.max() if kind == "max" else window.seen.mean()
+        assert float(seen) == pytest.approx(window.value)
+
+
 def test_explanations_tell_what_the_operations_compute() -> None:
-    matrix = explaining.matrix_of("1 2 3; 4 5 6; 7 8 9")
-    told = "\n".join(explaining.conv(matrix, explaining.kernel_of("1 0; 0 -1"), 1, 0))
+    matrix = notation.matrix_of("1 2 3; 4 5 6; 7 8 9")
+    told = "\n".join(explaining.conv(matrix, notation.kernel_of("1 0; 0 -1"), 1, 0))
     assert "1·1 + 5·(-1) = -4" in told
     assert told.count("-4") >= 4 + 4
     assert "true convolution" in told
-    assert "same result" in "\n".join(explaining.conv(matrix, explaining.kernel_of("blur"), 1, 0))
+    assert "same result" in "\n".join(explaining.conv(matrix, notation.kernel_of("blur"), 1, 0))
     assert "196,608" in "\n".join(explaining.share((256, 256, 3), 10_000, 3))
     assert "1,966,080,000" in "\n".join(explaining.share((256, 256, 3), 10_000, 3))
     assert "sees 10×10 pixels" in "\n".join(
-        explaining.receptive_field(explaining.layers_of("conv3,conv3,pool2,conv3"))
+        explaining.receptive_field(notation.layers_of("conv3,conv3,pool2,conv3"))
     )
     assert "3 places apart" in "\n".join(explaining.flatten(matrix))
+
+
+def told(matrix: str, *arguments: int) -> str:
+    return "\n".join(explaining.pooling(notation.matrix_of(matrix), *arguments))
+
+
+def test_what_pooling_forgives_is_what_was_counted() -> None:
+    small = "1 2 3 4; 5 6 7 8; 9 10 11 12; 13 14 15 16"
+    assert "0% of the maxima stay as they are: pooling forgives a small move where" in told(
+        small, 2, 2, 0
+    )
+    assert "100% of the maxima stay as they are: pooling forgives much" in told(
+        "9 0 9 0; 0 0 0 0", 2, 2, 0
+    )
+    assert "50% of the maxima stay as they are: pooling forgives much" in told(
+        "0 9 0 7 0 7 0 7; 0 0 0 0 0 0 0 0", 2, 2, 0
+    )
+    assert "this picture is as it was" in told("1; 2; 3", 1, 1, 0)
+
+
+def test_the_padding_of_pooling_is_told() -> None:
+    assert "-∞  -∞  -∞\n  -∞   5  -∞" in told("5", 2, 2, 1)
+    assert "0  0  0\n  0  5  0" in told("5", 2, 2, 1)
+
+
+def test_a_stride_that_leaves_a_rest_is_rounded_down() -> None:
+    matrix = torch.ones(6, 6, dtype=torch.float64)
+    said = "\n".join(explaining.conv(matrix, notation.kernel_of("sobel"), 2, 0))
+    assert "⌊(6 + 2·0 - 3) / 2⌋ + 1 = 2 rows" in said
+
+
+@pytest.mark.parametrize("text", ["1 2 3", "1; 2; 3"])
+def test_a_single_line_stays_in_order_when_flattened(text: str) -> None:
+    said = "\n".join(explaining.flatten(notation.matrix_of(text)))
+    assert "row 1" not in said
+    assert "neighbours stay neighbours" in said
+
+
+def test_a_shared_window_must_fit() -> None:
+    with pytest.raises(ValueError, match="9×9 does not fit into 8×20"):
+        list(explaining.share((8, 20, 1), 1, 9))

@@ -56,7 +56,8 @@ def _frame(
     )
     row, column = divmod(count, done.shape[1])
     for axes, values, name in ((left, seen, "picture"), (right, done, title)):
-        known = np.nan_to_num(values)
+        least = values[np.isfinite(values)].min()
+        known = np.nan_to_num(values, neginf=least - 1)  # max pooling's padding is the darkest
         axes.imshow(known, cmap="Greys_r", vmin=min(known.min(), 0) - 1, vmax=known.max() + 1)
         middle = (known.min() + known.max()) / 2
         for (r, c), value in np.ndenumerate(values):

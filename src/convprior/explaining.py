@@ -15,40 +15,12 @@ from convprior.operations import (
     windows,
 )
 
-KERNELS = {
-    "sobel": ((-1, 0, 1), (-2, 0, 2), (-1, 0, 1)),
-    "laplace": ((0, 1, 0), (1, -4, 1), (0, 1, 0)),
-    "blur": ((1 / 9,) * 3,) * 3,
-    "identity": ((0, 0, 0), (0, 1, 0), (0, 0, 0)),
-}
 MOST_STEPS = 36  # that are written out
-
-
-def matrix_of(text: str) -> Matrix:
-    """Return the matrix of ``0 1; 2 3``, a row after each semicolon. Raises ValueError."""
-    rows = [row.replace(",", " ").split() for row in text.replace("\n", ";").split(";")]
-    rows = [row for row in rows if row]
-    if not rows or len({len(row) for row in rows}) != 1:
-        raise ValueError(f"'{text[:60]}' is no matrix: write rows of one length, as '0 1; 2 3'")
-    try:
-        return torch.tensor([[float(value) for value in row] for row in rows], dtype=torch.float64)
-    except ValueError:
-        raise ValueError(f"'{text[:60]}': a matrix has numbers, as '0 1; 2 3'") from None
-
-
-def kernel_of(text: str) -> Matrix:
-    """Return a named kernel, or that of a text. Raises ValueError."""
-    if text in KERNELS:
-        return torch.tensor(KERNELS[text], dtype=torch.float64)
-    try:
-        return matrix_of(text)
-    except ValueError as error:
-        raise ValueError(f"{error}; or one of {', '.join(KERNELS)}") from None
 
 
 def number(value: float) -> str:
     """Return a number without needless places."""
-    text = f"{value:.3f}".rstrip("0").rstrip(".")
+    text = f"{value:.3f}".rstrip("0").rstrip(".").replace("inf", "∞")
     return "0" if text == "-0" else text
 
 
@@ -72,11 +44,12 @@ def conv(matrix: Matrix, kernel: Matrix, stride: int, padding: int) -> Iterator[
     yield f"kernel, {_size(kernel)}:\n{drawn(kernel)}"
     yield (
         f"moved by {stride}, it fits at {_size(found)} places: "
-        f"({matrix.shape[0]} + 2·{padding} - {kernel.shape[0]}) / {stride} + 1 = {found.shape[0]} "
-        f"rows, and {found.shape[1]} columns.\nAt each, what lies under it times its weights:"
+        f"⌊({matrix.shape[0]} + 2·{padding} - {kernel.shape[0]}) / {stride}⌋ + 1 = "
+        f"{found.shape[0]} rows, and {found.shape[1]} columns.\n"
+        "At each, what lies under it times its weights:"
     )
     shape = (kernel.shape[0], kernel.shape[1])
-    yield steps(windows(matrix, found, shape, stride, padding), kernel, found)
+    yield steps(windows(padded(matrix, padding), found, shape, stride), kernel, found)
     yield f"correlation, which the libraries call convolution:\n{drawn(found)}"
     flipped = kernel.flip(0, 1)
     if torch.equal(flipped, kernel):
@@ -118,17 +91,27 @@ def steps(each: Iterator[Window], kernel: Matrix, found: Matrix) -> str:
 def pooling(matrix: Matrix, size: int, stride: int, padding: int) -> Iterator[str]:
     """Tell what pooling does."""
     yield f"picture, {_size(matrix)}:\n{drawn(matrix)}"
-    for kind, meaning in (("max", "the largest"), ("average", "the mean")):
+    for kind, meaning, border in (("max", "the largest", -torch.inf), ("average", "the mean", 0.0)):
         found = pool(matrix, kind, size, stride, padding)
+        if padding:
+            yield (
+                f"for the {kind}, in a border of {number(border)}, {padding} wide:\n"
+                f"{drawn(padded(matrix, padding, border))}"
+            )
         yield (
             f"{kind} pooling, {meaning} of every {size}×{size} at a stride of {stride}: "
             f"{_size(found)}\n{drawn(found)}"
         )
-    moved = pool(matrix.roll(1, 1), "max", size, stride, padding)
-    same = float((moved == pool(matrix, "max", size, stride, padding)).double().mean())
-    yield (
-        f"Moved by one pixel in a circle, {same:.0%} of the maxima stay as they are: pooling "
-        "forgives small moves, and does not forget the place."
+    moved = matrix.roll(1, 1)
+    if torch.equal(moved, matrix):
+        yield "Moved by one pixel in a circle, this picture is as it was: so is what is pooled."
+        return
+    maxima = (pool(each, "max", size, stride, padding) for each in (matrix, moved))
+    same = float(torch.eq(*maxima).double().mean())
+    yield f"Moved by one pixel in a circle, {same:.0%} of the maxima stay as they are: " + (
+        "pooling forgives much of this small move, and does not forget the place."
+        if same >= 0.5
+        else "pooling forgives a small move where neighbours are alike, and here few are."
     )
 
 
@@ -146,41 +129,26 @@ def receptive_field(layers: list[tuple[str, int, int]]) -> Iterator[str]:
     )
 
 
-def layers_of(text: str) -> list[tuple[str, int, int]]:
-    """Return (name, window, stride) of ``conv3,pool2,conv3/2``. Raises ValueError."""
-    found = []
-    for part in text.split(","):
-        name, _, stride = part.strip().partition("/")
-        kind = name.rstrip("0123456789")
-        window = name.removeprefix(kind)
-        if kind not in ("conv", "pool") or not window or (stride and not stride.isdecimal()):
-            raise ValueError(
-                f"'{part.strip()}' is no layer: write conv3, conv3/2 (a stride of 2) or pool2, "
-                "with commas between"
-            )
-        moved = int(stride) if stride else int(window) if kind == "pool" else 1
-        if int(window) < 1 or moved < 1:
-            raise ValueError(f"'{part.strip()}': window and stride must be at least 1")
-        found.append((part.strip(), int(window), moved))
-    return found
-
-
 def flatten(matrix: Matrix) -> Iterator[str]:
     """Tell what flattening loses."""
     height, width = matrix.shape
     yield f"picture, {_size(matrix)}:\n{drawn(matrix)}"
     yield "flattened, row by row:\n  " + "  ".join(map(number, matrix.flatten().tolist()))
-    yield (
+    lost = (
         f"Row 0, column 0 and row 1, column 0 are neighbours in the picture, and {width} places "
-        "apart in the list. The numbers are all there; that they were neighbours is not: a fully "
-        "connected layer on this list would learn as well from any other order of it."
+        "apart in the list. The numbers are all there; that they were neighbours is not"
+        if min(height, width) > 1
+        else "Of a single line, neighbours stay neighbours. But nothing says that they are"
     )
+    yield f"{lost}: a fully connected layer on this list would learn as well from any other order."
     yield f"Each neuron on it has {height * width:,} weights, one for each place."
 
 
 def share(shape: tuple[int, int, int], neurons: int, window: int) -> Iterator[str]:
-    """Tell what sharing saves on a picture of (height, width, channels)."""
+    """Tell what sharing saves on a picture of (height, width, channels). Raises ValueError."""
     height, width, channels = shape
+    if window > min(height, width):
+        raise ValueError(f"a window of {window}×{window} does not fit into {height}×{width}")
     dense, kernel = height * width * channels, window**2 * channels
     yield f"picture: {height}×{width}×{channels}, {dense:,} numbers"
     yield (

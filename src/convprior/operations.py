@@ -12,7 +12,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from convprior.networks.cnn import BlurPool
+
 Matrix = Float[Tensor, "h w"]
+MOST = 64  # pixels of a window, a stride or a padding: more cannot be followed
 
 
 @dataclass(frozen=True)
@@ -25,14 +28,14 @@ class Window:
     value: float
 
 
-def padded(matrix: Matrix, padding: int) -> Matrix:
-    """Return the matrix with a border of zeros."""
-    return F.pad(matrix, (padding, padding, padding, padding))
+def padded(matrix: Matrix, padding: int, border: float = 0.0) -> Matrix:
+    """Return the matrix with a border of ``padding`` pixels of one value."""
+    return F.pad(matrix, (padding, padding, padding, padding), value=border)
 
 
 def correlate(matrix: Matrix, kernel: Matrix, stride: int = 1, padding: int = 0) -> Matrix:
     """Return what the libraries call convolution. Raises ValueError if the kernel does not fit."""
-    _fits(matrix, tuple(kernel.shape), padding)
+    _fits(matrix, tuple(kernel.shape), stride, padding)
     return F.conv2d(matrix[None, None], kernel[None, None], None, stride, padding)[0, 0]
 
 
@@ -42,8 +45,11 @@ def convolve(matrix: Matrix, kernel: Matrix, stride: int = 1, padding: int = 0) 
 
 
 def pool(matrix: Matrix, kind: str, size: int, stride: int, padding: int = 0) -> Matrix:
-    """Return the `max` or `average` of each window. Raises ValueError."""
-    _fits(matrix, (size, size), padding)
+    """Return the `max` or `average` of each window. Raises ValueError.
+
+    The padding is -∞ for `max`, so that it is never the largest, and zeros for `average`.
+    """
+    _fits(matrix, (size, size), stride, padding)
     if 2 * padding > size:
         raise ValueError(f"a padding of {padding} is more than half of a window of {size}")
     batch = matrix[None, None]
@@ -52,11 +58,8 @@ def pool(matrix: Matrix, kind: str, size: int, stride: int, padding: int = 0) ->
     return F.avg_pool2d(batch, size, stride, padding)[0, 0]
 
 
-def windows(
-    matrix: Matrix, result: Matrix, size: tuple[int, int], stride: int, padding: int
-) -> Iterator[Window]:
-    """Yield every place of a window and the value of ``result`` that comes of it, in order."""
-    seen = padded(matrix, padding)
+def windows(seen: Matrix, result: Matrix, size: tuple[int, int], stride: int) -> Iterator[Window]:
+    """Yield every place of a window on ``seen`` (padding included) and its value of ``result``."""
     for (row, column), value in zip(
         torch.cartesian_prod(*map(torch.arange, result.shape)).tolist(),
         result.flatten().tolist(),
@@ -66,7 +69,10 @@ def windows(
         yield Window(top, left, seen[top : top + size[0], left : left + size[1]], value)
 
 
-def _fits(matrix: Matrix, size: tuple[int, ...], padding: int) -> None:
+def _fits(matrix: Matrix, size: tuple[int, ...], stride: int, padding: int) -> None:
+    for name, pixels in (("window", max(size)), ("stride", stride), ("padding", padding)):
+        if pixels > MOST:
+            raise ValueError(f"a {name} of {pixels} is too large to be followed: at most {MOST}")
     height, width = (side + 2 * padding for side in matrix.shape)
     if size[0] > height or size[1] > width:
         raise ValueError(
@@ -101,7 +107,7 @@ def sliding(module: nn.Module) -> list[tuple[str, int, int]]:
     """Return (name, window, stride) of the convolutions and poolings of a sequence, in order."""
     found = []
     for name, part in module.named_modules():
-        if isinstance(part, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
+        if isinstance(part, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d | BlurPool):
             window, stride = (
                 side if isinstance(side, int) else side[0]
                 for side in (part.kernel_size, part.stride)

@@ -18,7 +18,7 @@ app = typer.Typer(
 app.command("restore", epilog=restore.EXAMPLE)(restore.restore)
 app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
 app.command("doctor", epilog=doctor.EXAMPLE)(doctor.doctor)
-app.command("explain", epilog=explain.EXAMPLE)(explain.explain)
+app.command("explain", epilog=explain.EXAMPLE, context_settings=explain.SETTINGS)(explain.explain)
 app.command("sync", epilog=sync.EXAMPLE)(sync.sync)
 
 

@@ -1,5 +1,7 @@
 """`convprior explain`: what an operation does to a small matrix or a picture, step by step."""
 
+import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,24 +12,28 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example:  convprior explain conv '0 0 9 9; 0 0 9 9; 0 0 9 9' --kernel sobel -o steps.gif"
 
+# A matrix may begin with a minus: what looks like an option and is none is looked at here.
+SETTINGS = {"ignore_unknown_options": True, "allow_extra_args": True}
+
 OPERATIONS = ("conv", "pool", "receptive-field", "flatten", "share")
 DEFAULT = "0 0 0 255 255 0; 0 0 0 255 255 0; 127 127 127 255 255 127; 127 127 127 255 255 127; "
 DEFAULT += "0 0 0 255 255 0; 0 0 0 127 127 0"  # the texts' example
 SIDE = 256  # pixels of the picture that `share` counts on
+FILE = re.compile(r"[/\\]|\.[a-zA-Z]{2}\w*$")  # in a path, and in no matrix
 
 
 def explain(
+    context: typer.Context,
     operation: Annotated[
         str, typer.Argument(metavar="OPERATION", help=f"{', '.join(OPERATIONS)}.")
     ],
     given: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="INPUT",
-            show_default=False,
             help="A matrix as '0 1; 2 3', or a picture file.",
         ),
-    ] = DEFAULT,
+    ] = None,
     kernel: Annotated[
         str, typer.Option(metavar="KERNEL", help="sobel, laplace, blur, identity, or a matrix.")
     ] = "sobel",
@@ -35,8 +41,12 @@ def explain(
         int | None,
         typer.Option(min=1, metavar="N", help="Pixels from place to place: 1; pool: its size."),
     ] = None,
-    padding: Annotated[int, typer.Option(min=0, metavar="N", help="Zeros around it.")] = 0,
-    size: Annotated[int, typer.Option(min=1, metavar="N", help="pool, share: the window.")] = 2,
+    padding: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Around it: zeros, in max pooling -∞.")
+    ] = 0,
+    size: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="The window: of pool 2, of share 3.")
+    ] = None,
     layers: Annotated[
         str, typer.Option(metavar="LAYERS", help="receptive-field: conv3, conv3/2, pool2, …")
     ] = "conv3,conv3,pool2,conv3,conv3,pool2",
@@ -55,95 +65,135 @@ def explain(
     means. receptive-field: what a unit of each layer sees. flatten: what is lost. share: weights.
     Of a picture, conv and pool write the result to -o; of a small matrix, an animation.
     """
+    came = [*([] if given is None else [given]), *context.args]
+    for text in came:
+        if text.startswith("--"):
+            raise typer.BadParameter(f"no such option: {text}")
+    if len(came) > 1:
+        raise typer.BadParameter(f"one INPUT was expected, in quotes: got also '{came[1][:60]}'")
     if operation not in OPERATIONS:
         raise typer.BadParameter(f"'{operation}' is none of {', '.join(OPERATIONS)}")
     if output is not None and operation not in ("conv", "pool"):
         raise typer.BadParameter(f"-o draws conv and pool; {operation} is told in words")
+    if operation == "receptive-field" and given is not None:
+        raise typer.BadParameter(f"receptive-field takes --layers, no INPUT: got '{given[:60]}'")
 
-    from convprior import explaining
+    from convprior import explaining, notation
     from convprior.errors import InputError
 
-    if output is not None and output.exists() and not overwrite:
-        raise InputError(f"{output}: exists already: choose another -o, or --overwrite")
+    size = size or (3 if operation == "share" else 2)
+    stride = stride or (size if operation == "pool" else 1)
     try:
-        path = Path(given)
-        if len(given) < 200 and path.suffix and path.is_file():
-            _explain_picture(operation, path, kernel, stride, padding, size, neurons, output)
-            return
-        matrix = explaining.matrix_of(given)
-        if operation == "receptive-field":
-            told = explaining.receptive_field(explaining.layers_of(layers))
-        elif operation == "share":
-            told = explaining.share((SIDE, SIDE, 3), neurons, max(size, 3))
-        elif operation == "flatten":
-            told = explaining.flatten(matrix)
-        elif operation == "pool":
-            told = explaining.pooling(matrix, size, stride or size, padding)
-        else:
-            told = explaining.conv(matrix, explaining.kernel_of(kernel), stride or 1, padding)
-        print("\n\n".join(told))
+        path = None if given is None or not FILE.search(given) else _picture(given)
         if output is not None:
-            _animate(operation, matrix, kernel, stride, padding, size, output)
-    except ValueError as error:
-        raise InputError(str(error)) from None
+            _check_target(output, path, overwrite)
+        if operation == "receptive-field":
+            print("\n\n".join(explaining.receptive_field(notation.layers_of(layers))))
+        elif operation == "share":
+            _share(given, path, neurons, size)
+        elif path is not None:
+            _explain_picture(operation, path, kernel, stride, padding, size, output)
+        else:
+            matrix = notation.matrix_of(DEFAULT if given is None else given)
+            if operation == "flatten":
+                told = explaining.flatten(matrix)
+            elif operation == "pool":
+                told = explaining.pooling(matrix, size, stride, padding)
+            else:
+                told = explaining.conv(matrix, notation.kernel_of(kernel), stride, padding)
+            print("\n\n".join(told))
+            if output is not None:
+                _animate(operation, matrix, kernel, stride, padding, size, output)
+    except (ValueError, InputError) as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _picture(given: str) -> Path:
+    """Return the path of a picture file. Raises ValueError if there is none."""
+    if not Path(given).is_file():
+        raise ValueError(f"'{given[:60]}': no such file; a matrix is written as '0 1; 2 3'")
+    return Path(given)
+
+
+def _check_target(output: Path, picture: Path | None, overwrite: bool) -> None:
+    """Raise ValueError if ``output`` may not or cannot be written."""
+    if output.exists() and picture is not None and output.samefile(picture):
+        raise ValueError(f"{output}: is the input itself, which is never replaced")
+    if output.exists() and not overwrite:
+        raise ValueError(f"{output}: exists already: choose another -o, or --overwrite")
+    if not output.parent.is_dir():
+        raise ValueError(f"{output}: the folder {output.parent} does not exist: create it first")
+
+
+def _slid(
+    operation: str, matrix: "Tensor", kernel: str, stride: int, padding: int, size: int
+) -> tuple["Tensor", tuple[int, int]]:
+    """Return the result of a convolution or a max pooling, and the window's height and width."""
+    from convprior import notation, operations
+
+    if operation == "pool":
+        return operations.pool(matrix, "max", size, stride, padding), (size, size)
+    weights = notation.kernel_of(kernel).to(matrix.dtype)
+    result = operations.correlate(matrix, weights, stride, padding)
+    return result, (weights.shape[0], weights.shape[1])
 
 
 def _animate(
     operation: str,
     matrix: "Tensor",
     kernel: str,
-    stride: int | None,
+    stride: int,
     padding: int,
     size: int,
     output: Path,
 ) -> None:
     """Write the steps of a convolution or a pooling of a small matrix."""
-    from convprior import animation, explaining, operations
+    from convprior import animation, operations
 
-    if operation == "conv":
-        weights = explaining.kernel_of(kernel)
-        window, moved = (weights.shape[0], weights.shape[1]), stride or 1
-        result = operations.correlate(matrix, weights, moved, padding)
-        title = "correlation"
-    else:
-        window, moved = (size, size), stride or size
-        result = operations.pool(matrix, "max", size, moved, padding)
-        title = "max pooling"
-    each = operations.windows(matrix, result, window, moved, padding)
-    animation.write(output, operations.padded(matrix, padding), result, each, title)
+    result, window = _slid(operation, matrix, kernel, stride, padding, size)
+    title, border = ("max pooling", -math.inf) if operation == "pool" else ("correlation", 0.0)
+    seen = operations.padded(matrix, padding, border)
+    each = operations.windows(seen, result, window, stride)
+    animation.write(output, seen, result, each, title)
     print(f"\n{output}: the same, step by step")
+
+
+def _share(given: str | None, path: Path | None, neurons: int, window: int) -> None:
+    """Say what sharing saves on a picture file, or on one of ``SIDE`` by ``SIDE`` pixels."""
+    from convprior import explaining, images
+
+    if path is not None:
+        channels, height, width = images.read(path).pixels.shape
+    elif given is None:
+        channels, height, width = 3, SIDE, SIDE
+    else:
+        raise ValueError(
+            f"share takes a picture file, or no INPUT for {SIDE}×{SIDE}×3: got '{given[:60]}'"
+        )
+    print("\n\n".join(explaining.share((height, width, channels), neurons, window)))
 
 
 def _explain_picture(
     operation: str,
     path: Path,
     kernel: str,
-    stride: int | None,
+    stride: int,
     padding: int,
     size: int,
-    neurons: int,
     output: Path | None,
 ) -> None:
-    """Say what becomes of a picture's grey values, and write it where that is asked for."""
-    from convprior import explaining, images, operations
-    from convprior.errors import InputError
+    """Write what becomes of a picture's grey values, and say so."""
+    from convprior import images
     from convprior.picture import Picture
 
-    pixels = images.read(path).pixels
-    channels, height, width = pixels.shape
-    grey = pixels.mean(0).double()
-    if operation == "share":
-        print("\n\n".join(explaining.share((height, width, channels), neurons, max(size, 3))))
-        return
-    if operation == "conv":
-        result = operations.correlate(grey, explaining.kernel_of(kernel), stride or 1, padding)
-    elif operation == "pool":
-        result = operations.pool(grey, "max", size, stride or size, padding)
-    else:
-        raise InputError(f"{operation} is explained with a small matrix, not with a picture")
+    if operation == "flatten":
+        raise ValueError(f"flatten takes a small matrix, as '0 1; 2 3', and no picture: got {path}")
     if output is None:
-        raise InputError(f"{path}: is a picture: say with -o where the result goes")
-    images.write(output, Picture(result.abs().clamp(0, 1)[None].float()))
+        raise ValueError(f"{path}: is a picture: say with -o where the result goes")
+    grey = images.read(path).pixels.mean(0)
+    height, width = grey.shape
+    result, _ = _slid(operation, grey, kernel, stride, padding, size)
+    images.write(output, Picture(result.abs().clamp(0, 1)[None]))
     print(
         f"{output}: {height}×{width} became {result.shape[0]}×{result.shape[1]}; values from "
         f"{float(result.min()):.3f} to {float(result.max()):.3f}, drawn by their size (0 to 1)"
