@@ -12,6 +12,8 @@ from conftest import REPOSITORY
 from convprior import chart
 from convprior.chapters import QUESTIONS
 from convprior.chapters.chapter import Chapter, between, listed
+from convprior.page import with_distinct_ids
+from convprior.stages.report import role
 
 
 def measured(question: str) -> dict[str, Any]:
@@ -71,23 +73,136 @@ def test_the_permutation_leaves_the_mlp_as_it_is_and_not_the_convolution() -> No
     networks = measured("locality")["networks"]
     assert networks["mlp"]["lost"]["low"] <= 0 <= networks["mlp"]["lost"]["high"]
     assert networks["cnn_pool"]["lost"]["low"] > 0
-    assert re.search(r"<code>mlp</code>.*which is no change", chapter_of("locality", {
+    assert re.search(r"<code>mlp</code>.*within the noise: to a fully connected network, neighbour"
+                     "hood does not exist", chapter_of("locality", {
         "networks": {name: networks[name] for name in ("mlp", "cnn_pool")}}).answer)  # fmt: skip
 
 
-def test_a_network_that_changes_is_not_called_unchanged() -> None:
+def test_a_loss_is_called_what_it_is_and_taught_from_where_it_may() -> None:
     metrics = measured("locality")
     for of in metrics["networks"].values():
         of["lost"] = {"mean": 0.2, "low": 0.1, "high": 0.3}
-    assert "no change" not in chapter_of("locality", metrics).answer
+    assert "noise" not in chapter_of("locality", metrics).answer
+    for of in metrics["networks"].values():
+        of["lost"] = {"mean": -0.03, "low": -0.06, "high": 0.01}
+        of["class"] = "CNN"
+    answer = chapter_of("locality", metrics).answer
+    assert "gains 3.0 points (-6.0 to 1.0 lost)" in answer
+    assert "does not exist" not in answer
+
+
+def test_where_the_local_network_lies_is_told_by_its_numbers() -> None:
+    metrics = measured("locality")
+    networks = metrics["networks"]
+    for name, mean in (("mlp", 0.4), ("local", 0.5), ("cnn_flatten", 0.7)):
+        networks[name]["as they are"]["mean"] = mean
+    assert "between <code>mlp</code> and <code>cnn_flatten</code>: 10.0 points come with" in (
+        chapter_of("locality", metrics).answer
+    )
+    networks["local"]["as they are"]["mean"] = 0.3
+    assert "not between" in chapter_of("locality", metrics).answer
+    del networks["local"]
+    assert "no weights" not in chapter_of("locality", metrics).answer
 
 
 def test_resistance_to_noise_is_claimed_only_where_it_is() -> None:
     metrics = measured("untrained")
     assert "resists noise" in chapter_of("untrained", metrics).answer
     convolutional = next(iter(metrics["fits"].values()))
+    noise = convolutional["noise"]
     convolutional["noise"] = convolutional["photograph"]
     assert "resists noise" not in chapter_of("untrained", metrics).answer
+    convolutional["noise"] = noise
+    photograph = convolutional["photograph"]  # nothing is learned: that is no resistance
+    photograph["loss"] = [1.0] * len(photograph["loss"])
+    assert "resists noise" not in chapter_of("untrained", metrics).answer
+
+
+def test_what_a_changed_part_does_is_told_by_its_interval() -> None:
+    metrics = measured("untrained")
+    parts = list(metrics["fits"])[2:]
+    for mean, low, high, words in (
+        (-2.0, -3.0, -1.0, "no skips -2.0 dB (-3.0 to -1.0)"),
+        (0.5, 0.1, 0.9, "no skips +0.5 dB (+0.1 to +0.9)"),
+        (-0.5, -1.0, 0.5, "no clear difference: "),
+    ):
+        for name in parts:
+            noisy = metrics["fits"][name]["photograph and noise"]
+            noisy["gained"] = {"mean": mean, "low": low, "high": high}
+        assert words in chapter_of("untrained", metrics).answer
+    for name in parts:
+        noisy = metrics["fits"][name]["photograph and noise"]
+        noisy["loss"][-1] = 2 * noisy["loss"][0]
+    assert f"does not fit: {', '.join(parts)}." in chapter_of("untrained", metrics).answer
+
+
+def test_only_a_convolution_needs_no_examples_for_what_it_knows() -> None:
+    metrics = measured("sample_size")
+    metrics["networks"] = {
+        name: {size: {"mean": mean, "low": mean, "high": mean}
+               for size, mean in zip(("100", "1000", "9000"), means, strict=True)}
+        for name, means in (("a", (0.1, 0.5, 0.7)), ("b", (0.1, 0.2, 0.3)))
+    }  # fmt: skip
+    for classes, claimed in ((("CNN", "MLP"), True), (("MLP", "CNN"), False)):
+        metrics["classes"] = dict(zip("ab", classes, strict=True))
+        answer = chapter_of("sample_size", metrics).answer
+        assert ("need not be learned" in answer) == claimed
+
+
+def test_a_remedy_within_the_noise_is_said_to_be() -> None:
+    metrics = measured("overfitting")
+    for low, words in ((-0.01, True), (0.01, False)):
+        for of in metrics["remedies"].values():
+            of["gained"] = {"mean": 0.03, "low": low, "high": 0.05}
+        answer = chapter_of("overfitting", metrics).answer
+        assert ("which is within the noise" in answer) == words
+    for name, of in metrics["remedies"].items():
+        of["train"]["mean"], of["test"]["mean"] = (0.6, 0.5) if name == "none" else (0.95, 0.4)
+    assert "by learning less" not in chapter_of("overfitting", metrics).answer
+
+
+def test_augmentation_is_called_wrong_only_where_it_is() -> None:
+    metrics = measured("orientation")
+    for low, words in ((0.01, True), (-0.01, False)):
+        metrics["digits"]["lost"] = {"mean": 0.02, "low": low, "high": 0.05}
+        answer = chapter_of("orientation", metrics).answer
+        assert ("augmentation is wrong" in answer) == words
+
+
+def test_a_border_is_called_what_the_network_was_built_with() -> None:
+    metrics = measured("position")
+    assert "whose border is circular" in chapter_of("position", metrics).answer
+    metrics["borders"] = dict.fromkeys(metrics["borders"], "zeros")
+    assert "circular, do not" not in chapter_of("position", metrics).answer
+    metrics["borders"] = dict.fromkeys(metrics["borders"], "reflect")
+    assert "zeros around" not in chapter_of("position", metrics).answer
+
+
+def test_a_study_of_one_network_has_sentences_too() -> None:
+    for question, name in (("position", "mlp"), ("locality", "mlp"), ("sample_size", "cnn_pool")):
+        metrics = measured(question)
+        metrics["networks"] = {name: metrics["networks"][name]}
+        for part in ("equivariance", "padding"):
+            metrics[part] = {}
+        answer = chapter_of(question, metrics).answer
+        assert answer.endswith(".")
+        assert answer.count(f"<code>{name}</code>") <= 3
+    metrics = measured("sharing")
+    for families in metrics["equal"].values():
+        for name in list(families)[1:]:
+            del families[name]
+    metrics["counted"] = {
+        name: of for name, of in metrics["counted"].items() if name.startswith("alexnet")
+    }
+    answer = chapter_of("sharing", metrics).answer
+    assert "worst" not in answer
+    assert "saves weights" not in answer
+
+
+def test_names_of_params_are_text_on_the_page() -> None:
+    metrics = measured("locality")
+    metrics["networks"] = {f"<b>{name}": of for name, of in metrics["networks"].items()}
+    assert "<b>" not in chapter_of("locality", metrics).answer
 
 
 def test_every_curve_has_a_name_that_the_script_can_hide_it_by() -> None:
@@ -96,6 +211,25 @@ def test_every_curve_has_a_name_that_the_script_can_hide_it_by() -> None:
     for gid in ("curve-0", "curve-1", "band-1", "name-0", "name-1", "name-2"):
         assert svg.count(f'id="{gid}"') == 1
     assert "band-0" not in svg
+
+
+def test_every_chart_of_a_page_has_ids_of_its_own() -> None:
+    svg = chart.lines({"a": [(1, 0), (2, 1)]}, "x", "y")
+    page = with_distinct_ids(f'<p id="study">{svg}</p><p>{svg}</p>')
+    assert page == with_distinct_ids(f'<p id="study">{svg}</p><p>{svg}</p>')
+    ids = re.findall(r' id="([^"]*)"', page)
+    assert len(ids) == len(set(ids)) > 20
+    assert "study" in ids
+    for number in range(2):  # as the script looks for them
+        assert {f"svg{number}-curve-0", f"svg{number}-name-0"} <= set(ids)
+    for found in re.findall(r'url\(#([^)]*)\)|href="#([^"]*)"', page):
+        assert set(found) & set(ids)
+
+
+def test_tables_and_buttons_are_no_image_to_a_screen_reader() -> None:
+    assert role(chart.maps({"a": [[0, 1]]})) == "img"
+    assert role(chart.lines({"a": [(1, 0), (2, 1)]}, "x", "y")) == "group"
+    assert role("<div><table></table></div>") == "group"
 
 
 def test_intervals_and_names_read_well() -> None:

@@ -16,3 +16,16 @@ def test_a_convolution_is_counted_as_the_textbooks_do() -> None:
         "parameters": sum(p.numel() for p in blueprint.build().parameters()),
         "multiply_adds": 64 * 5 * 27 + 5 * 7 + 7 * 2,
     }
+
+
+def test_work_outside_of_layers_with_weights_is_counted_too() -> None:
+    arguments = {"channels": [5], "head": "pool", "hidden": 7, "batch_norm": True, "dropout": 0.0,
+                 "padding": "circular"}  # fmt: skip
+    plain, blurred = (
+        Blueprint("cnn", "CNN", arguments | {"pooling": pooling}, (3, 8, 8), ["a", "b"])
+        for pooling in ("max", "blur")
+    )
+    assert cost.layers(plain) == cost.layers(blurred)
+    # kornia's 3×3 blur of each channel, at 6×6 places: one around the 4×4 that are kept.
+    more = cost.total(blurred)["multiply_adds"] - cost.total(plain)["multiply_adds"]
+    assert more == 5 * 36 * 9

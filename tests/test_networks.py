@@ -8,7 +8,9 @@ from convprior import cost
 from convprior.blueprint import Blueprint, NetworkError
 from convprior.networks.cnn import CNN, BlurPool
 from convprior.networks.local import Local, LocalConv2d
+from convprior.networks.resnet import ResNet
 from convprior.networks.segmenter import EncoderDecoder, FullyConnected
+from convprior.operations import receptive_fields, sliding
 
 SHAPE = (3, 16, 16)
 
@@ -56,7 +58,7 @@ def test_a_local_layer_with_equal_kernels_is_a_convolution() -> None:
     convolution = nn.Conv2d(3, 5, 3, padding=1)
     local = LocalConv2d(3, 5, 3, 16, 16)
     with torch.no_grad():
-        local.weight.copy_(convolution.weight.flatten(1).T.expand(256, 27, 5))
+        local.weight.copy_(convolution.weight.permute(2, 3, 1, 0).reshape(27, 5).expand(256, 27, 5))
         assert convolution.bias is not None
         local.bias.copy_(convolution.bias[:, None, None].expand(5, 16, 16))
     torch.testing.assert_close(local(pictures()), convolution(pictures()))
@@ -84,7 +86,7 @@ def test_alexnet_has_the_papers_numbers() -> None:
 @pytest.mark.parametrize(
     ("module", "name", "arguments", "message"),
     [
-        ("alexnet", "AlexNet", {"groups": 1, "dropout": 0.5}, "at least 67 pixels"),
+        ("alexnet", "AlexNet", {"groups": 1, "dropout": 0.5}, "at least 63 pixels"),
         ("local", "Local", {"channels": [1] * 5, "hidden": 1, "batch_norm": True, "dropout": 0.0},
          "5 poolings need pictures of at least 32"),
     ],
@@ -119,3 +121,41 @@ def test_local_layers_learn_each_place_alone() -> None:
     gradient = network.features[0].weight.grad.view(16, 16, -1).abs().sum(2)  # type: ignore[union-attr,operator]
     assert gradient[:5, :5].sum() > 0
     assert gradient[8:, 8:].sum() == 0
+
+
+def test_sides_that_do_not_halve_are_refused_where_they_must() -> None:
+    plan = {"channels": [2, 2], "head": "pool", "hidden": 2, "batch_norm": True, "dropout": 0.0}
+    CNN((3, 18, 18), 2, **plan)(torch.zeros(1, 3, 18, 18))
+    with pytest.raises(ValueError, match="2 blurred poolings need sides that 4 divides, came 18"):
+        CNN((3, 18, 18), 2, pooling="blur", **plan)
+    with pytest.raises(ValueError, match="3 scales need sides that 4 divides, came 16×18"):
+        EncoderDecoder((3, 16, 18), channels=[2, 2, 2])
+
+
+def test_a_blurred_pooling_tells_how_far_it_sees() -> None:
+    plan = {"channels": [2, 2], "head": "pool", "hidden": 2, "batch_norm": True, "dropout": 0.0}
+    network = CNN((3, 32, 32), 2, padding="circular", pooling="blur", **plan).eval()
+    last = receptive_fields(sliding(network.features))[-1]
+    x = torch.rand(1, 3, 32, 32, requires_grad=True)
+    network.features(x)[0, :, 4, 4].sum().backward()
+    assert x.grad is not None
+    seen = x.grad.abs().sum((0, 1, 2)).nonzero()
+    assert int(seen.max() - seen.min()) + 1 <= last.field == 3 + 3 + 2 * 2 + 2 * 3
+
+
+def test_a_residual_block_projects_every_second_place() -> None:
+    block = ResNet((3, 16, 16), 2, channels=[4, 8], blocks=1).features[-1].eval()
+    x = torch.rand(2, 4, 16, 16)
+    projection = block.skip[0]
+    strided = nn.functional.conv2d(x, projection.weight, stride=2)
+    expected = (block.residual(x) + block.skip[1](strided)).relu()
+    torch.testing.assert_close(block(x), expected)
+
+
+def test_a_residual_network_learns_in_the_memory_format_of_the_stages() -> None:
+    """Shapes at which torch 2.13 crashed."""
+    network = ResNet((3, 64, 64), 2, channels=[8, 16], blocks=1).to(
+        memory_format=torch.channels_last  # type: ignore[call-overload]
+    )
+    shown = torch.rand(64, 3, 64, 64).contiguous(memory_format=torch.channels_last)
+    network(shown).sum().backward()

@@ -1,10 +1,12 @@
 """params.yaml: what is in it is known, and what is not known is refused."""
 
+import shutil
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 
 from conftest import REPOSITORY
 from convprior import params, recipes
@@ -94,3 +96,17 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     path.write_text("other: 1")
     with pytest.raises(ParamsError, match="no section `train`"):
         params.load(path, "train", train.Settings)
+
+
+@pytest.mark.parametrize("section", ["learn", "train"])
+def test_a_change_of_one_network_changes_that_one_alone(section: str, tmp_path: Path) -> None:
+    """As `dvc exp run -S` writes it: an anchor would carry it on, or swallow it."""
+    path = tmp_path / "params.yaml"
+    before = yaml.safe_load(params.PACKAGED.read_text())[section]["networks"]
+    for name, network in before.items():
+        shutil.copy(params.PACKAGED, path)
+        argument = next(iter(network["arguments"]))
+        apply_overrides(path, [f"{section}.networks.{name}.arguments.{argument}=[77]"])
+        after = yaml.safe_load(path.read_text())[section]["networks"]
+        assert after[name]["arguments"][argument] == [77]
+        assert {n for n in before if after[n] != before[n]} == {name}

@@ -1,11 +1,13 @@
 """The study's stages and measurements: what they choose, what they count, and what they refuse."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from pydantic import ValidationError
 from safetensors.torch import load_file
 
 from conftest import REPOSITORY, tiny_params
@@ -17,9 +19,17 @@ from convprior.learning import Budget
 from convprior.networks.cnn import CNN
 from convprior.networks.hourglass import Hourglass
 from convprior.stages import StageError, compose, learn, study
-from convprior.study import dense, untrained
-from convprior.study.material import permuted, pictures
-from convprior.study.plan import Plan
+from convprior.study import dense, sight, untrained
+from convprior.study.material import (
+    Material,
+    best,
+    permuted,
+    photograph,
+    pictures,
+    trained,
+    try_rates,
+)
+from convprior.study.plan import Plan, StudyError
 from convprior.study.position import equivariance, told_by_padding
 from convprior.study.sharing import fitted
 from convprior.study.sight import effective_field
@@ -83,6 +93,24 @@ def test_the_best_learning_rate_is_taken_and_every_network_kept(composed: Path) 
     assert all(torch.equal(weights[name], again[name]) for name in weights)
 
 
+def test_what_learn_has_trained_is_not_trained_again(
+    composed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rate = learn_one("cnn_pool")["learning_rate"]
+    plan = params.load(composed / "params.yaml", "learn", Plan)
+    material = Material(
+        composed / "data/scenes", composed / "models/learn", plan, {"cnn_pool": rate}
+    )
+    run = material.run("learn", "cnn_pool", "uniform", 1)
+    again = trained(material, run).state_dict()
+    monkeypatch.delattr(learning, "learn")
+    taken = trained(material, replace(run, question="locality")).state_dict()
+    assert all(torch.equal(again[name], taken[name]) for name in again)
+    for change in ({"permuted": True}, {"pictures": 20}, {"learning_rate": 2 * rate}):
+        with pytest.raises(AttributeError):
+            trained(material, replace(run, question="locality", **change))
+
+
 def test_what_cannot_be_learned_or_asked_is_said(composed: Path) -> None:
     with pytest.raises(StageError, match="no network 'vgg'"):
         learn_one("vgg")
@@ -128,6 +156,45 @@ def test_a_family_is_brought_to_a_cost(what: str) -> None:
         assert cost.total(fitted(blueprint, what, wanted))[what] == pytest.approx(wanted, rel=0.1)
 
 
+def test_what_has_no_width_is_not_widened_for_ever() -> None:
+    linear = Blueprint("mlp", "MLP", {"hidden": [], "batch_norm": False, "dropout": 0.0},
+                       (3, 16, 16), ["a", "b"])  # fmt: skip
+    with pytest.raises(StudyError, match="no width to change"):
+        fitted(linear, "parameters", 40_000)
+
+
+def test_what_the_study_names_and_nobody_knows_is_said(composed: Path) -> None:
+    plan = params.load(composed / "params.yaml", "learn", Plan)
+    material = Material(composed / "data/scenes", composed / "models/learn", plan, {})
+    with pytest.raises(StudyError, match="there are: cnn_pool, mlp"):
+        material.run("locality", "vgg", "uniform", 0)
+    with pytest.raises(StudyError, match="no photograph 'cat'; there are: astronaut"):
+        photograph("cat", 16)
+    settings = yaml.safe_load(params.PACKAGED.read_text())["study"]
+    with pytest.raises(StudyError, match=r"study.sight.network: 'mlp' is not a CNN"):
+        sight.measure(material, sight.Settings(**settings["sight"] | {"network": "mlp"}))
+    with pytest.raises(ValidationError, match="needs a `size` of 2, 3, … times 8"):
+        untrained.Settings(**settings["untrained"] | {"size": 50})
+
+
+def test_dense_is_asked_at_other_places_than_it_is_trained_at(composed: Path) -> None:
+    scenes = load(composed / "data/scenes/test.safetensors")
+    solid = torch.full_like(scenes.objects, 255)
+    scenes = replace(scenes, objects=solid)
+    seen, new = (dense.placed(scenes, place, "test")[:, 3] > 127 for place in dense.PLACES)
+    firsts = [place.any(2).int().argmax(1) for place in (seen, new)]
+    assert firsts[0].max() < firsts[1].min()
+
+
+def test_rates_are_tried_for_each_run_and_the_best_is_taken(composed: Path) -> None:
+    plan = params.load(composed / "params.yaml", "learn", Plan)
+    material = Material(composed / "data/scenes", composed / "models/learn", plan, {})
+    runs = [material.run("learn", name, "uniform", 0) for name in plan.networks]
+    found = try_rates(material, runs)
+    assert [list(tried) for tried in found] == [plan.learning_rates] * len(runs)
+    assert best({0.1: 0.3, 0.2: 0.5, 0.3: 0.4}) == 0.2
+
+
 def test_equivariance_is_exact_where_it_should_be() -> None:
     torch.manual_seed(0)
     plan = {"channels": [4, 8], "hidden": 8, "batch_norm": True, "dropout": 0.0}
@@ -159,6 +226,8 @@ def test_bands_hold_all_of_the_power_and_a_wave_is_in_its_own() -> None:
     powers = untrained.band_powers(wave, 4)
     assert powers.argmax() == 2
     assert float(powers.sum()) == pytest.approx(float(torch.fft.fft2(wave).abs().square().sum()))
+    brighter = untrained.band_powers(wave + 0.5, 4)  # the mean is no frequency
+    torch.testing.assert_close(brighter, powers, atol=1e-3, rtol=1e-3)
 
 
 def test_taking_a_part_away_takes_that_part_away() -> None:

@@ -67,5 +67,7 @@ def load(folder: Path) -> tuple[Blueprint, nn.Module]:
         network = blueprint.build()
         network.load_state_dict(load_file(folder / "weights.safetensors"))
     except (OSError, ValueError, TypeError, RuntimeError) as error:
-        raise NetworkError(f"{folder}: no trained network ({error}): run `train` first") from None
+        raise NetworkError(
+            f"{folder}: no trained network ({error}): run its training first"
+        ) from None
     return blueprint, network.eval()

@@ -36,6 +36,11 @@ class Layer:
 
 def layers(blueprint: Blueprint) -> list[Layer]:
     """Return the convolutions, fully and locally connected layers. Raises NetworkError."""
+    return _counted(blueprint)[0]
+
+
+def _counted(blueprint: Blueprint) -> tuple[list[Layer], int]:
+    """Return the layers with weights, and the multiply-adds of the whole network."""
     neurons: dict[str, int] = {}
     with torch.device("meta"):
         network = blueprint.build().eval()
@@ -54,7 +59,7 @@ def layers(blueprint: Blueprint) -> list[Layer]:
             network(torch.zeros(1, *blueprint.picture_shape))
     flops = counter.get_flop_counts()
     kind = type(network).__name__
-    return [
+    rows = [
         Layer(
             name,
             type(module).__name__,
@@ -64,6 +69,7 @@ def layers(blueprint: Blueprint) -> list[Layer]:
         )
         for name, module in weighted.items()
     ]
+    return rows, counter.get_total_flops() // 2
 
 
 def _normalises(module: nn.Module) -> bool:
@@ -74,7 +80,4 @@ def total(blueprint: Blueprint) -> dict[str, int]:
     """Return all parameters, also those of normalisation, and all multiply-adds."""
     with torch.device("meta"):
         parameters = sum(p.numel() for p in blueprint.build().parameters())
-    return {
-        "parameters": parameters,
-        "multiply_adds": sum(layer.multiply_adds for layer in layers(blueprint)),
-    }
+    return {"parameters": parameters, "multiply_adds": _counted(blueprint)[1]}

@@ -27,5 +27,8 @@ class Description:
         """Read ``prepared``/description.json."""
         path = prepared / "description.json"
         if not path.is_file():
-            raise InputError(f"{path}: missing; run the stage `prepare` first")
+            raise InputError(
+                f"{path}: missing: run the stage that makes the pictures first (`prepare`, for "
+                "the study `compose`)"
+            )
         return cls(**json.loads(path.read_text(encoding="utf-8")))

@@ -1,5 +1,7 @@
 """Which device to compute on."""
 
+import os
+
 import torch
 
 from convprior.errors import InputError
@@ -27,6 +29,13 @@ def choose(name: str = "auto") -> torch.device:
         found = ", ".join(device for device, is_there in there.items() if is_there)
         raise DeviceError(f"no device '{name}' here; there are: {found}")
     return torch.device(name)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def every(names: str) -> list[str]:

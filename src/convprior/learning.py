@@ -140,8 +140,8 @@ def ready(network: nn.Module, data: Description) -> nn.Module:
 @torch.inference_mode()
 def scores(
     network: nn.Module, pictures: UInt8[Tensor, "n 3 h w"], device: torch.device
-) -> Float[Tensor, "n classes"]:
-    """Return the class scores of many pictures, on the CPU."""
+) -> Float[Tensor, "n *scores"]:
+    """Return the scores of many pictures, of each class or of each pixel, on the CPU."""
     network.to(device)
     parts = [network(part.to(device)).cpu() for part in pictures.split(JUDGED_AT_ONCE)]
     return torch.cat(parts)

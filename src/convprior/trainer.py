@@ -64,18 +64,21 @@ def processes(default: int) -> int:
     return _number("CONVPRIOR_PROCESSES", 1, least=1)
 
 
+def device_names() -> list[str]:
+    """Return the devices to share runs out to (CONVPRIOR_ACCELERATOR, CONVPRIOR_DEVICES)."""
+    accelerator = os.environ.get("CONVPRIOR_ACCELERATOR", "auto")
+    names = devices.every({"gpu": "auto"}.get(accelerator, accelerator))
+    if os.environ.get("CONVPRIOR_DEVICES", "auto") == "auto":
+        return names
+    return names[: _number("CONVPRIOR_DEVICES", 1, least=1)]
+
+
 def alone(device: torch.device, **options: Any) -> pl.Trainer:
     """Make a Trainer for a small run on one device, which keeps nothing."""
-    for message in HUSHED:
-        warnings.filterwarnings("ignore", message=message)
-    return pl.Trainer(
+    return _trainer(
         accelerator=device.type,
         devices=[device.index or 0] if device.type == "cuda" else 1,
-        precision=os.environ.get("CONVPRIOR_PRECISION", "32-true"),  # type: ignore[arg-type]
-        logger=False,
         enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
         **options,
     )
 
@@ -92,27 +95,32 @@ def make(cpu_processes: int = 1, **options: Any) -> pl.Trainer:
         found = _number("CONVPRIOR_DEVICES", 1, least=1)
     elif accelerator == "cpu" or (accelerator == "auto" and devices.choose().type == "cpu"):
         found = cpu_processes
+    return _trainer(
+        accelerator=accelerator,
+        devices=found,
+        num_nodes=_number("CONVPRIOR_NODES", 1, least=1),
+        strategy=os.environ.get("CONVPRIOR_STRATEGY", "auto"),
+        use_distributed_sampler=False,  # each stage shares out its own work
+        sync_batchnorm=accelerator != "cpu" and torch.cuda.is_available(),
+        **options,
+    )
+
+
+def _trainer(**options: Any) -> pl.Trainer:
     for message in HUSHED:
         warnings.filterwarnings("ignore", message=message)
     try:
-        trainer = pl.Trainer(
-            accelerator=accelerator,
-            devices=found,
-            num_nodes=_number("CONVPRIOR_NODES", 1, least=1),
-            strategy=os.environ.get("CONVPRIOR_STRATEGY", "auto"),
+        return pl.Trainer(
             precision=os.environ.get("CONVPRIOR_PRECISION", "32-true"),  # type: ignore[arg-type]
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,
-            use_distributed_sampler=False,  # each stage shares out its own work
-            sync_batchnorm=accelerator != "cpu" and torch.cuda.is_available(),
             **options,
         )
     except (ValueError, MisconfigurationException) as error:
         raise EnvironmentVariableError(
             f"Lightning refuses the CONVPRIOR_… settings: {error}"
         ) from None
-    return trainer
 
 
 @contextmanager

@@ -6,6 +6,7 @@ A run computes on one thread of a CPU, so that it ends in the same bits however 
 import logging
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
@@ -45,7 +46,8 @@ def each(function: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Result]
     try:
         return list(pool.map(function, jobs))
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
+        # What still runs may write into the folder that the caller is about to remove.
+        pool.shutdown(wait=True, cancel_futures=True)
         _pool.cache_clear()
         raise
 
@@ -61,12 +63,21 @@ def _pool(names: tuple[str, ...], processes: int) -> ProcessPoolExecutor:
 
 
 def _devices() -> list[str]:
-    names = devices.every("auto")
-    return names * (os.cpu_count() or 1) if names == ["cpu"] else names
+    names = trainer.device_names()
+    return names * devices.cores() if names == ["cpu"] else names
 
 
 def _start(mine: "Queue[str]") -> None:
     _start_on(mine.get())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A process that has been killed cannot end those that it started."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _start_on(name: str) -> None:

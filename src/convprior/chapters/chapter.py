@@ -1,6 +1,7 @@
 """A chapter of the report: the question, the figures, the answer, and how to ask otherwise."""
 
 from dataclasses import dataclass
+from html import escape
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,23 @@ def between(interval: dict[str, float]) -> str:
     return f"{percent(interval['mean'])} ({low:.1f}–{high:.1f})"
 
 
+def points(difference: dict[str, float]) -> str:
+    """Return the difference of two shares with its interval, in percentage points."""
+    mean, low, high = (100 * difference[key] for key in ("mean", "low", "high"))
+    return f"{mean:+.1f} points ({low:+.1f} to {high:+.1f})"
+
+
+def clear(difference: dict[str, float]) -> bool:
+    """Return whether a difference's interval leaves out zero."""
+    return difference["low"] > 0 or difference["high"] < 0
+
+
+def code(name: str) -> str:
+    """Return a name of params.yaml as the page shows it."""
+    return f"<code>{escape(name)}</code>"
+
+
 def listed(names: list[str]) -> str:
     """Return names as a sentence lists them."""
-    quoted = [f"<code>{name}</code>" for name in names]
+    quoted = [code(name) for name in names]
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"

@@ -9,7 +9,9 @@ from convprior.chapters.chapter import Chapter, Figure, between, percent
 def chapter(metrics: dict[str, Any]) -> Chapter:
     """Draw and answer."""
     flat, dense = metrics["networks"].values()
-    seen, new = places = [key for key in flat if key != "parameters"]
+    offsets = metrics["offsets"]
+    seen, new = places = list(offsets)
+    reach = {place: f"{first} to {last}" for place, (first, last) in offsets.items()}
     answer = (
         f"One fully connected layer of {flat['parameters']:,} weights finds objects with an "
         f"overlap of {percent(flat[seen]['mean'])} where it has seen some and "
@@ -30,7 +32,8 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                     },
                     "intersection over union",
                 ),
-                "Trained on objects in the upper left quarter; new places are in the lower right.",
+                f"Trained on objects at offsets of {reach[seen]} pixels down and right; new places "
+                f"are at {reach[new]}.",
                 "Bars of overlap; the numbers are in the answer.",
             ),
             Figure(

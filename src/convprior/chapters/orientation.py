@@ -3,7 +3,7 @@
 from typing import Any
 
 from convprior import chart
-from convprior.chapters.chapter import Chapter, Figure, between, percent
+from convprior.chapters.chapter import Chapter, Figure, between, code, percent, points
 
 
 def chapter(metrics: dict[str, Any]) -> Chapter:
@@ -13,28 +13,34 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
     upright = next(iter(plain["angle"]))
     worst = min(plain["angle"], key=lambda angle: plain["angle"][angle]["mean"])
     hardest = min(plain["scale"], key=lambda scale: plain["scale"][scale]["mean"])
-    digits = metrics["digits"]
+    digits, gained = metrics["digits"], metrics["gained"]
     name = metrics["network"]
-    lost = digits["as they are"]["mean"] - digits["turned by any angle"]["mean"]
+    lost = digits["lost"]
     answer = (
-        f"<code>{name}</code> gets {percent(plain['angle'][upright]['mean'])} of upright objects, "
+        f"{code(name)} gets {percent(plain['angle'][upright]['mean'])} of upright objects, "
         f"{percent(plain['angle'][worst]['mean'])} of those turned by {worst}° and "
-        f"{percent(plain['scale'][hardest]['mean'])} of those scaled by {hardest}; trained on "
-        f"turned and scaled ones {percent(taught['angle'][upright]['mean'])}, "
+        f"{percent(plain['scale'][hardest]['mean'])} of those scaled by {hardest}; trained as long "
+        f"and at the same rate on turned and scaled ones "
+        f"{percent(taught['angle'][upright]['mean'])}, "
         f"{percent(taught['angle'][worst]['mean'])} and "
-        f"{percent(taught['scale'][hardest]['mean'])}. Taught that any turn of a digit is "
+        f"{percent(taught['scale'][hardest]['mean'])}: {points(gained['angle'])} over all angles, "
+        f"{points(gained['scale'])} over all scales. Taught that any turn of a digit is "
         f"the same digit, it tells six from nine in {between(digits['turned by any angle'])} of "
         f"cases, instead of {between(digits['as they are'])}"
         + (
-            f", {100 * lost:.1f} points less: augmentation buys what the architecture does not "
-            "have, and is wrong where the change makes another class."
-            if lost > 0
+            ": augmentation is wrong where the change makes another class."
+            if lost["low"] > 0
             else "."
         )
     )
     figures = []
     for change, label in (("angle", "turned by, degrees"), ("scale", "scaled by")):
         of = {kind: metrics["turned"][kind][change] for kind in kinds}
+        means = {kind: [i["mean"] for i in of[kind].values()] for kind in kinds}
+        spans = "; ".join(
+            f"trained on objects {kind} {percent(min(found))} to {percent(max(found))}"
+            for kind, found in means.items()
+        )
         figures.append(
             Figure(
                 chart.lines(
@@ -56,8 +62,8 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                     },
                     levels={"chance": metrics["chance"]},
                 ),
-                f"Accuracy of <code>{name}</code> on test objects at the centre.",
-                f"Curves of accuracy where objects are {label}; the ends are in the answer.",
+                f"Accuracy of {code(name)} on test objects at the centre.",
+                f"Curves of accuracy where objects are {label}: {spans}.",
             )
         )
     figures.append(

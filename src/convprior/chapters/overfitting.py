@@ -3,7 +3,7 @@
 from typing import Any
 
 from convprior import chart
-from convprior.chapters.chapter import Chapter, Figure, between, percent
+from convprior.chapters.chapter import Chapter, Figure, between, clear, code, percent, points
 from convprior.page import table
 
 
@@ -15,19 +15,31 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
     best = max(single, key=lambda name: remedies[name]["test"]["mean"])
     smallest = min(single, key=lambda name: gap[name])
     none = remedies["none"]
+    gained = remedies[best]["gained"]
+    less = all(
+        remedies[smallest][split]["mean"] < none[split]["mean"] for split in ("train", "test")
+    )
     answer = (
-        f"From {metrics['pictures']:,} pictures <code>{metrics['network']}</code> learns "
+        f"From {metrics['pictures']:,} pictures {code(metrics['network'])} learns "
         f"{percent(none['train']['mean'])} of its training and {percent(none['test']['mean'])} of "
-        f"the test pictures: a gap of {100 * gap['none']:.1f} points. Of single remedies "
-        f"{best} gives the best test accuracy, {between(remedies[best]['test'])}, and {smallest} "
-        f"the smallest gap, {100 * gap[smallest]:.1f} points"
-        + (", by learning less of both" if remedies[smallest]["test"]["mean"]
-           < none["test"]["mean"] else "")
-        + f"; all together {between(remedies['all']['test'])}."
-    )  # fmt: skip
+        f"the test pictures: a gap of {100 * gap['none']:.1f} points. Of single remedies {best} "
+        f"gives the best test accuracy, {percent(remedies[best]['test']['mean'])}, "
+        f"{points(gained)} beside none"
+        + ("" if clear(gained) else ", which is within the noise")
+        + f"; {smallest} leaves the smallest gap, {100 * gap[smallest]:.1f} points"
+        + (", by learning less of both" if less else "")
+        + f". All together: {points(remedies['all']['gained'])}, and a gap of "
+        f"{100 * gap['all']:.1f} points."
+    )
     bars = {name: {"training": of["train"], "test": of["test"]} for name, of in remedies.items()}
     rows = [
-        [name, between(of["train"]), between(of["test"]), f"{100 * gap[name]:.1f} points"]
+        [
+            name,
+            between(of["train"]),
+            between(of["test"]),
+            f"{100 * gap[name]:.1f} points",
+            points(of["gained"]),
+        ]
         for name, of in remedies.items()
     ]
     return Chapter(
@@ -37,11 +49,11 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         (
             Figure(
                 chart.bars(bars, "accuracy"),
-                f"{metrics['steps']:,} steps over {metrics['pictures']:,} pictures. Lines: "
-                "95 % over seeds and pictures.",
+                f"{metrics['steps']:,} steps over {metrics['pictures']:,} pictures, all at one "
+                "learning rate. Lines: 95 % intervals of the mean.",
                 "Bars of training and test accuracy; the numbers are in the table.",
             ),
         ),
         "dvc exp run -S study.overfitting.pictures=200",
-        table(("remedy", "training", "test", "gap"), rows),
+        table(("remedy", "training", "test", "gap", "test, beside none"), rows),
     )

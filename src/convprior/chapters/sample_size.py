@@ -3,7 +3,7 @@
 from typing import Any
 
 from convprior import chart
-from convprior.chapters.chapter import Chapter, Figure, between, percent
+from convprior.chapters.chapter import Chapter, Figure, between, code, percent
 
 
 def chapter(metrics: dict[str, Any]) -> Chapter:
@@ -17,15 +17,17 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
     enough = next((size for size in sizes if networks[best][size]["mean"] >= top_of_worst), most)
     answer = (
         f"With {int(fewest):,} pictures "
-        + ", ".join(f"<code>{name}</code> gets {percent(of[fewest]['mean'])}"
+        + ", ".join(f"{code(name)} gets {percent(of[fewest]['mean'])}"
                     for name, of in networks.items())
-        + f"; with {int(most):,} <code>{best}</code> gets {between(networks[best][most])} and "
-        f"<code>{worst}</code> {between(networks[worst][most])}."
+        + f"; with {int(most):,} {code(best)} gets {between(networks[best][most])}"
+        + (f" and {code(worst)} {between(networks[worst][most])}." if worst != best else ".")
         + (
-            f" From {int(enough):,} pictures <code>{best}</code> has learned what "
-            f"<code>{worst}</code> learns of any number here: what the architecture knows need "
+            f" From {int(enough):,} pictures {code(best)} has learned what "
+            f"{code(worst)} learns of any number here: what the architecture knows need "
             "not be learned from examples."
-            if int(enough) < int(most) and best != worst else ""
+            if int(enough) < int(most)
+            and (metrics["classes"][best], metrics["classes"][worst]) == ("CNN", "MLP")
+            else ""
         )
     )  # fmt: skip
     curves = {
@@ -43,8 +45,12 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                     bands=bands, levels={"chance": metrics["chance"]},
                 ),
                 f"Objects anywhere; {metrics['steps']:,} steps whatever the number of pictures. "
-                "Bands: 95 % over seeds and pictures.",
-                "Curves of test accuracy by training pictures; the ends are in the answer.",
+                "Bands: 95 % intervals of the mean.",
+                "Curves of test accuracy by training pictures: "
+                + "; ".join(
+                    f"{name} from {percent(of[fewest]['mean'])} to {percent(of[most]['mean'])}"
+                    for name, of in networks.items()
+                ),
             ),
         ),
         "dvc exp run -S 'study.sample_size.pictures=[50,500,5000]'",

@@ -1,19 +1,41 @@
 """What does sharing weights save, and what does it buy at the same cost?"""
 
+from itertools import permutations
 from typing import Any
 
 from convprior import chart
-from convprior.chapters.chapter import Chapter, Figure, between, percent
+from convprior.chapters.chapter import Chapter, Figure, between, code, percent
 from convprior.page import table
 
 
 def compared(wanted: int, what: str, families: dict[str, Any]) -> str:
     """Return the sentence on the families at one cost."""
     best, worst = (pick(families, key=lambda name: families[name]["mean"]) for pick in (max, min))
+    if best == worst:
+        told = f"gets {between(families[best])}"
+    else:
+        told = (
+            f"is best with {between(families[best])} and {code(worst)} worst with "
+            f"{between(families[worst])}"
+        )
+    return f" At about {wanted:,} {what.replace('_', '-')} {code(best)} {told}."
+
+
+def saved(counted: dict[str, Any]) -> str:
+    """Return what sharing saves: two networks of as many multiply-adds and fewer weights."""
+    pairs = [
+        (few, many)
+        for few, many in permutations(counted, 2)
+        if counted[few]["multiply_adds"] == counted[many]["multiply_adds"]
+        and counted[few]["parameters"] < counted[many]["parameters"]
+    ]
+    if not pairs:
+        return ""
+    few, many = pairs[0]
     return (
-        f"At about {wanted:,} {what.replace('_', '-')} <code>{best}</code> is best with "
-        f"{between(families[best])} and <code>{worst}</code> worst with "
-        f"{between(families[worst])}."
+        f" Sharing saves weights, not work: {code(few)} has {counted[few]['parameters']:,} "
+        f"parameters and {code(many)} {counted[many]['parameters']:,}, and both "
+        f"{counted[few]['multiply_adds']:,} multiply-adds."
     )
 
 
@@ -22,7 +44,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
     counted, equal = metrics["counted"], metrics["equal"]
     rows = [
         [
-            f"<code>{name}</code>",
+            code(name),
             "×".join(map(str, reversed(of["picture"]))),
             f"{of['parameters']:,}",
             f"{of['neurons']:,}",
@@ -36,7 +58,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
     header = ("network", "picture", "parameters", "neurons", "first layer: parameters", "neurons",
               "multiply-adds", "weights and values, MB")  # fmt: skip
     details = "".join(
-        f"<details><summary><code>{name}</code>, layer by layer</summary>"
+        f"<details><summary>{code(name)}, layer by layer</summary>"
         + table(
             ("layer", "kind", "parameters", "neurons", "multiply-adds", "MB"),
             [
@@ -60,9 +82,9 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         f"{metrics['layer_weights'] / 1e9:.2f} billion, not the “more than 10 billion” of one "
         f"text; AlexNet has {alexnet['parameters'] / 1e6:.1f} million parameters and "
         f"{alexnet['neurons']:,} neurons, {alexnet['layers'][0]['neurons']:,} of them in a first "
-        f"layer of only {alexnet['layers'][0]['parameters']:,} parameters. "
-        + " ".join(compared(metrics["wanted"][what], what, of) for what, of in equal.items())
-        + " Sharing saves weights, not work: a kernel is moved to every place."
+        f"layer of only {alexnet['layers'][0]['parameters']:,} parameters."
+        + "".join(compared(metrics["wanted"][what], what, of) for what, of in equal.items())
+        + saved(counted)
     )
     return Chapter(
         "Sharing",
@@ -71,8 +93,8 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         (
             Figure(
                 chart.bars(groups, "test accuracy"),
-                "Each family at one number of parameters, and at one number of multiply-adds. "
-                "Bars: means of the seeds; lines: 95 % over seeds and pictures.",
+                "Each family at one number of parameters, and at one number of multiply-adds, "
+                "each with its best learning rate. Lines: 95 % intervals of the mean.",
                 "Bars of test accuracy: "
                 + "; ".join(
                     f"{name} " + ", ".join(f"{n} {percent(i['mean'])}" for n, i in of.items())

@@ -3,7 +3,7 @@
 from typing import Any
 
 from convprior import chart
-from convprior.chapters.chapter import Chapter, Figure
+from convprior.chapters.chapter import Chapter, Figure, code
 from convprior.page import table
 
 
@@ -21,7 +21,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
     example = metrics["example"]
     numbers = ", ".join(f"{value:,}" for value in example["flattened"])
     answer = (
-        f"Behind its last layer a unit of <code>{metrics['network']}</code> could see "
+        f"Behind its last layer a unit of {code(metrics['network'])} could see "
         f"{last['theoretical']} pixels a side, and {metrics['held']:.0%} of what moves it lies "
         f"within {last['effective']}; of an untrained network of "
         f"{len(metrics['fields']['untrained, deeper'])} layers "
@@ -35,7 +35,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         "libraries compute is correlation."
     )
     rows = [
-        [f"<code>{name}</code>", row["layer"], str(row["theoretical"]), str(row["effective"]),
+        [code(name), row["layer"], str(row["theoretical"]), str(row["effective"]),
          str(row["jump"])]
         for name, found in metrics["fields"].items()
         for row in found
@@ -64,9 +64,10 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                     columns=8,
                     diverging=True,
                 ),
-                f"First-layer kernels that <code>{metrics['network']}</code> has learned, mean of "
+                f"First-layer kernels that {code(metrics['network'])} has learned, mean of "
                 "the colours. Red is positive, blue negative.",
-                f"{len(metrics['kernels'])} learned kernels of 3×3 as coloured squares.",
+                f"{len(metrics['kernels'])} learned kernels of {len(metrics['kernels'][0])}×"
+                f"{len(metrics['kernels'][0])} as coloured squares.",
             ),
             Figure(
                 chart.maps(metrics["maps"], columns=5),

@@ -1,10 +1,9 @@
 """What does an untrained network prefer, and which part of it does?"""
 
-import math
 from typing import Any
 
 from convprior import chart
-from convprior.chapters.chapter import Chapter, Figure
+from convprior.chapters.chapter import Chapter, Figure, clear
 from convprior.page import table
 
 RESISTS = 4  # times as many steps as the photograph
@@ -27,6 +26,27 @@ def arrivals(fit_of: dict[str, Any]) -> list[int | None]:
     ]
 
 
+def decibels(gained: dict[str, float]) -> str:
+    """Return a difference of PSNR with its interval."""
+    return f"{gained['mean']:+.1f} dB ({gained['low']:+.1f} to {gained['high']:+.1f})"
+
+
+def parts_told(noisy: dict[str, Any]) -> str:
+    """Return what each change of the network does to the best PSNR where there is noise."""
+    unfit = [name for name, of in noisy.items() if of["loss"][-1] >= of["loss"][0]]
+    gained = {name: of["gained"] for name, of in noisy.items() if name not in unfit}
+    differ = sorted(
+        (name for name in gained if clear(gained[name])), key=lambda name: gained[name]["mean"]
+    )
+    alike = [name for name in gained if name not in differ]
+    told = [
+        ", ".join(f"{name} {decibels(gained[name])}" for name in differ),
+        f"no clear difference: {', '.join(alike)}" if alike else "",
+        f"does not fit: {', '.join(unfit)}" if unfit else "",
+    ]
+    return f"Changed in one part it passes another peak: {'; '.join(filter(None, told))}."
+
+
 def chapter(metrics: dict[str, Any]) -> Chapter:
     """Draw and answer."""
     fits, weights = metrics["fits"], metrics["weights"]
@@ -43,15 +63,14 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
     }
 
     resists = {
-        name: steps["noise"] is None or steps["noise"] > RESISTS * (steps["photograph"] or math.inf)
+        name: steps["photograph"] is not None
+        and (steps["noise"] is None or steps["noise"] > RESISTS * steps["photograph"])
         for name, steps in when.items()
     }
 
     def told(step: int | None) -> str:
         return f"step {step:,}" if step is not None else "no step of the run"
 
-    matters = min(parts, key=lambda name: noisy[name]["peak"])
-    spared = max(parts, key=lambda name: noisy[name]["peak"])
     bands = {name: arrivals(fits[name]["photograph"]) for name in (convolutional, flat)}
     answer = (
         f"An untrained hourglass of {weights[convolutional]:,} weights has half of a photograph's "
@@ -66,10 +85,10 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         + f" Fitted to a photograph with noise ({metrics['observed']:.1f} dB) it "
         f"passes {noisy[convolutional]['peak']:.1f} dB on its way, the other one "
         f"{noisy[flat]['peak']:.1f}; with holes {holes[convolutional]['peak']:.1f} and "
-        f"{holes[flat]['peak']:.1f} dB. Of what can be changed in it, {matters} costs most "
-        f"({noisy[matters]['peak']:.1f} dB), {spared} least ({noisy[spared]['peak']:.1f} dB). Its "
-        f"lowest band of frequencies is there at {told(bands[convolutional][0])}, its highest at "
-        f"{told(bands[convolutional][-1])}; the fully connected network's at "
+        f"{holes[flat]['peak']:.1f} dB. "
+        + parts_told({name: noisy[name] for name in parts})
+        + f" Its lowest band of frequencies is there at {told(bands[convolutional][0])}, its "
+        f"highest at {told(bands[convolutional][-1])}; the fully connected network's at "
         f"{told(bands[flat][0])} and {told(bands[flat][-1])}."
     )
     losses = {
@@ -100,7 +119,8 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
             name if name in (convolutional, flat) else f"hourglass, {name}",
             f"{weights[name]:,}",
             *(
-                f"{of[name]['peak']:.2f} ± {of[name]['peak_deviation']:.2f}"
+                f"{of[name]['peak']:.2f}"
+                + (f"; {decibels(of[name]['gained'])}" if name in parts else "")
                 for of in (noisy, holes)
             ),
             *(f"{of[name]['last']:.2f}" for of in (noisy, holes)),

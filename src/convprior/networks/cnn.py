@@ -21,16 +21,35 @@ Padding = Literal["zeros", "circular"]
 Pooling = Literal["max", "blur"]
 
 
+def wrapped(x: Float[Tensor, "n c h w"], before: int, after: int) -> Float[Tensor, "n c h2 w2"]:
+    """Return a map with so many rows and columns of the opposite border before and after it.
+
+    What F.pad(mode="circular") returns, in less than half of its time on a CPU.
+    """
+    wide = torch.cat([x[..., x.shape[3] - before :], x, x[..., :after]], 3)
+    return torch.cat([wide[:, :, x.shape[2] - before :], wide, wide[:, :, :after]], 2)
+
+
+class CircularConv2d(nn.Conv2d):
+    """A convolution to which left and right borders, and upper and lower, are neighbours."""
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o h w"]:
+        """Return a map of the same size."""
+        margin = self.kernel_size[0] // 2
+        mapped: Tensor = super().forward(wrapped(x, margin, margin))
+        return mapped
+
+
 class BlurPool(nn.Module):
     """Halve the size by 2×2 maxima at every place, blurred by a 3×3 binomial; borders circular."""
 
+    kernel_size, stride = 4, 2  # pixels that a maximum of two and a blur of three see
+
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
         """Return the smaller map; h and w must be even."""
-        pairs = torch.maximum(x, x.roll(-1, 3))
-        largest = torch.maximum(pairs, pairs.roll(-1, 2))
+        largest = F.max_pool2d(wrapped(x, 2, 3), 2, stride=1)
         # kornia pads with zeros: what they touch is cut off again.
-        around = F.pad(largest, (2, 2, 2, 2), mode="circular")
-        blurred: Tensor = kornia.filters.blur_pool2d(around, 3, stride=2)
+        blurred: Tensor = kornia.filters.blur_pool2d(largest, 3, stride=2)
         return blurred[..., 1:-1, 1:-1]
 
 
@@ -65,18 +84,17 @@ class CNN(nn.Module):
                 f"{len(channels)} poolings need pictures of at least {scale} pixels a side, "
                 f"came {height}×{width}: use fewer channels or larger pictures"
             )
+        if pooling == "blur" and (height % scale or width % scale):
+            raise ValueError(
+                f"{len(channels)} blurred poolings need sides that {scale} divides, came "
+                f"{height}×{width}: use other pictures, fewer channels, or pooling `max`"
+            )
         blocks: list[nn.Module] = []
         for outputs in channels:
-            blocks.append(
-                nn.Conv2d(
-                    inputs,
-                    outputs,
-                    kernel,
-                    padding=kernel // 2,
-                    padding_mode=padding,
-                    bias=not batch_norm,
-                )
-            )
+            circular = padding == "circular"
+            convolution = CircularConv2d if circular else nn.Conv2d
+            margin = 0 if circular else kernel // 2
+            blocks.append(convolution(inputs, outputs, kernel, padding=margin, bias=not batch_norm))
             if batch_norm:
                 blocks.append(nn.BatchNorm2d(outputs))
             # ReLU after pooling gives the same as before it, from a quarter of the values (with

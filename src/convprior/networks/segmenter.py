@@ -42,6 +42,12 @@ class EncoderDecoder(nn.Module):
 
     def __init__(self, picture_shape: Sequence[int], *, channels: Sequence[int]) -> None:
         super().__init__()
+        scale = 2 ** (len(channels) - 1)
+        if any(side % scale for side in picture_shape[1:]):
+            raise ValueError(
+                f"{len(channels)} scales need sides that {scale} divides, came "
+                f"{picture_shape[1]}×{picture_shape[2]}: use other pictures or fewer channels"
+            )
         inputs = [picture_shape[0], *channels[:-1]]
         self.down = nn.ModuleList(_block(i, o) for i, o in zip(inputs, channels, strict=True))
         pairs = list(pairwise(channels))[::-1]

@@ -17,16 +17,8 @@ from torch import nn
 from convprior import atomic, blueprint, cost, learning, params, tracking, workers
 from convprior.stages import StageError, arguments, start
 from convprior.study.intervals import interval
-from convprior.study.material import Material, Run, pictures, train_all
+from convprior.study.material import Material, Run, best, pictures, train_all, try_rates
 from convprior.study.plan import PLACES, Plan
-
-
-def validate(material: Material, run: Run, network: nn.Module) -> dict[str, Any]:
-    """Return the accuracy by which a learning rate is chosen."""
-    scenes = material.split("validation")
-    shown = pictures(scenes, run.place, "validation")
-    found = learning.right(network, shown, scenes.labels, workers.device())
-    return {"accuracy": float(found.float().mean())}
 
 
 def judge(folder: Path, material: Material, run: Run, network: nn.Module) -> dict[str, Any]:
@@ -57,12 +49,9 @@ def main(argv: Sequence[str]) -> None:
             f"no network '{args.network}' in learn.networks; there are: {', '.join(plan.networks)}"
         )
     material = Material(args.scenes, args.models.parent, plan, {})
-    tries = [
-        material.run("learn", args.network, "uniform", plan.seeds[0], learning_rate=rate)
-        for rate in plan.learning_rates
-    ]
-    found = [row["accuracy"] for row in train_all(material, tries, validate)]
-    rate = plan.learning_rates[found.index(max(found))]
+    first = material.run("learn", args.network, "uniform", plan.seeds[0])
+    (tried,) = try_rates(material, [first])
+    rate = best(tried)
     runs = [
         material.run("learn", args.network, place, seed, learning_rate=rate)
         for place in PLACES
@@ -80,9 +69,9 @@ def main(argv: Sequence[str]) -> None:
             for trained_at in PLACES
             for shown_at in (*PLACES, "nowhere")
         }
-        tried = {f"{one.learning_rate:g}": row for one, row in zip(tries, found, strict=True)}
+        validated = {f"{one:g}": accuracy for one, accuracy in tried.items()}
         counted = cost.total(runs[0].blueprint)
-        metrics = {"learning_rate": rate, "validation_accuracy": tried, "accuracy": accuracy}
+        metrics = {"learning_rate": rate, "validation_accuracy": validated, "accuracy": accuracy}
         atomic.write_json(args.report / "metrics.json", counted | metrics)
         run.metrics({name: found["mean"] for name, found in accuracy.items()} | counted)
 

@@ -21,16 +21,16 @@ from torch.nn import functional as F
 from convprior import atomic, chart, decoding, images, params, tracking
 from convprior.chapters import QUESTIONS
 from convprior.chapters.chapter import Chapter, between
-from convprior.page import SCRIPT, STYLE, table
+from convprior.page import SCRIPT, STYLE, table, with_distinct_ids
 from convprior.stages import StageError, arguments, start
 
 STRIP = ("observed", "classical", "restored", "reference")
 LEARNED = {  # where trained and where shown, of reports/learn
-    "corner_shown_corner": "trained in the corner: there",
-    "corner_shown_uniform": "anywhere",
-    "uniform_shown_corner": "trained anywhere: corner",
-    "uniform_shown_uniform": "anywhere",
-    "uniform_shown_nowhere": "background alone",
+    "corner_shown_corner": "trained in the corner: shown there",
+    "corner_shown_uniform": "trained in the corner: shown anywhere",
+    "uniform_shown_corner": "trained anywhere: shown in the corner",
+    "uniform_shown_uniform": "trained anywhere: shown anywhere",
+    "uniform_shown_nowhere": "trained anywhere: shown a background alone",
 }
 TASKS = {
     "denoise": ("Denoising", "non-local means"),
@@ -159,10 +159,17 @@ def learned(reports: Path, names: Sequence[str]) -> str:
     return f"""<h2 id="study">The study</h2>
 <p>Small garments on darkened photographs, at places that are known; all networks get the same
 pictures, steps and learning rates to try, of which the best on validation pictures is taken. Test
-accuracy in percent, with what another training and another test set would give 95% of the time. A
-background alone says nothing: there every network must be at chance. In the charts, a click on a
-name hides its curve.</p>{table(header, rows)}
+accuracy in percent; in brackets a 95% bootstrap interval of the mean over trainings (seeds) and
+test pictures, a rough one where there are as few as three trainings. A background alone says
+nothing: there every network must be at chance. In the charts, a click on a name, or Enter, hides
+its curve.</p>{table(header, rows)}
 <p>{links}</p>"""
+
+
+def role(picture: str) -> str:
+    """Return what a figure is to a screen reader: of an image it reads nothing but the label."""
+    has_buttons = 'id="name-' in picture  # the names of curves, see SCRIPT
+    return "img" if picture.startswith("<svg") and not has_buttons else "group"
 
 
 def question(reports: Path, name: str) -> str:
@@ -170,7 +177,8 @@ def question(reports: Path, name: str) -> str:
     metrics = read_json(reports / "study" / name / "metrics.json")
     chapter: Chapter = import_module(f"convprior.chapters.{name}").chapter(metrics)
     figures = "".join(
-        f'<figure><div role="img" aria-label="{html.escape(figure.alt, quote=True)}">'
+        f'<figure><div role="{role(figure.picture)}" '
+        f'aria-label="{html.escape(figure.alt, quote=True)}">'
         f"{figure.picture}</div><figcaption>{figure.caption}</figcaption></figure>"
         for figure in chapter.figures
     )
@@ -216,7 +224,7 @@ shows the restored pictures step by step.</p>
 <script>{SCRIPT}</script></body></html>
 """
     with tracking.run("report", "report") as run:
-        atomic.write_text(args.page, page)
+        atomic.write_text(args.page, with_distinct_ids(page))
         with atomic.file(args.strip) as strip:
             decoding.to_pillow(lay_out(args.reports, args.data)).save(strip)
         run.metrics({"sections": len(sections)})

@@ -8,7 +8,6 @@ Interrupted, the same command skips the pictures that are done and unchanged.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from pathlib import Path
 from convprior import (
     atomic,
     collaborative,
+    devices,
     fit,
     images,
     muon,
@@ -87,7 +87,7 @@ def main(argv: Sequence[str]) -> None:
             yield run
 
     # One small picture hardly uses a second core; a second picture does.
-    machine = trainer.make(min(len(jobs), os.cpu_count() or 1), inference_mode=False)
+    machine = trainer.make(min(len(jobs), devices.cores()), inference_mode=False)
     restorer = Restorer(chosen, settings.seed, state, record)
     restorer.trainer = machine
     with trainer.honest_exit():

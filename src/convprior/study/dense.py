@@ -4,6 +4,7 @@ The measure is the intersection of found and true object over their union (Everi
 PASCAL visual object classes challenge", 2010), picture by picture.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import torch
@@ -17,7 +18,7 @@ from convprior.composition import Scenes, masks
 from convprior.learning import Budget
 from convprior.networks.segmenter import EncoderDecoder, FullyConnected
 from convprior.study.intervals import interval
-from convprior.study.material import Material
+from convprior.study.material import Material, best
 
 NETWORKS = ("fully connected", "encoder-decoder")
 PLACES = ("seen places", "new places")
@@ -28,7 +29,6 @@ class Settings(params.Section):
 
     budget: Budget
     channels: Annotated[list[params.Count], Field(min_length=2)]
-    learning_rates: dict[str, float]
     pictures: params.Count
     shown: params.Count
 
@@ -45,47 +45,59 @@ def overlap(found: Bool[Tensor, "n h w"], wanted: Bool[Tensor, "n h w"]) -> list
 
 
 def placed(scenes: Scenes, place: str, name: str) -> Tensor:
-    """Return the objects alone in the upper left quarter (seen), or in the lower right (new)."""
-    half = scenes.free // 2
+    """Return the objects alone at offsets below the middle one (seen), or beyond it (new)."""
     generator = seeds.generator("dense", place, name)
-    offsets = torch.randint(half + 1, (2, len(scenes)), generator=generator)
+    offsets = torch.randint((scenes.free + 1) // 2, (2, len(scenes)), generator=generator)
     if place == PLACES[1]:
         offsets = scenes.free - offsets
     return scenes.canvases(*offsets.unbind())
 
 
-def _train(job: tuple[Material, Settings, str, int]) -> dict[str, Any]:
-    material, settings, kind, seed = job
+@dataclass(frozen=True)
+class Training:
+    """One network to train, and the split of the scenes to judge it on."""
+
+    material: Material
+    settings: Settings
+    kind: str
+    seed: int
+    learning_rate: float
+    judged_on: str
+
+
+def _train(job: Training) -> dict[str, Any]:
+    material, settings = job.material, job.settings
     data = material.data
     shape = (3, data.size, data.size)
-    torch.manual_seed(seeds.seed("dense", kind, seed))
+    torch.manual_seed(seeds.seed("dense", job.kind, job.seed))
     network: nn.Module = (
         FullyConnected(shape)
-        if kind == NETWORKS[0]
+        if job.kind == NETWORKS[0]
         else EncoderDecoder(shape, channels=settings.channels)
     )
     known = material.split("train")[: settings.pictures]
-    canvases = placed(known, PLACES[0], f"train {seed}")
+    canvases = placed(known, PLACES[0], f"train {job.seed}")
     tags = {"question": "dense", "data": data.content}
-    recorded = {"network": kind, "seed": seed, **tracking.flat(settings.model_dump())}
-    with tracking.run("study", f"{kind} {seed}", recorded, tags) as run:
+    recorded = {"network": job.kind, "seed": job.seed, "learning_rate": job.learning_rate}
+    recorded |= tracking.flat(settings.model_dump())
+    with tracking.run("study", f"{job.kind} {job.seed}", recorded, tags) as run:
         trained = learning.learn(
             network,
             data,
             known.on_background(canvases),
             masks(canvases),
             settings.budget,
-            learning_rate=settings.learning_rates[kind],
+            learning_rate=job.learning_rate,
             weight_decay=material.plan.weight_decay,
-            seed=seeds.seed("dense", seed),
+            seed=seeds.seed("dense", job.seed),
             device=workers.device(),
             loss=loss,
         )
-        test = material.split("test")
+        judged = material.split(job.judged_on)
         result: dict[str, Any] = {}
         for place in PLACES:
-            canvases = placed(test, place, "test")
-            shown = test.on_background(canvases)
+            canvases = placed(judged, place, job.judged_on)
+            shown = judged.on_background(canvases)
             found = learning.scores(trained, shown, workers.device()) > 0
             result[place] = overlap(found, masks(canvases))
             result[f"{place}, pictures"] = [
@@ -99,20 +111,45 @@ def _train(job: tuple[Material, Settings, str, int]) -> dict[str, Any]:
     return result
 
 
+def choose_rates(material: Material, settings: Settings) -> dict[str, float]:
+    """Return each network's best learning rate of the plan, by validation scenes at seen places."""
+    rates, first = material.plan.learning_rates, material.plan.seeds[0]
+    tries = [
+        Training(material, settings, kind, first, rate, "validation")
+        for kind in NETWORKS
+        for rate in rates
+    ]
+    found = iter(workers.each(_train, tries))
+    return {kind: best({rate: sum(next(found)[PLACES[0]]) for rate in rates}) for kind in NETWORKS}
+
+
 def measure(material: Material, settings: Settings) -> dict[str, Any]:
     """Return the overlap of each network at seen and at new places, and some pictures."""
-    jobs = [(material, settings, kind, seed) for kind in NETWORKS for seed in material.plan.seeds]
-    found = iter(workers.each(_train, jobs))
+    rates = choose_rates(material, settings)
+    runs_of_all = [
+        Training(material, settings, kind, seed, rates[kind], "test")
+        for kind in NETWORKS
+        for seed in material.plan.seeds
+    ]
+    found = iter(workers.each(_train, runs_of_all))
     networks: dict[str, Any] = {}
     examples: dict[str, Any] = {}
     for kind in NETWORKS:
         runs = [next(found) for _ in material.plan.seeds]
-        networks[kind] = {"parameters": runs[0]["parameters"]} | {
-            place: interval([run[place] for run in runs]) for place in PLACES
+        networks[kind] = {
+            "parameters": runs[0]["parameters"],
+            "learning_rate": rates[kind],
+            **{place: interval([run[place] for run in runs]) for place in PLACES},
         }
         for place in PLACES:
             for number, shown in enumerate(runs[0][f"{place}, pictures"]):
                 rounded = [[round(value, 3) for value in row] for row in shown["picture"]]
                 examples.setdefault(f"{place} {number + 1}", rounded)
                 examples[f"{kind}, {place} {number + 1}"] = shown["found"]
-    return {"networks": networks, "examples": examples}
+    free = material.split("test").free
+    nearest = (free + 1) // 2 - 1  # the last seen offset
+    return {
+        "networks": networks,
+        "examples": examples,
+        "offsets": {PLACES[0]: [0, nearest], PLACES[1]: [free - nearest, free]},
+    }

@@ -35,6 +35,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
             for _ in range(2)
         )
         found[name] = {
+            "class": material.planned(name).class_,
             "as they are": interval(as_they_are),
             "in another order": interval(mixed),
             "lost": interval(as_they_are - mixed),

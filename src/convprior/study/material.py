@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from convprior import blueprint, composition, learning, seeds, tracking, workers
+from convprior import blueprint, composition, decoding, learning, seeds, tracking, workers
 from convprior.augmentation import NONE, Augmentation
 from convprior.blueprint import Blueprint
 from convprior.composition import Scenes
 from convprior.description import Description
 from convprior.learning import Budget
-from convprior.study.plan import Network, Place, Plan
+from convprior.samples import PHOTOGRAPHS
+from convprior.study.plan import Network, Place, Plan, StudyError
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,19 @@ class Material:
         found = blueprint.load(self.models / name / f"{place}-{seed}")[1]
         return learning.ready(found, self.data)
 
+    def planned(self, name: str) -> Network:
+        """Return a network of the plan. Raises StudyError for a name that is not there."""
+        try:
+            return self.plan.networks[name]
+        except KeyError:
+            raise StudyError(
+                f"no network '{name}' in learn.networks, but `study` names it; there are: "
+                f"{', '.join(self.plan.networks)}"
+            ) from None
+
     def run(self, question: str, name: str, place: Place, seed: int, **changes: Any) -> Run:
         """Return the run that trains a network of the plan, with some of its fields changed."""
-        network = self.plan.networks[name]
+        network = self.planned(name)
         run = Run(
             question,
             name,
@@ -118,6 +129,13 @@ def pictures(scenes: Scenes, place: Place, name: str) -> UInt8[Tensor, "n 3 S S"
     return scenes.at(*scenes.places(place, seeds.generator("place", name)))
 
 
+def photograph(name: str, size: int) -> Float[Tensor, "3 size size"]:
+    """Return one of scikit-image's photographs, its central square scaled. Raises StudyError."""
+    if name not in PHOTOGRAPHS:
+        raise StudyError(f"no photograph '{name}'; there are: {', '.join(PHOTOGRAPHS)}")
+    return decoding.from_pillow(decoding.fit_square(PHOTOGRAPHS[name].load(), size))
+
+
 def permuted(pixels: UInt8[Tensor, "n 3 S S"]) -> UInt8[Tensor, "n 3 S S"]:
     """Return pictures with their pixels in another order, the same for all."""
     order = torch.randperm(pixels[0, 0].numel(), generator=seeds.generator("permutation"))
@@ -125,7 +143,10 @@ def permuted(pixels: UInt8[Tensor, "n 3 S S"]) -> UInt8[Tensor, "n 3 S S"]:
 
 
 def trained(material: Material, run: Run) -> nn.Module:
-    """Train a run's network and return it ready to be judged."""
+    """Return a run's network ready to be judged: trained here, or by `learn` if it did the same."""
+    same = material.run("learn", run.name, run.place, run.seed)
+    if run.question != "learn" and replace(run, question="learn") == same:
+        return material.network(run.name, run.place, run.seed)
     known = material.split("train")[: run.pictures]
     shown = pictures(known, run.place, f"train {run.seed}")
     if run.permuted:
@@ -152,6 +173,27 @@ def judge_on_test(material: Material, run: Run, network: nn.Module) -> dict[str,
     shown = permuted(shown) if run.permuted else shown
     right = learning.right(network, shown, test.labels, workers.device())
     return {"right": right.tolist(), "accuracy": float(right.float().mean())}
+
+
+def validate(material: Material, run: Run, network: nn.Module) -> dict[str, Any]:
+    """Return the accuracy by which a learning rate is chosen."""
+    scenes = material.split("validation")
+    shown = pictures(scenes, run.place, "validation")
+    found = learning.right(network, shown, scenes.labels, workers.device())
+    return {"accuracy": float(found.float().mean())}
+
+
+def try_rates(material: Material, runs: list[Run]) -> list[dict[float, float]]:
+    """Return each run's accuracy on the validation scenes at every learning rate of the plan."""
+    rates = material.plan.learning_rates
+    tries = [replace(run, learning_rate=rate) for run in runs for rate in rates]
+    found = iter(train_all(material, tries, validate))
+    return [{rate: next(found)["accuracy"] for rate in rates} for _ in runs]
+
+
+def best(tried: dict[float, float]) -> float:
+    """Return the learning rate of the highest accuracy."""
+    return max(tried, key=lambda rate: tried[rate])
 
 
 def train_all(

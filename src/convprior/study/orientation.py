@@ -8,6 +8,7 @@ half a turn does of a six, it teaches something wrong.
 from functools import partial
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 from pydantic import Field
 from sklearn.datasets import load_digits
@@ -67,8 +68,10 @@ def _six_or_nine(job: tuple[Material, Settings, int, bool]) -> list[bool]:
     data = Description(
         8, ["6", "9"], ["six", "nine"], [float(scaled.mean())] * 3, [float(scaled.std())] * 3, ""
     )
-    network = material.plan.networks[settings.network]
-    arguments = network.arguments | {"channels": network.arguments["channels"][:2]}
+    network = material.planned(settings.network)
+    arguments = dict(network.arguments)
+    if "channels" in arguments:
+        arguments["channels"] = arguments["channels"][:2]  # digits are small
     blueprint = Blueprint(network.module, network.class_, arguments, (3, 8, 8), data.classes)
     torch.manual_seed(seed)
     trained = learning.learn(
@@ -92,7 +95,7 @@ def _six_or_nine(job: tuple[Material, Settings, int, bool]) -> list[bool]:
 def measure(material: Material, settings: Settings) -> dict[str, Any]:
     """Return accuracy by angle and by scale, with and without augmentation; and the digits'."""
     seeds = material.plan.seeds
-    plain = material.plan.networks[settings.network].augmentation
+    plain = material.planned(settings.network).augmentation
     runs = [
         material.run("orientation", settings.network, "uniform", seed, augmentation=augmentation)
         for augmentation in (plain, settings.augmentation)
@@ -108,14 +111,22 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
             }
             for change in ("angle", "scale")
         }
+    # What augmentation changes, mean of all angles or scales.
+    gained: dict[str, Any] = {}
+    for change in ("angle", "scale"):
+        every = np.array([list(run[change].values()) for run in judged], dtype=float).mean(1)
+        gained[change] = interval(every[len(seeds) :] - every[: len(seeds)])
     jobs = [(material, settings, seed, way) for way in (False, True) for seed in seeds]
-    right = workers.each(_six_or_nine, jobs)
+    right = np.array(workers.each(_six_or_nine, jobs), dtype=float)
+    as_they_are, turned_too = right[: len(seeds)], right[len(seeds) :]
     return {
         "network": settings.network,
         "chance": 1 / len(material.data.classes),
         "turned": turned,
+        "gained": gained,
         "digits": {
-            "as they are": interval(right[: len(seeds)]),
-            "turned by any angle": interval(right[len(seeds) :]),
+            "as they are": interval(as_they_are),
+            "turned by any angle": interval(turned_too),
+            "lost": interval(as_they_are - turned_too),
         },
     }

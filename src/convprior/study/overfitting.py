@@ -5,6 +5,7 @@ Few pictures, many steps: the gap between training and test accuracy, plain and 
 
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from convprior import learning, params, workers
@@ -35,7 +36,7 @@ def judge(material: Material, run: Run, network: nn.Module) -> dict[str, Any]:
 
 def measure(material: Material, settings: Settings) -> dict[str, Any]:
     """Return training and test accuracy with each remedy."""
-    network = material.plan.networks[settings.network]
+    network = material.planned(settings.network)
     bare = {"batch_norm": False, "dropout": 0.0}
     normed = bare | {"batch_norm": True}
     dropped = bare | {"dropout": settings.dropout}
@@ -64,12 +65,16 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         for seed in material.plan.seeds
     ]
     judged = iter(train_all(material, runs, judge))
-    found = {}
+    found: dict[str, Any] = {}
+    bare_right = None
     for remedy in remedies:
         mine = [next(judged) for _ in material.plan.seeds]
         found[remedy] = {
             split: interval([run[split] for run in mine]) for split in ("train", "test")
         }
+        right = np.array([run["test"] for run in mine], dtype=float)
+        bare_right = right if bare_right is None else bare_right
+        found[remedy]["gained"] = interval(right - bare_right)
     return {
         "network": settings.network,
         "pictures": settings.pictures,

@@ -6,7 +6,13 @@ from pydantic import Field
 
 from convprior import params
 from convprior.augmentation import Augmentation
+from convprior.errors import InputError
 from convprior.learning import Budget
+
+
+class StudyError(InputError):
+    """A question of the study cannot be asked as params.yaml says."""
+
 
 Place = Literal["corner", "uniform"]
 PLACES: tuple[Place, ...] = get_args(Place)

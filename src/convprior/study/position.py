@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from convprior import learning, params, workers
 from convprior.networks.cnn import CNN
-from convprior.networks.mlp import MLP
 from convprior.study.intervals import interval
 from convprior.study.material import Material
 from convprior.study.plan import PLACES, Place
@@ -139,7 +138,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         "chance": 1 / len(material.data.classes),
         "offsets": list(range(0, test.free + 1, settings.step)),
         "networks": networks,
-        "flat": [name for name, of in plan.networks.items() if of.class_ == MLP.__name__],
+        "borders": {name: plan.networks[name].arguments.get("padding", "zeros") for name in layers},
         "equivariance": layers,
         "padding": padding,
     }

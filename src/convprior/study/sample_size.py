@@ -30,6 +30,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
     return {
         "chance": 1 / len(material.data.classes),
         "steps": material.plan.budget.steps,
+        "classes": {name: material.planned(name).class_ for name in settings.networks},
         "networks": {
             name: {
                 str(size): interval([next(judged)["right"] for _ in material.plan.seeds])

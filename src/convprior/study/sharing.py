@@ -4,18 +4,21 @@ Counted from the built networks, beside the arithmetic of the texts; then each f
 of parameters and at one number of multiply-adds, trained alike.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from convprior import cost, params
 from convprior.blueprint import Blueprint
 from convprior.study.intervals import interval
-from convprior.study.material import Material, judge_on_test, train_all
+from convprior.study.material import Material, best, judge_on_test, train_all, try_rates
+from convprior.study.plan import StudyError
 
 NEURONS = 10_000  # that the texts put on a 256×256×3 picture
 PICTURE = (3, 256, 256)
 ALEXNET = {"one device, all channels": 1, "the paper's two halves": 2}
 IMAGENET = (3, 224, 224)
 CLASSES = 1000
+COSTS = ("parameters", "multiply_adds")
 
 
 class Settings(params.Section):
@@ -47,7 +50,15 @@ def widened(blueprint: Blueprint, factor: float) -> Blueprint:
 
 
 def fitted(blueprint: Blueprint, what: str, wanted: int) -> Blueprint:
-    """Return the network of the width at which ``what`` it costs is nearest to ``wanted``."""
+    """Return the network of the width at which ``what`` it costs is nearest to ``wanted``.
+
+    Raises StudyError for one without a width.
+    """
+    if widened(blueprint, 2) == blueprint:
+        raise StudyError(
+            f"{blueprint.class_name} {blueprint.arguments} has no width to change: leave it out of "
+            "study.sharing.families"
+        )
     low, high = 0.0, 1.0
     while cost.total(widened(blueprint, high))[what] < wanted:
         low, high = high, 2 * high
@@ -93,25 +104,35 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         "mlp", "MLP", {"hidden": [], "batch_norm": False, "dropout": 0.0}, PICTURE, ["one"]
     )
     weights = cost.total(neuron)["parameters"] - 1  # without its bias
-    runs, chosen = [], []
-    for what in ("parameters", "multiply_adds"):
+    # Another width may want another learning rate.
+    firsts = []
+    for what in COSTS:
         for name in settings.families:
-            network = fitted(built[name], what, getattr(settings, what))
-            for seed in plan.seeds:
-                runs.append(material.run("sharing", name, "uniform", seed, blueprint=network))
-                chosen.append((what, name, cost.total(network)))
-    judged = train_all(material, runs, judge_on_test)
-    equal: dict[str, Any] = {}
-    for what in ("parameters", "multiply_adds"):
-        equal[what] = {}
+            whole = material.blueprint(material.planned(name))
+            network = fitted(whole, what, getattr(settings, what))
+            firsts.append(
+                material.run("sharing", name, "uniform", plan.seeds[0], blueprint=network)
+            )
+    rates = [best(tried) for tried in try_rates(material, firsts)]
+    runs = [
+        replace(first, learning_rate=rate, seed=seed)
+        for first, rate in zip(firsts, rates, strict=True)
+        for seed in plan.seeds
+    ]
+    judged = iter(train_all(material, runs, judge_on_test))
+    of_each = iter(zip(firsts, rates, strict=True))
+    equal: dict[str, Any] = {what: {} for what in COSTS}
+    for what in COSTS:
         for name in settings.families:
-            mine = [i for i, key in enumerate(chosen) if key[:2] == (what, name)]
-            equal[what][name] = interval([judged[i]["right"] for i in mine]) | chosen[mine[0]][2]
+            first, rate = next(of_each)
+            right = [next(judged)["right"] for _ in plan.seeds]
+            counts = cost.total(first.blueprint)
+            equal[what][name] = interval(right) | counts | {"learning_rate": rate}
     return {
         "neuron_weights": weights,
         "layer_neurons": NEURONS,
         "layer_weights": weights * NEURONS,
         "counted": counted,
         "equal": equal,
-        "wanted": {what: getattr(settings, what) for what in ("parameters", "multiply_adds")},
+        "wanted": {what: getattr(settings, what) for what in COSTS},
     }

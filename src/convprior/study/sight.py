@@ -11,12 +11,12 @@ from kornia.filters import laplacian, spatial_gradient
 from pydantic import Field
 from torch import Tensor, nn
 
-from convprior import decoding, params
+from convprior import params
 from convprior.networks.cnn import CNN
 from convprior.operations import receptive_fields, sliding
-from convprior.samples import PHOTOGRAPHS
 from convprior.study import worked_example
-from convprior.study.material import Material
+from convprior.study.material import Material, photograph
+from convprior.study.plan import StudyError
 
 HELD = 0.9  # share of the gradient's magnitude that the effective field holds
 MAPS = 4  # shown of each layer
@@ -86,6 +86,11 @@ def by_hand(photograph: Tensor) -> dict[str, Tensor]:
 
 def measure(material: Material, settings: Settings) -> dict[str, Any]:
     """Return kernels, maps and fields of a trained network, and the texts' example."""
+    if material.planned(settings.network).class_ != CNN.__name__:
+        raise StudyError(
+            f"study.sight.network: '{settings.network}' is not a {CNN.__name__}, whose layers "
+            "follow one another: name one that is"
+        )
     network = material.network(settings.network, "uniform", material.plan.seeds[0])
     features = network[1].features  # type: ignore[index]
     test = material.split("test")[: settings.pictures]
@@ -109,8 +114,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         dropout=0.0,
     ).eval()  # fmt: skip
     noise = torch.randn(8, 3, size, size)
-    image = decoding.fit_square(PHOTOGRAPHS[settings.photograph].load(), settings.size)
-    hand = by_hand(decoding.from_pillow(image).mean(0))
+    hand = by_hand(photograph(settings.photograph, settings.size).mean(0))
     return {
         "network": settings.network,
         "held": HELD,
