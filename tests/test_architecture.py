@@ -24,7 +24,7 @@ FLOORS = [
      "formats", "cli.sizes", "study", "study.intervals", "chapters",
      "chapters.chapter"},
     {"atomic", "metrics", "observation", "stopping", "devices", "selftest", "description", "params",
-     "recipe", "picture", "operations"},
+     "recipe", "picture", "operations", "study.ablation"},
     {"decoding", "formats.tiff", "resume", "blueprint", "degradation", "classical", "tracking",
      "trainer", "photographs", "refinement", "recipes", "memory", "augmentation", "normalisation",
      "composition", "notation", "explaining", "study.worked_example"},

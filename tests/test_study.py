@@ -232,7 +232,7 @@ def test_bands_hold_all_of_the_power_and_a_wave_is_in_its_own() -> None:
 
 def test_taking_a_part_away_takes_that_part_away() -> None:
     settings = params.load(params.PACKAGED, "study.untrained", untrained.Settings)
-    built = {name: build((3, 32, 32)) for name, build in untrained.variants(settings).items()}
+    built = {name: build((3, 32, 32)) for name, build in settings.networks().items()}
     kinds = {name: {type(m) for m in network.modules()} for name, network in built.items()}
     assert torch.nn.BatchNorm2d in kinds["hourglass"]
     assert torch.nn.BatchNorm2d not in kinds["no normalisation"]

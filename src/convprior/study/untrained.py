@@ -17,15 +17,12 @@ from torch import Tensor, nn
 
 from convprior import degradation, params, seeds, tracking, workers
 from convprior.metrics import psnr
-from convprior.networks.hourglass import Hourglass
-from convprior.networks.mlp import MLP
 from convprior.observation import Observation
+from convprior.study.ablation import FLAT, HOURGLASS, UNNORMALISED, variants
 from convprior.study.intervals import interval
 from convprior.study.material import Material, photograph
 
-HOURGLASS, FLAT, UNNORMALISED = "hourglass", "mlp", "no normalisation"
 TARGETS = ("photograph", "photograph and noise", "pixels shuffled", "noise")
-TASKS = ("denoise", "inpaint")
 
 
 class Settings(params.Section):
@@ -52,92 +49,9 @@ class Settings(params.Section):
             )
         return self
 
-
-class Flat(nn.Module):
-    """A fully connected network from the latent to the picture, of about so many weights."""
-
-    def __init__(self, latent_channels: int, shape: tuple[int, ...], weights: int) -> None:
-        super().__init__()
-        self.shape = shape
-        values = math.prod(shape)
-        hidden = max(1, (weights - values) // (latent_channels + values + 1))
-        # One list of numbers in, as many as a picture's values out: `classes` are pixels here.
-        self.layers = MLP(
-            (latent_channels, 1, 1), values, hidden=[hidden], batch_norm=False, dropout=0.0
-        )
-
-    def forward(self, latent: Tensor) -> Tensor:
-        """Return the picture, in (0, 1)."""
-        values: Tensor = self.layers(latent.mean((2, 3), keepdim=True))
-        return values.sigmoid().view(1, *self.shape)
-
-
-def without_norm(network: nn.Module) -> None:
-    """Take all normalisation away."""
-    _replace(network, nn.BatchNorm2d, lambda _: nn.Identity())
-
-
-def kernels_of_one(network: nn.Module) -> None:
-    """Make every kernel 1×1: pixels hear of each other by halving and doubling alone."""
-    _replace(
-        network,
-        nn.Conv2d,
-        lambda conv: nn.Conv2d(conv.in_channels, conv.out_channels, 1, conv.stride),
-    )
-
-
-def unlearned_smoothness(network: nn.Module) -> None:
-    """Come up by transposed convolutions, which have to learn to be smooth."""
-    for scale in network.modules():
-        if isinstance(getattr(scale, "up", None), nn.Upsample):
-            joined = next(m for m in scale.join.modules() if isinstance(m, nn.Conv2d))  # type: ignore[union-attr]
-            first = scale.skip[0].out_channels if scale.skip is not None else 0  # type: ignore[index, union-attr]
-            channels = joined.in_channels - int(first)
-            scale.up = nn.ConvTranspose2d(channels, channels, 2, stride=2)
-
-
-def _replace(network: nn.Module, kind: type, make: Callable[[Any], nn.Module]) -> None:
-    for parent in list(network.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, kind):
-                setattr(parent, name, make(child))
-
-
-def variants(settings: Settings) -> dict[str, Callable[[tuple[int, ...]], nn.Module]]:
-    """Return how to build each network for pictures of a shape (c, h, w)."""
-
-    def hourglass(
-        change: Callable[[nn.Module], None] = lambda _: None, **arguments: Any
-    ) -> Callable[[tuple[int, ...]], nn.Module]:
-        def build(shape: tuple[int, ...]) -> nn.Module:
-            given: dict[str, Any] = {
-                "channels": settings.channels,
-                "skip_channels": settings.skip_channels,
-                "upsampling": "bilinear",
-                "padding": "reflect",
-                "join_norm": True,
-                "dropout": 0.0,
-            }
-            network = Hourglass(settings.latent_channels, shape[0], **(given | arguments))
-            change(network)
-            return network
-
-        return build
-
-    def flat(shape: tuple[int, ...]) -> nn.Module:
-        weights = sum(p.numel() for p in hourglass()(shape).parameters())
-        return Flat(settings.latent_channels, shape, weights)
-
-    return {
-        HOURGLASS: hourglass(),
-        FLAT: flat,
-        "nearest upsampling": hourglass(upsampling="nearest"),
-        "transposed convolutions": hourglass(unlearned_smoothness),
-        "one scale": hourglass(channels=settings.channels[:1]),
-        "no skips": hourglass(skip_channels=0),
-        "1×1 kernels": hourglass(kernels_of_one),
-        UNNORMALISED: hourglass(without_norm),
-    }
+    def networks(self) -> dict[str, Callable[[tuple[int, ...]], nn.Module]]:
+        """Return how to build each network for pictures of a shape (c, h, w)."""
+        return variants(self.latent_channels, self.channels, self.skip_channels)
 
 
 def targets(photograph: Tensor, settings: Settings, seed: int) -> dict[str, Observation]:
@@ -180,7 +94,7 @@ def fit(job: tuple[Settings, str, str, str, int]) -> dict[str, Any]:
     reference = photograph(name, settings.size)
     observation = targets(reference, settings, seed)[target]
     torch.manual_seed(seeds.seed("untrained", variant, name, seed))
-    network = variants(settings)[variant](tuple(reference.shape)).to(device)
+    network = settings.networks()[variant](tuple(reference.shape)).to(device)
     # Not in channels_last: torch 2.13 ends in a segmentation fault there with strided 1×1 kernels.
     latent = 0.1 * torch.rand(1, settings.latent_channels, settings.size, settings.size)
     latent = latent.to(device)
@@ -212,7 +126,7 @@ def fit(job: tuple[Settings, str, str, str, int]) -> dict[str, Any]:
 
 def measure(material: Material, settings: Settings) -> dict[str, Any]:
     """Return the curves of every fit, means over photographs and seeds, and when bands arrive."""
-    names = list(variants(settings))
+    names = list(settings.networks())
     wanted = [(name, target) for name in (HOURGLASS, FLAT) for target in TARGETS]
     wanted += [(name, "photograph and noise") for name in names[2:]]
     wanted += [(name, "holes") for name in names]
