@@ -44,6 +44,13 @@ def composed(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return project
 
 
+def material_of(project: Path, **rates: float) -> Material:
+    plan = params.load(project / "params.yaml", "learn", Plan)
+    return Material(
+        project / "data/scenes", project / "models/learn", project / "tried", plan, rates
+    )
+
+
 def learn_one(name: str) -> dict:
     learn.main(
         [name, "data/scenes", f"models/learn/{name}", f"reports/learn/{name}",
@@ -97,10 +104,7 @@ def test_what_learn_has_trained_is_not_trained_again(
     composed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rate = learn_one("cnn_pool")["learning_rate"]
-    plan = params.load(composed / "params.yaml", "learn", Plan)
-    material = Material(
-        composed / "data/scenes", composed / "models/learn", plan, {"cnn_pool": rate}
-    )
+    material = material_of(composed, cnn_pool=rate)
     run = material.run("learn", "cnn_pool", "uniform", 1)
     again = trained(material, run).state_dict()
     monkeypatch.delattr(learning, "learn")
@@ -164,8 +168,7 @@ def test_what_has_no_width_is_not_widened_for_ever() -> None:
 
 
 def test_what_the_study_names_and_nobody_knows_is_said(composed: Path) -> None:
-    plan = params.load(composed / "params.yaml", "learn", Plan)
-    material = Material(composed / "data/scenes", composed / "models/learn", plan, {})
+    material = material_of(composed)
     with pytest.raises(StudyError, match="there are: cnn_pool, mlp"):
         material.run("locality", "vgg", "uniform", 0)
     with pytest.raises(StudyError, match="no photograph 'cat'; there are: astronaut"):
@@ -186,13 +189,23 @@ def test_dense_is_asked_at_other_places_than_it_is_trained_at(composed: Path) ->
     assert firsts[0].max() < firsts[1].min()
 
 
-def test_rates_are_tried_for_each_run_and_the_best_is_taken(composed: Path) -> None:
-    plan = params.load(composed / "params.yaml", "learn", Plan)
-    material = Material(composed / "data/scenes", composed / "models/learn", plan, {})
+def test_rates_are_tried_for_each_run_and_the_best_is_taken(
+    composed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    material = material_of(composed)
+    plan = material.plan
     runs = [material.run("learn", name, "uniform", 0) for name in plan.networks]
     found = try_rates(material, runs)
     assert [list(tried) for tried in found] == [plan.learning_rates] * len(runs)
     assert best({0.1: 0.3, 0.2: 0.5, 0.3: 0.4}) == 0.2
+    run = replace(runs[0], learning_rate=plan.learning_rates[0])
+    tried = trained(material, run).state_dict()
+    again = trained(replace(material, tried=composed / "elsewhere"), run).state_dict()
+    assert all(torch.equal(tried[name], again[name]) for name in again)
+    monkeypatch.delattr(learning, "learn")
+    trained(material, run)  # is not trained again
+    with pytest.raises(AttributeError):
+        trained(material, replace(run, seed=7))
 
 
 def test_equivariance_is_exact_where_it_should_be() -> None:

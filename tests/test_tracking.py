@@ -1,6 +1,7 @@
 """MLflow is a view: a server that is away costs nothing and loses nothing."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,8 @@ from mlflow.tracking import MlflowClient
 
 from conftest import clean_environment, colourful
 from convprior import tracking
+from convprior.journal import Journal, take
+from convprior.journal import journals as found_journals
 
 
 def only_run(client: MlflowClient, experiment: str) -> tuple:
@@ -93,6 +96,44 @@ def test_a_live_run_is_left_alone_by_sync(project: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(tracking, "MIRROR_EVERY", 60)
     with tracking.run("train", "mlp"):
         assert tracking.sync() == (0, 1)
+
+
+def test_runs_that_are_shared_out_are_mirrored_by_the_run_around_them(project: Path) -> None:
+    script = project / "shared_out.py"
+    script.write_text(
+        "import sys\n"
+        "from convprior import tracking, workers\n"
+        "def record(name):\n"
+        "    with tracking.run('study', name) as run:\n"
+        "        run.metrics({'accuracy': 0.5})\n"
+        "    return 'mlflow' in sys.modules\n"
+        "if __name__ == '__main__':\n"
+        "    with tracking.run('study', 'locality'):\n"
+        "        assert workers.each(record, ['mlp 0', 'mlp 1']) == [False, False]\n"
+    )
+    environment = clean_environment() | {"CONVPRIOR_PROCESSES": "2"}
+    subprocess.run([sys.executable, script], env=environment, check=True)
+    client = MlflowClient(tracking.uri())
+    experiment = client.get_experiment_by_name("study")
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id])
+    assert {run.info.run_name for run in found} == {"locality", "mlp 0", "mlp 1"}
+    assert {run.info.status for run in found} == {"FINISHED"}
+    assert journals(project) == []
+
+
+def test_a_journal_is_never_found_before_its_lock_is_held_nor_made_again(project: Path) -> None:
+    recorded = Journal("study", "mlp", {}, {})
+    assert take(recorded.folder) is None  # it lives
+    recorded.close()
+    held = take(recorded.folder)
+    assert held is not None
+    held.close()
+    shutil.rmtree(recorded.folder)
+    assert take(recorded.folder) is None  # it is gone, and stays so
+    assert not recorded.folder.exists()
+    (project / ".convprior/journals/.beginning").mkdir()
+    assert found_journals() == []
 
 
 def free_port() -> int:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from convprior import trainer, workers
-from convprior.trainer import EnvironmentVariableError
+from convprior import environment, trainer, workers
+from convprior.environment import EnvironmentVariableError
 
 
 def draw(seed: int) -> tuple[int, float, int]:
@@ -90,7 +90,10 @@ def test_runs_go_to_the_devices_that_the_environment_names(monkeypatch: pytest.M
     ):
         monkeypatch.setenv("CONVPRIOR_ACCELERATOR", accelerator)
         monkeypatch.setenv("CONVPRIOR_DEVICES", wanted)
-        assert trainer.device_names() == names
+        assert environment.device_names() == names
+
+
+def test_what_lightning_does_not_know_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONVPRIOR_PRECISION", "half")
     with pytest.raises(EnvironmentVariableError, match="Lightning refuses"):
-        trainer.alone(torch.device("cpu"))
+        trainer.make()

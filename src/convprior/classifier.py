@@ -109,7 +109,10 @@ class Classifier(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW (Loshchilov & Hutter 2019) with a cosine to zero over all steps."""
         optimiser = torch.optim.AdamW(
-            self.network.parameters(), self.learning_rate, weight_decay=self.weight_decay
+            self.network.parameters(),
+            self.learning_rate,
+            weight_decay=self.weight_decay,
+            fused=True,
         )
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=steps)

@@ -32,7 +32,7 @@ def root() -> Path:
 
 def journals() -> list[Path]:
     """Return the folders of all journals, oldest first."""
-    return sorted(_shelf().glob("*"))
+    return sorted(_shelf().glob("[!.]*"))
 
 
 def _shelf() -> Path:
@@ -45,10 +45,13 @@ class Journal:
     def __init__(self, experiment: str, name: str, params: Values, tags: Values) -> None:
         identity = f"{time.strftime('%Y%m%dT%H%M%S')}-{experiment}-{name}-{uuid.uuid4().hex[:8]}"
         self.folder = _shelf() / identity.replace("/", "-")
-        self.folder.mkdir(parents=True)
-        self._lock = take(self.folder)  # held until the process ends, however it ends
+        # Nobody may find it before its lock is held, and take it for one that is over.
+        hidden = self.folder.with_name(f".{self.folder.name}")
+        hidden.mkdir(parents=True)
+        (hidden / "alive").touch()
+        self._lock = take(hidden)  # held until the process ends, however it ends
         assert self._lock is not None
-        self._lines = (self.folder / LINES).open("a", encoding="utf-8")
+        self._lines = (hidden / LINES).open("a", encoding="utf-8")
         self._write(
             "begin",
             experiment=experiment,
@@ -56,6 +59,7 @@ class Journal:
             params=dict(params),
             tags=_origin() | dict(tags),
         )
+        hidden.rename(self.folder)
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Record metrics at ``step``; NaN and infinite ones are left out."""
@@ -87,11 +91,18 @@ class Journal:
 
 
 def take(folder: Path) -> IO[str] | None:
-    """Take the lock of a journal and return it open, or None while its run lives."""
-    handle = (folder / "alive").open("w")
+    """Take the lock of a journal and return it open; None while its run lives, or if it is gone."""
+    alive = folder / "alive"
+    try:
+        handle = alive.open("r+")
+    except FileNotFoundError:
+        return None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
+        handle.close()
+        return None
+    if not alive.exists():  # mirrored and deleted since it was opened
         handle.close()
         return None
     return handle

@@ -1,27 +1,25 @@
 """Train one small network on pictures in memory, on one device: what the study does hundreds of.
 
-Runs, not batches, are what several devices share.
+Runs, not batches, are what several devices share. A Trainer would be most of the time of these
+runs of seconds; `train` and `restore`, which need devices and a way back, have Lightning.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset, RandomSampler
 
-from convprior import params, seeds, trainer
+from convprior import params, seeds
 from convprior.augmentation import NONE, Augmentation
 from convprior.description import Description
 from convprior.normalisation import Normalise
 
-Batch = tuple[Tensor, Tensor]
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 JUDGED_AT_ONCE = 256
+FASTEST = torch.channels_last  # in training and judging, on a CPU
 
 
 class Budget(params.Section):
@@ -31,74 +29,14 @@ class Budget(params.Section):
     batch_size: params.Count
 
 
-class InMemory(Dataset[Batch]):
-    """Batches of pictures (n, c, h, w) and what belongs to each."""
-
-    def __init__(self, pictures: Tensor, targets: Tensor) -> None:
-        self.pictures, self.targets = pictures, targets
-
-    def __len__(self) -> int:
-        return len(self.pictures)
-
-    def __getitem__(self, index: int) -> Batch:
-        return self.__getitems__([index])
-
-    def __getitems__(self, indices: Sequence[int]) -> Batch:
-        """Return a whole batch."""
-        wanted = torch.as_tensor(indices)
-        pictures = self.pictures[wanted].contiguous(memory_format=torch.channels_last)
-        return pictures, self.targets[wanted]
-
-
-def as_it_is(batch: Any) -> Any:
-    """Collate nothing: the dataset returns whole batches."""
-    return batch
-
-
-def batches(pictures: Tensor, targets: Tensor, budget: Budget, seed: int) -> DataLoader[Batch]:
-    """Return a budget's batches: shuffled, from the start again as often as it takes."""
-    order = RandomSampler(
-        pictures,
-        num_samples=budget.steps * budget.batch_size,
-        generator=seeds.generator("order", seed),
-    )
-    return DataLoader(
-        InMemory(pictures, targets), budget.batch_size, sampler=order, collate_fn=as_it_is
-    )
-
-
-class Learner(pl.LightningModule):
-    """Fit ``network`` by a loss with AdamW and a cosine to zero over all steps; keep no account."""
-
-    def __init__(
-        self,
-        network: nn.Module,
-        loss: Loss,
-        augment: nn.Module,
-        *,
-        learning_rate: float,
-        weight_decay: float,
-        steps: int,
-    ) -> None:
-        super().__init__()
-        self.network, self.loss, self.augment, self.steps = network, loss, augment, steps
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
-
-    def training_step(self, batch: Batch, _: int) -> Tensor:
-        """Return the loss of a batch."""
-        pictures, targets = batch
-        return self.loss(self.network(self.augment(pictures)), targets)
-
-    def configure_optimizers(self) -> Any:
-        """AdamW (Loshchilov & Hutter 2019)."""
-        optimiser = torch.optim.AdamW(
-            self.network.parameters(), self.learning_rate, weight_decay=self.weight_decay
-        )
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=self.steps)
-        return {
-            "optimizer": optimiser,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+def batches(pictures: int, budget: Budget, seed: int) -> Sequence[Int[Tensor, "batch"]]:
+    """Return which of so many pictures each step sees: shuffled, anew as often as it takes."""
+    generator = seeds.generator("order", seed)
+    wanted = budget.steps * budget.batch_size
+    rounds = [torch.randperm(pictures, generator=generator) for _ in range(0, wanted, pictures)]
+    order: Tensor = torch.cat(rounds)[:wanted]
+    parts: Sequence[Tensor] = order.split(budget.batch_size)
+    return parts
 
 
 def learn(
@@ -115,26 +53,31 @@ def learn(
     augmentation: Augmentation = NONE,
     loss: Loss = F.cross_entropy,
 ) -> nn.Module:
-    """Train ``network`` and return it with its normalisation, on the CPU, to be judged."""
-    # Faster on a CPU.
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    normalise = Normalise(data)
-    learner = Learner(
-        network,
-        loss,
-        nn.Sequential(normalise, augmentation.build()),
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        steps=budget.steps,
+    """Train ``network`` and return it with its normalisation, on the CPU, to be judged.
+
+    AdamW (Loshchilov & Hutter 2019), its learning rate falling to zero along a cosine.
+    """
+    network.to(device, memory_format=FASTEST).train()  # type: ignore[call-overload]
+    pictures = pictures.to(device, memory_format=FASTEST)
+    targets = targets.to(device)
+    change = nn.Sequential(Normalise(data), augmentation.build()).to(device)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), learning_rate, weight_decay=weight_decay, fused=True
     )
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=budget.steps)
     torch.manual_seed(seed)  # dropout and augmentation draw from torch's own stream
-    trainer.alone(device, max_epochs=1).fit(learner, batches(pictures, targets, budget, seed))
+    for batch in batches(len(pictures), budget, seed):
+        optimiser.zero_grad()
+        loss(network(change(pictures[batch])), targets[batch]).backward()
+        optimiser.step()
+        schedule.step()
     return ready(network, data)
 
 
 def ready(network: nn.Module, data: Description) -> nn.Module:
     """Return a trained network with its normalisation before it, on the CPU, to be judged."""
-    return nn.Sequential(Normalise(data), network).cpu().eval()
+    judged = nn.Sequential(Normalise(data), network).eval()
+    return judged.to("cpu", memory_format=FASTEST)  # type: ignore[call-overload, no-any-return]
 
 
 @torch.inference_mode()
@@ -143,7 +86,10 @@ def scores(
 ) -> Float[Tensor, "n *scores"]:
     """Return the scores of many pictures, of each class or of each pixel, on the CPU."""
     network.to(device)
-    parts = [network(part.to(device)).cpu() for part in pictures.split(JUDGED_AT_ONCE)]
+    parts = [
+        network(part.to(device, memory_format=FASTEST)).cpu()
+        for part in pictures.split(JUDGED_AT_ONCE)
+    ]
     return torch.cat(parts)
 
 

@@ -1,7 +1,9 @@
 """The only door to MLflow: runs are journals first, mirrored to MLflow when it can be reached.
 
 A thread mirrors the journal to MLflow while the run lives; what it did not get through is replayed
-by the next run or by ``convprior sync``, and a journal that got through is deleted.
+by the next run or by ``convprior sync``, and a journal that got through is deleted. Processes that
+share out one stage's runs keep journals only, which the stage's own run mirrors when they are over:
+each would else take seconds to load MLflow.
 Replaying is idempotent: a run is found again by its journal's tag, and a metric by its time. So a
 server that is down costs nothing and loses nothing.
 """
@@ -10,6 +12,7 @@ import contextlib
 import fcntl
 import itertools
 import logging
+import multiprocessing
 import os
 import shutil
 import threading
@@ -47,7 +50,9 @@ def run(
     recorded = Journal(experiment, name, params or {}, tags or {})
     over = threading.Event()
     mirror = threading.Thread(target=_follow, args=(recorded.folder, over), daemon=True)
-    mirror.start()
+    shared_out = multiprocessing.parent_process() is not None
+    if not shared_out:
+        mirror.start()
     status = "FAILED"
     try:
         yield recorded
@@ -58,7 +63,8 @@ def run(
     finally:
         recorded.end(status)
         over.set()
-        mirror.join()
+        if not shared_out:
+            mirror.join()
         recorded.close()
 
 
@@ -66,12 +72,11 @@ def _follow(folder: Path, over: threading.Event) -> None:
     """Mirror one journal until its run is over; never raise, and say once what does not work."""
     not_before = 0.0
     while True:
-        last = over.wait(MIRROR_EVERY)
+        last = over.is_set()
         if time.monotonic() >= not_before:
             try:
                 _mirror(folder)
-                if last:
-                    _replay_dead_runs()
+                _replay_dead_runs()
             except Exception as error:
                 if not not_before:
                     log.warning(
@@ -84,6 +89,7 @@ def _follow(folder: Path, over: threading.Event) -> None:
                 not_before = time.monotonic() + RETRY_AFTER
         if last:
             return
+        over.wait(MIRROR_EVERY)
 
 
 def sync() -> tuple[int, int]:
@@ -133,6 +139,7 @@ def _client() -> Any:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(REQUEST_TIMEOUT))
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nobody was asked
     from mlflow.tracking import MlflowClient  # three seconds that no start-up should pay
 
     address = uri()

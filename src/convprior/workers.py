@@ -3,7 +3,6 @@
 A run computes on one thread of a CPU, so that it ends in the same bits however many run at once.
 """
 
-import logging
 import multiprocessing
 import os
 import threading
@@ -15,7 +14,7 @@ from typing import TypeVar
 
 import torch
 
-from convprior import devices, trainer
+from convprior import devices, environment
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -34,7 +33,7 @@ def each(function: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Result]
     CONVPRIOR_PROCESSES sets how many run at once; 1 starts no process.
     """
     names = tuple(_devices())
-    processes = trainer.processes(len(names))
+    processes = environment.processes(len(names))
     if processes == 1:
         threads = torch.get_num_threads()
         _start_on(names[0])
@@ -63,7 +62,7 @@ def _pool(names: tuple[str, ...], processes: int) -> ProcessPoolExecutor:
 
 
 def _devices() -> list[str]:
-    names = trainer.device_names()
+    names = environment.device_names()
     return names * devices.cores() if names == ["cpu"] else names
 
 
@@ -84,4 +83,3 @@ def _start_on(name: str) -> None:
     global _device  # a process has one device
     _device = torch.device(name)
     torch.set_num_threads(1)
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)

@@ -7,6 +7,7 @@ Each network has the same pictures, steps and learning rates to try; the rate th
 validation scenes (objects anywhere, first seed) is taken for all its runs. Test scenes measure.
 """
 
+import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,35 @@ def judge(folder: Path, material: Material, run: Run, network: nn.Module) -> dic
     return {"place": run.place, "right": right, **accuracies}
 
 
+def measure(material: Material, name: str, models: Path, report: Path) -> None:
+    """Choose the learning rate of a network, train and judge it at both places, and keep it."""
+    plan = material.plan
+    settings = tracking.flat(plan.networks[name].model_dump())
+    tags = {"question": "learn", "data": material.data.content}
+    with tracking.run("learn", name, settings, tags) as run:
+        (tried,) = try_rates(material, [material.run("learn", name, "uniform", plan.seeds[0])])
+        rate = best(tried)
+        runs = [
+            material.run("learn", name, place, seed, learning_rate=rate)
+            for place in PLACES
+            for seed in plan.seeds
+        ]
+        with atomic.folder(models) as folder:
+            judged = train_all(material, runs, partial(judge, folder))
+        accuracy = {
+            f"{trained_at}_shown_{shown_at}": interval(
+                [row["right"][shown_at] for row in judged if row["place"] == trained_at]
+            )
+            for trained_at in PLACES
+            for shown_at in (*PLACES, "nowhere")
+        }
+        validated = {f"{one:g}": accuracy for one, accuracy in tried.items()}
+        counted = cost.total(runs[0].blueprint) | {"learning_rate": rate}
+        metrics = counted | {"validation_accuracy": validated, "accuracy": accuracy}
+        atomic.write_json(report / "metrics.json", metrics)
+        run.metrics({name: found["mean"] for name, found in accuracy.items()} | counted)
+
+
 def main(argv: Sequence[str]) -> None:
     """Run the stage."""
     args = arguments(
@@ -48,32 +78,9 @@ def main(argv: Sequence[str]) -> None:
         raise StageError(
             f"no network '{args.network}' in learn.networks; there are: {', '.join(plan.networks)}"
         )
-    material = Material(args.scenes, args.models.parent, plan, {})
-    first = material.run("learn", args.network, "uniform", plan.seeds[0])
-    (tried,) = try_rates(material, [first])
-    rate = best(tried)
-    runs = [
-        material.run("learn", args.network, place, seed, learning_rate=rate)
-        for place in PLACES
-        for seed in plan.seeds
-    ]
-    chosen = {"learning_rate": rate} | tracking.flat(plan.networks[args.network].model_dump())
-    tags = {"question": "learn", "data": material.data.content}
-    with tracking.run("learn", args.network, chosen, tags) as run:
-        with atomic.folder(args.models) as folder:
-            judged = train_all(material, runs, partial(judge, folder))
-        accuracy = {
-            f"{trained_at}_shown_{shown_at}": interval(
-                [row["right"][shown_at] for row in judged if row["place"] == trained_at]
-            )
-            for trained_at in PLACES
-            for shown_at in (*PLACES, "nowhere")
-        }
-        validated = {f"{one:g}": accuracy for one, accuracy in tried.items()}
-        counted = cost.total(runs[0].blueprint)
-        metrics = {"learning_rate": rate, "validation_accuracy": validated, "accuracy": accuracy}
-        atomic.write_json(args.report / "metrics.json", counted | metrics)
-        run.metrics({name: found["mean"] for name, found in accuracy.items()} | counted)
+    with tempfile.TemporaryDirectory() as tried:
+        material = Material(args.scenes, args.models.parent, Path(tried), plan, {})
+        measure(material, args.network, args.models, args.report)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from pydantic import Field
 
-from convprior import atomic, decoding, garments, params, scenes, tracking, trainer
+from convprior import atomic, decoding, environment, garments, params, scenes, tracking
 from convprior.description import Description
 from convprior.picture import ImageError
 from convprior.stages import StageError, arguments, start
@@ -104,7 +104,7 @@ def read_split(
         fn_kwargs={"root": str(root), "size": settings.size},
         features=features,
         cache_file_name=str(cache / f"{split}.arrow"),
-        num_proc=trainer.workers() or None,
+        num_proc=environment.workers() or None,
     )
 
 

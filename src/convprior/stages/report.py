@@ -152,7 +152,8 @@ def learned(reports: Path, names: Sequence[str]) -> str:
             f"{m['parameters']:,}",
             f"{m['multiply_adds']:,}",
             f"{m['learning_rate']:g}",
-            *(between(m["accuracy"][key]) for key in LEARNED),
+            # On two lines, the table is no wider than the page.
+            *(between(m["accuracy"][key]).replace(" ", "<br>") for key in LEARNED),
         ])  # fmt: skip
     header = ("network", "parameters", "multiply-adds", "learning rate", *LEARNED.values())
     links = " · ".join(f'<a href="#{name}">{name.replace("_", " ")}</a>' for name in QUESTIONS)

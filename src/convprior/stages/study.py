@@ -7,10 +7,13 @@ The questions are the modules of ``convprior.study``.
 """
 
 import json
+import tempfile
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 from convprior import atomic, params, tracking
+from convprior.description import Description
 from convprior.stages import StageError, arguments, start
 from convprior.study.material import Material
 from convprior.study.plan import Plan
@@ -34,9 +37,12 @@ def main(argv: Sequence[str]) -> None:
             rates[name] = float(json.loads(path.read_text(encoding="utf-8"))["learning_rate"])
         except (OSError, ValueError, KeyError) as error:
             raise StageError(f"{path}: cannot be read ({error}): run `learn` first") from None
-    material = Material(args.scenes, args.models, plan, rates)
-    tags = {"question": args.question, "data": material.data.content}
-    with tracking.run("study", args.question, tracking.flat(settings.model_dump()), tags):
+    tags = {"question": args.question, "data": Description.read(args.scenes).content}
+    with (
+        tracking.run("study", args.question, tracking.flat(settings.model_dump()), tags),
+        tempfile.TemporaryDirectory() as tried,
+    ):
+        material = Material(args.scenes, args.models, Path(tried), plan, rates)
         metrics = module.measure(material, settings)
         atomic.write_json(args.report / "metrics.json", metrics)
 

@@ -17,7 +17,7 @@ import torch
 from pydantic import Field
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from convprior import atomic, cost, networks, params, resume, seeds, tracking, trainer
+from convprior import atomic, cost, environment, networks, params, resume, seeds, tracking, trainer
 from convprior.augmentation import Augmentation
 from convprior.blueprint import Blueprint, save
 from convprior.classifier import Classifier
@@ -81,7 +81,9 @@ def main(argv: Sequence[str]) -> None:
     machine = trainer.make(
         max_epochs=settings.epochs, callbacks=[each_epoch], num_sanity_val_steps=0
     )
-    photographs = Photographs(args.prepared, settings.batch_size, trainer.workers(), settings.seed)
+    photographs = Photographs(
+        args.prepared, settings.batch_size, environment.workers(), settings.seed
+    )
     classifier = Classifier(
         network,
         data,

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from convprior import blueprint, composition, decoding, learning, seeds, tracking, workers
+from convprior import blueprint, composition, decoding, learning, resume, seeds, tracking, workers
 from convprior.augmentation import NONE, Augmentation
 from convprior.blueprint import Blueprint
 from convprior.composition import Scenes
@@ -59,10 +59,14 @@ class Run:
 
 @dataclass(frozen=True)
 class Material:
-    """Where the scenes and the trained networks are, and the plan they were made by."""
+    """Where the scenes and the trained networks are, and the plan they were made by.
+
+    ``tried`` keeps the networks of tried learning rates: the best one's need no second training.
+    """
 
     scenes: Path
     models: Path
+    tried: Path
     plan: Plan
     learning_rates: dict[str, float]
 
@@ -143,10 +147,15 @@ def permuted(pixels: UInt8[Tensor, "n 3 S S"]) -> UInt8[Tensor, "n 3 S S"]:
 
 
 def trained(material: Material, run: Run) -> nn.Module:
-    """Return a run's network ready to be judged: trained here, or by `learn` if it did the same."""
+    """Return a run's network ready to be judged.
+
+    It is trained here, unless `learn` or the choice of a learning rate has trained the same.
+    """
     same = material.run("learn", run.name, run.place, run.seed)
     if run.question != "learn" and replace(run, question="learn") == same:
         return material.network(run.name, run.place, run.seed)
+    if (tried := _tried(material, run)).exists():
+        return learning.ready(blueprint.load(tried)[1], material.data)
     known = material.split("train")[: run.pictures]
     shown = pictures(known, run.place, f"train {run.seed}")
     if run.permuted:
@@ -176,11 +185,16 @@ def judge_on_test(material: Material, run: Run, network: nn.Module) -> dict[str,
 
 
 def validate(material: Material, run: Run, network: nn.Module) -> dict[str, Any]:
-    """Return the accuracy by which a learning rate is chosen."""
+    """Return the accuracy by which a learning rate is chosen; keep the network."""
     scenes = material.split("validation")
     shown = pictures(scenes, run.place, "validation")
     found = learning.right(network, shown, scenes.labels, workers.device())
+    blueprint.save(_tried(material, run), run.blueprint, network[1])  # type: ignore[index]
     return {"accuracy": float(found.float().mean())}
+
+
+def _tried(material: Material, run: Run) -> Path:
+    return material.tried / resume.fingerprint([run.question, run.name, run.recorded()])
 
 
 def try_rates(material: Material, runs: list[Run]) -> list[dict[float, float]]:

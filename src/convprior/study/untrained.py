@@ -102,7 +102,7 @@ def fit(job: tuple[Settings, str, str, str, int]) -> dict[str, Any]:
     rate = (
         settings.unnormalised_learning_rate if variant == UNNORMALISED else settings.learning_rate
     )
-    optimiser = torch.optim.Adam(network.parameters(), rate)
+    optimiser = torch.optim.Adam(network.parameters(), rate, fused=True)
     wanted = set(recorded_steps(settings.steps))
     whole = band_powers(reference, settings.bands)
     rows = []
