@@ -122,8 +122,8 @@ def test_what_a_changed_part_does_is_told_by_its_interval() -> None:
     metrics = measured("untrained")
     parts = list(metrics["fits"])[2:]
     for mean, low, high, words in (
-        (-2.0, -3.0, -1.0, "no skips -2.0 dB (-3.0 to -1.0)"),
-        (0.5, 0.1, 0.9, "no skips +0.5 dB (+0.1 to +0.9)"),
+        (-2.0, -3.0, -1.0, "no skips −2.00 dB (−3.00 to −1.00)"),
+        (0.5, 0.1, 0.9, "no skips +0.50 dB (+0.10 to +0.90)"),
         (-0.5, -1.0, 0.5, "no clear difference: "),
     ):
         for name in parts:
@@ -235,3 +235,25 @@ def test_tables_and_buttons_are_no_image_to_a_screen_reader() -> None:
 def test_intervals_and_names_read_well() -> None:
     assert between({"mean": 0.5, "low": 0.456, "high": 0.544}) == "50.0% (45.6–54.4)"
     assert listed(["a", "b", "c"]) == "<code>a</code>, <code>b</code> and <code>c</code>"
+
+
+def test_what_padding_and_pooling_bring_is_told_by_intervals() -> None:
+    metrics = measured("position")
+    for low, high, words in (
+        (0.05, 0.15, "+10.0 points (+5.0 to +15.0) (<code>b</code>)"),
+        (-0.05, 0.25, "+10.0 points (−5.0 to +25.0), within the noise (<code>b</code>)"),
+    ):
+        gained = {"mean": 0.1, "low": low, "high": high}
+        for mean, summed in ((0.1, "more than"), (-0.1, "less than"), (0, "no clear")):
+            beyond = {"mean": mean, "low": mean - 0.05, "high": mean + 0.05}
+            metrics["altered"] = {
+                "plain": "a",
+                "networks": dict.fromkeys(("padding", "pooling", "padding and pooling"), "b"),
+                "gained": dict.fromkeys(("padding", "pooling", "padding and pooling"), gained),
+                "beyond the sum": beyond,
+            }
+            answer = chapter_of("position", metrics).answer
+            assert answer.count(words) == 3
+            assert f": {summed}" in answer
+    metrics["altered"] = {}
+    assert "Beside" not in chapter_of("position", metrics).answer

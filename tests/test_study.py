@@ -30,7 +30,7 @@ from convprior.study.material import (
     try_rates,
 )
 from convprior.study.plan import Plan, StudyError
-from convprior.study.position import equivariance, told_by_padding
+from convprior.study.position import alterations, equivariance, told_by_padding
 from convprior.study.sharing import fitted
 from convprior.study.sight import effective_field
 
@@ -297,3 +297,19 @@ def test_no_network_knows_an_object_by_its_background() -> None:
         accuracy = json.loads(path.read_text())["accuracy"]
         for place in ("corner", "uniform"):
             assert accuracy[f"{place}_shown_nowhere"]["mean"] == pytest.approx(0.1, abs=0.02), path
+
+
+def test_what_is_altered_is_told_from_the_arguments_alone() -> None:
+    plan = params.load(params.PACKAGED, "learn", Plan)
+    found = alterations(plan.networks)
+    assert found == {
+        (): "cnn_pool",
+        ("padding",): "cnn_circular",
+        ("pooling",): "cnn_blur",
+        ("padding", "pooling"): "cnn_circular_blur",
+    }
+    for name in found.values():
+        assert alterations({n: of for n, of in plan.networks.items() if n != name}) == {}
+    wider = plan.networks["cnn_blur"].model_copy(deep=True)
+    wider.arguments["hidden"] *= 2
+    assert alterations(plan.networks | {"cnn_blur": wider}) == {}

@@ -22,4 +22,4 @@ class Normalise(nn.Module):
     def forward(self, pictures: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """Return the pictures normalised."""
         # In place: fetching new memory for each step takes longer than the arithmetic.
-        return pictures.float().div_(255).sub_(self.mean).div_(self.deviation)
+        return (pictures / 255).sub_(self.mean).div_(self.deviation)

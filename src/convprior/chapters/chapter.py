@@ -38,8 +38,13 @@ def between(interval: dict[str, float]) -> str:
 
 def points(difference: dict[str, float]) -> str:
     """Return the difference of two shares with its interval, in percentage points."""
-    mean, low, high = (100 * difference[key] for key in ("mean", "low", "high"))
-    return f"{mean:+.1f} points ({low:+.1f} to {high:+.1f})"
+    mean, low, high = (signed(100 * difference[key], 1) for key in ("mean", "low", "high"))
+    return f"{mean} points ({low} to {high})"
+
+
+def signed(value: float, digits: int) -> str:
+    """Return a number with its sign, a minus as long as a plus."""
+    return f"{value:+.{digits}f}".replace("-", "−")
 
 
 def clear(difference: dict[str, float]) -> bool:

@@ -3,7 +3,16 @@
 from typing import Any
 
 from convprior import chart
-from convprior.chapters.chapter import Chapter, Figure, between, code, listed, percent
+from convprior.chapters.chapter import (
+    Chapter,
+    Figure,
+    between,
+    clear,
+    code,
+    listed,
+    percent,
+    points,
+)
 from convprior.page import table
 
 SILENT = 1e-5  # variation over position: less is rounding
@@ -58,6 +67,26 @@ def borders(metrics: dict[str, Any]) -> str:
     )
 
 
+def altered(of: dict[str, Any]) -> str:
+    """Return what a circular border and blurred halving bring anywhere, alone and together."""
+    if not of:
+        return ""
+
+    def told(parts: str) -> str:
+        gained = of["gained"][parts]
+        noise = "" if clear(gained) else ", within the noise"
+        return f"{points(gained)}{noise} ({code(of['networks'][parts])})"
+
+    beyond = of["beyond the sum"]
+    more = "more" if beyond["mean"] > 0 else "less"
+    summed = f"{more} than their sum" if clear(beyond) else "no clear difference from their sum"
+    return (
+        f" Beside {code(of['plain'])}, trained in the corner and shown anywhere, a circular border "
+        f"alone brings {told('padding')}, blurred halving alone {told('pooling')}, both "
+        f"{told('padding and pooling')}: {summed}."
+    )
+
+
 def chapter(metrics: dict[str, Any]) -> Chapter:
     """Draw and answer."""
     networks = metrics["networks"]
@@ -81,6 +110,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         f"{between(from_corner[best]['anywhere'])}."
         + sharing_is_not_enough(exact)
         + borders(metrics)
+        + altered(metrics["altered"])
         + f" Moved by one pixel, {code(steadiest)} keeps its answer most often, "
         f"{between(networks[steadiest]['uniform']['consistency'])}."
     )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from convprior import chart
-from convprior.chapters.chapter import Chapter, Figure, clear
+from convprior.chapters.chapter import Chapter, Figure, clear, signed
 from convprior.page import table
 
 RESISTS = 4  # times as many steps as the photograph
@@ -28,7 +28,8 @@ def arrivals(fit_of: dict[str, Any]) -> list[int | None]:
 
 def decibels(gained: dict[str, float]) -> str:
     """Return a difference of PSNR with its interval."""
-    return f"{gained['mean']:+.1f} dB ({gained['low']:+.1f} to {gained['high']:+.1f})"
+    mean, low, high = (signed(gained[key], 2) for key in ("mean", "low", "high"))
+    return f"{mean} dB ({low} to {high})"
 
 
 def parts_told(noisy: dict[str, Any]) -> str:

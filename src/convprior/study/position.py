@@ -4,9 +4,11 @@ Kayhan and van Gemert, "On translation invariance in CNNs", CVPR 2020, for what 
 Zhang, ICML 2019, for the consistency under moves by one pixel.
 """
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -15,9 +17,10 @@ from convprior import learning, params, workers
 from convprior.networks.cnn import CNN
 from convprior.study.intervals import interval
 from convprior.study.material import Material
-from convprior.study.plan import PLACES, Place
+from convprior.study.plan import PLACES, Network, Place
 
 GREY = 0.3  # of the constant picture, in normalised units
+PLAIN = {"padding": "zeros", "pooling": "max"}  # what a CNN has unless its arguments say otherwise
 
 
 class Settings(params.Section):
@@ -102,6 +105,23 @@ def told_by_padding(network: nn.Module, shape: tuple[int, ...]) -> dict[str, flo
     return found
 
 
+def alterations(networks: Mapping[str, Network]) -> dict[tuple[str, ...], str]:
+    """Return the first CNN with plain padding and pooling, and its like, by what is altered.
+
+    Empty unless there is one for each alteration alone and one for both.
+    """
+    for plain in networks.values():
+        wanted = (CNN.__name__, plain.augmentation, PLAIN | plain.arguments)
+        found = {}
+        for name, network in networks.items():
+            given = PLAIN | network.arguments
+            if (network.class_, network.augmentation, given | PLAIN) == wanted:
+                found[tuple(part for part in PLAIN if given[part] != PLAIN[part])] = name
+        if len(found) == 2 ** len(PLAIN):
+            return found
+    return {}
+
+
 def measure(material: Material, settings: Settings) -> dict[str, Any]:
     """Return accuracies over places, consistency, equivariance, and what padding tells."""
     plan = material.plan
@@ -114,17 +134,31 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
     ]
     found = iter(workers.each(_over_places, jobs))
     networks: dict[str, Any] = {}
+    anywhere: dict[str, np.ndarray] = {}  # of those trained in the corner: seeds, pictures
     for name in plan.networks:
         networks[name] = {}
         for place in PLACES:
             runs = [next(found) for _ in seeds]
             right = torch.tensor([run["right"] for run in runs])  # seeds, rows, columns, pictures
+            over_all = right.float().mean((1, 2)).numpy()
+            if place == "corner":
+                anywhere[name] = over_all
             networks[name][place] = {
                 "map": right.float().mean((0, 3)).tolist(),
-                "anywhere": interval(right.float().mean((1, 2)).numpy()),
+                "anywhere": interval(over_all),
                 "corner": interval(right[:, 0, 0].numpy()),
                 "consistency": interval([run["same"] for run in runs]),
             }
+    altered: dict[str, Any] = {}
+    if names := alterations(plan.networks):
+        gained = {parts: anywhere[name] - anywhere[names[()]] for parts, name in names.items()}
+        alone = sum(gained[part,] for part in PLAIN)
+        altered = {
+            "plain": names[()],
+            "networks": {" and ".join(parts): name for parts, name in names.items() if parts},
+            "gained": {" and ".join(parts): interval(of) for parts, of in gained.items() if parts},
+            "beyond the sum": interval(gained[tuple(PLAIN)] - alone),
+        }
     test = material.split("test")[: settings.pictures]
     middle = test.free // 2
     layers, padding = {}, {}
@@ -139,6 +173,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         "offsets": list(range(0, test.free + 1, settings.step)),
         "networks": networks,
         "borders": {name: plan.networks[name].arguments.get("padding", "zeros") for name in layers},
+        "altered": altered,
         "equivariance": layers,
         "padding": padding,
     }
