@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from convprior import atomic, chart
-from convprior.page import STYLE, table
+from convprior.page import document, table
 
 
 def write(path: Path, result: dict[str, Any]) -> None:
@@ -19,14 +19,14 @@ def write(path: Path, result: dict[str, Any]) -> None:
     ]
     atomic.write_text(
         path,
-        f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>convprior: the prior measured</title>
-<style>{STYLE}</style></head><body><h1>The prior, measured</h1>
+        document(
+            "convprior: the prior measured",
+            f"""<h1>The prior, measured</h1>
 <p><code>{html.escape(result["command"])}</code><br>{html.escape(result["machine"])}, our recipes in
 {result["precision"]}</p>
 {table(header, rows)}
-{"".join(sections)}</body></html>
-""",
+{"".join(sections)}""",
+        ),
     )
 
 

@@ -20,11 +20,11 @@ SOURCE = REPOSITORY / "src"
 FLOORS = [
     {"errors", "seeds", "noise", "residual", "collaborative", "operators", "networks",
      "networks.hourglass", "networks.cnn", "networks.mlp", "networks.local", "networks.resnet",
-     "networks.alexnet", "networks.segmenter", "scenes", "muon", "journal", "chart", "page",
+     "networks.alexnet", "networks.segmenter", "scenes", "muon", "journal", "vega",
      "formats", "cli.sizes", "study", "study.intervals", "chapters",
      "chapters.chapter"},
     {"atomic", "metrics", "observation", "stopping", "devices", "selftest", "description", "params",
-     "recipe", "picture", "operations", "study.ablation"},
+     "recipe", "picture", "operations", "study.ablation", "chart", "page"},
     {"decoding", "formats.tiff", "resume", "blueprint", "degradation", "classical", "tracking",
      "environment", "photographs", "refinement", "recipes", "memory", "augmentation",
      "normalisation", "composition", "notation", "explaining", "study.worked_example"},

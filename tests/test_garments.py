@@ -22,13 +22,13 @@ def test_no_garment_and_no_background_is_in_both_splits() -> None:
         }
         for split in ("train", "val")
     }
-    assert (len(seen["train"]), len(seen["val"])) == (10_000, 2_000)
+    assert (len(seen["train"]), len(seen["val"])) == (13_200, 2_000)
     assert not seen["train"] & seen["val"]
     assert not set(garments.BACKGROUNDS["train"]) & set(garments.BACKGROUNDS["val"])
 
 
 def test_every_class_has_its_sheet_and_name() -> None:
-    for split, count in (("train", 1000), ("val", 200)):
+    for split, count in (("train", 1320), ("val", 200)):
         sheets = sorted((SHEETS / split).glob("*.png"))
         assert {sheet.stem for sheet in sheets} == set(garments.NAMES)
         assert all(len(garments.read_sheet(sheet)) == count for sheet in sheets)

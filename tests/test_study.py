@@ -27,12 +27,18 @@ from convprior.study.material import (
     photograph,
     pictures,
     trained,
+    training_pictures,
     try_rates,
 )
 from convprior.study.plan import Plan, StudyError
-from convprior.study.position import alterations, equivariance, told_by_padding
+from convprior.study.position import (
+    alterations,
+    equivariance,
+    moved_and_not,
+    told_by_padding,
+)
 from convprior.study.sharing import fitted
-from convprior.study.sight import effective_field
+from convprior.study.sight import effective_field, gradient
 
 PATHS = ("data/scenes", "models/learn", "reports/learn")
 
@@ -79,7 +85,7 @@ def test_scenes_are_the_same_again_and_balanced(composed: Path) -> None:
 
 def test_what_cannot_be_composed_is_said(project: Path) -> None:
     content = tiny_params()
-    for changes, message in (({"side": 14, "size": 14}, None), ({"train": 10_000}, "ask for fewer"),
+    for changes, message in (({"side": 14, "size": 14}, None), ({"train": 20_000}, "ask for fewer"),
                              ({"side": 28, "size": 28}, "need more")):  # fmt: skip
         content["compose"] = tiny_params()["compose"] | changes
         Path("params.yaml").write_text(yaml.safe_dump(content))
@@ -141,6 +147,36 @@ def test_a_network_learns_what_a_few_pictures_show() -> None:
         assert learning.right(trained, shown, labels, torch.device("cpu")).all()
         found.append(learning.scores(trained, shown, torch.device("cpu")))
     assert torch.equal(*found)  # the same seed, the same bits
+
+
+def test_moved_objects_lie_elsewhere_each_time_and_the_same_again(composed: Path) -> None:
+    material = material_of(composed)
+    known = load(composed / "data/scenes/train.safetensors")
+    run = replace(material.run("learn", "mlp", "corner", 0), moved=True)
+    batch = torch.arange(8)
+    shown, again = training_pictures(known, run), training_pictures(known, run)
+    assert callable(shown)
+    assert callable(again)
+    first = shown(batch)
+    assert torch.equal(first, again(batch))
+    assert not torch.equal(first, shown(batch))
+    mixed = training_pictures(known, replace(run, permuted=True))
+    assert callable(mixed)
+    assert torch.equal(mixed(batch), permuted(first))
+    still = training_pictures(known, replace(run, moved=False))
+    assert isinstance(still, torch.Tensor)
+    assert torch.equal(still, pictures(known, "corner", "train 0"))
+    moved, fixed = (
+        trained(material, replace(run, moved=moved)).state_dict() for moved in (True, False)
+    )
+    assert any(not torch.equal(moved[name], fixed[name]) for name in moved)
+
+
+def test_a_network_whose_objects_are_moved_finds_its_like() -> None:
+    plan = params.load(params.PACKAGED, "learn", Plan)
+    assert moved_and_not(plan.networks) == {"mlp_shifted": "mlp"}
+    alone = {name: of for name, of in plan.networks.items() if name != "mlp"}
+    assert moved_and_not(alone) == {"mlp_shifted": None}
 
 
 def test_a_permutation_loses_no_pixel_and_is_the_same_for_all(composed: Path) -> None:
@@ -217,14 +253,19 @@ def test_equivariance_is_exact_where_it_should_be() -> None:
     assert equivariance(exact, noise, [4])["what the head sees"]["4"] < 1e-5
     assert equivariance(exact, noise, [1])["what the head sees"]["1"] > 1e-3
     assert equivariance(flat, noise, [4])["what the head sees"]["4"] > 0.1
-    assert max(told_by_padding(exact, (3, 16, 16)).values()) < 1e-5
-    assert max(told_by_padding(flat, (3, 16, 16)).values()) > 0.01
+    told, silent = (
+        torch.tensor(told_by_padding(network, (3, 16, 16))) for network in (flat, exact)
+    )
+    assert silent.max() < 1e-5
+    assert told.max() > 0.01
+    assert told[2, 2] == 0  # the middle of 4×4
 
 
 def test_the_effective_field_of_equal_weights_is_most_of_the_kernel() -> None:
     layer = torch.nn.Conv2d(1, 1, 5, padding=2)
     torch.nn.init.ones_(layer.weight)
-    assert effective_field(layer, torch.rand(1, 1, 17, 17)) == 5
+    assert effective_field(*gradient(layer, torch.rand(1, 1, 17, 17))) == 5
+    assert effective_field(torch.ones(4, 4), 1.5) == 4
 
 
 def test_overlap_is_intersection_over_union() -> None:

@@ -3,7 +3,7 @@
     apt-get install dataset-fashion-mnist
     python data/garments/make.py /usr/share/datasets/fashion-mnist
 
-Takes, of each class, the first 1,000 pictures of the training file and the first 200 of the test
+Takes, of each class, the first 1,320 pictures of the training file and the first 200 of the test
 file that are not among them, and lays them on one grey PNG a class and split: 28×28 pixels each,
 40 a row, in the order of the files.
 """
@@ -31,7 +31,7 @@ def read_idx(path: Path, header: int) -> np.ndarray:
 def main(source: Path, target: Path) -> None:
     """Write ``target``/{train,val}/<class>.png."""
     taken: set[bytes] = set()
-    for split, prefix, count in (("train", "train", 1000), ("val", "t10k", 200)):
+    for split, prefix, count in (("train", "train", 1320), ("val", "t10k", 200)):
         pictures = read_idx(source / f"{prefix}-images-idx3-ubyte.gz", 16).reshape(-1, SIDE, SIDE)
         labels = read_idx(source / f"{prefix}-labels-idx1-ubyte.gz", 8)
         for label, name in enumerate(CLASSES):

@@ -16,6 +16,7 @@ from convprior.operations import Matrix, Window
 MILLISECONDS = 700  # a step
 LARGEST = 16  # rows and columns: more cannot be read
 ACCENT = "#c2410c"
+TO_COME = "#fdeee3"  # no grey: that would be a value
 SUFFIXES = (".gif", ".png", ".apng")
 
 
@@ -58,7 +59,9 @@ def _frame(
     for axes, values, name in ((left, seen, "picture"), (right, done, title)):
         least = values[np.isfinite(values)].min()
         known = np.nan_to_num(values, neginf=least - 1)  # max pooling's padding is the darkest
-        axes.imshow(known, cmap="Greys_r", vmin=min(known.min(), 0) - 1, vmax=known.max() + 1)
+        seen_so_far = np.ma.masked_where(np.isnan(values), known)
+        axes.imshow(seen_so_far, cmap="Greys_r", vmin=min(known.min(), 0) - 1, vmax=known.max() + 1)
+        axes.set_facecolor(TO_COME)
         middle = (known.min() + known.max()) / 2
         for (r, c), value in np.ndenumerate(values):
             if not np.isnan(value):

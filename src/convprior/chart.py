@@ -1,59 +1,17 @@
-"""Charts for the pages: SVG with text that stays text."""
+"""Charts for the pages: curves, bars with intervals, and maps."""
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from convprior.vega import COLOURS, INK, SHOWN, SOFT, Json, chosen, drawn, legend
 
-COLOURS = ("#c2410c", "#0f766e", "#1d4ed8", "#7e22ce", "#a16207", "#be123c", "#0369a1", "#4d7c0f")
-DASHES = ("--", ":", "-.", (0, (6, 4, 1, 4)))
-SOFT = "#78716c"
+DASHES = ([6, 4], [2, 3], [8, 3, 2, 3], [12, 4])
 FEW = 10  # points of a logarithmic axis that have room for their numbers
-STYLE: Any = {
-    "axes.edgecolor": "#e7e5e4",
-    "axes.grid": True,
-    "axes.labelcolor": SOFT,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlesize": "medium",
-    "font.family": "sans-serif",
-    "grid.color": "#e7e5e4",
-    "legend.frameon": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "convprior",  # the same chart is the same file
-    "xtick.color": SOFT,
-    "ytick.color": SOFT,
-}
+HEIGHT = 260  # pixels
+CELL = 26  # pixels of a place of a map, with a number in it
 
 Point = tuple[float, float]
 Curve = Sequence[Point]
 Interval = Mapping[str, float]  # mean, low, high
-
-
-@contextmanager
-def drawn(width: float, height: float) -> Iterator[tuple[Figure, list[str]]]:
-    """Yield an empty figure (inches) and a list; when the block ends, its SVG is in the list."""
-    svg: list[str] = []
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        yield figure, svg
-        file = io.StringIO()
-        figure.savefig(
-            file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        )
-    text = file.getvalue()
-    svg.append(text[text.index("<svg") :])
-
-
-def _in_percent(axes: Axes) -> None:
-    axes.set_ylim(0, 1)
-    axes.yaxis.set_major_formatter("{x:.0%}")
 
 
 def lines(
@@ -69,123 +27,241 @@ def lines(
     bands: Mapping[str, Sequence[Point]] | None = None,
     dashed: str | None = None,
 ) -> str:
-    """Return a line chart of named curves as SVG.
+    """Return a line chart of named curves.
 
-    ``percent`` shows shares of one, from none to all; ``dots`` marks every point; ``logarithmic``
-    is the x axis. With ``stops``, it is too, a circle marks each curve's stop and a triangle its
-    peak. ``levels`` are horizontal lines; ``bands`` are low and high at each point of a curve;
-    curves whose names begin with ``dashed`` are dashed, and take the colours from the first again.
+    ``percent`` shows shares of one; ``dots`` marks every point; ``logarithmic`` is the x axis. With
+    ``stops``, it is too, a circle marks each curve's stop and a triangle its peak. ``levels`` are
+    horizontal lines; ``bands`` are low and high at each point of a curve; curves whose names begin
+    with ``dashed`` are dashed, and take the colours from the first again.
     """
-    with drawn(8.2, 3.8) as (figure, svg):
-        axes = figure.subplots()
-        solid = [name for name in curves if dashed is None or not name.startswith(dashed)]
-        for number, (name, curve) in enumerate(curves.items()):
-            broken = name not in solid
-            alike = [other for other in curves if other not in solid] if broken else solid
-            colour = COLOURS[alike.index(name) % len(COLOURS)]
-            axes.plot(
-                *zip(*curve, strict=True), color=colour, label=name, ms=4, gid=f"curve-{number}",
-                marker="o" if dots else "", linestyle="--" if broken else "-",
-            )  # fmt: skip
-            if bands and name in bands:
-                low, high = zip(*bands[name], strict=True)
-                axes.fill_between(
-                    [x for x, _ in curve], low, high, color=colour, alpha=0.15, lw=0,
-                    gid=f"band-{number}",
-                )  # fmt: skip
-            if stops is not None:
-                axes.plot(*max(curve, key=lambda point: point[1]), marker="^", color=colour)
-            if stops and name in stops:
-                axes.plot(*stops[name], marker="o", fillstyle="none", ms=9, color=colour)
-        for dashes, (name, level) in zip(DASHES, (levels or {}).items(), strict=False):
-            axes.axhline(level, color=SOFT, linestyle=dashes, linewidth=1, label=name)
-        if stops is not None or logarithmic:
-            axes.set_xscale("log")
-            places = sorted({x for curve in curves.values() for x, _ in curve})
-            if len(places) <= FEW:
-                axes.set_xticks(places, [f"{x:,g}" for x in places])
-                axes.xaxis.set_minor_locator(NullLocator())
-        if percent:
-            _in_percent(axes)
-        axes.set(xlabel=x_label, ylabel=y_label)
-        legend = figure.legend(loc="outside right upper")
-        for number, text in enumerate(legend.get_texts()):
-            text.set_gid(f"name-{number}")  # the page's script hides a curve when it is clicked
-    return svg[0]
+    logarithmic = logarithmic or stops is not None
+    names = list(curves)
+    broken = [name for name in names if dashed is not None and name.startswith(dashed)]
+    solid = [name for name in names if name not in broken]
+    alike = [broken if name in broken else solid for name in names]
+    colours = [
+        COLOURS[group.index(name) % len(COLOURS)] for name, group in zip(names, alike, strict=True)
+    ]
+    shape = ".0%" if percent else ".3~g"
+    places = sorted({x for curve in curves.values() for x, _ in curve})
+    x: Json = {
+        "field": "x", "type": "quantitative", "title": x_label,
+        "scale": {"type": "log" if logarithmic else "linear", "zero": False, "nice": False},
+        "axis": {"grid": False, "format": ",~r", "labelFlush": True}
+        | ({"values": places} if logarithmic and len(places) <= FEW else {"tickCount": 8}),
+    }  # fmt: skip
+    y: Json = {
+        "field": "y", "type": "quantitative", "title": y_label,
+        "scale": {"zero": False}, "axis": {"format": shape, "tickCount": 6},
+    }  # fmt: skip
+    named = legend(names) | {"symbolType": "stroke"}
+    colour: Json = {
+        "field": "name", "type": "nominal", "legend": named,
+        "scale": {"domain": names, "range": colours},
+    }  # fmt: skip
+    dash: Json = {
+        "field": "name", "type": "nominal", "legend": named,
+        "scale": {
+            "domain": names, "range": [DASHES[0] if name in broken else [1, 0] for name in names]
+        },
+    }  # fmt: skip
+    tooltip = [
+        {"field": "name", "title": " "},
+        {"field": "x", "title": x_label, "format": ",~r"},
+        {"field": "y", "title": y_label, "format": ".1%" if percent else ".3~f"},
+    ]
+    rows: list[Json] = [
+        {"name": name, "x": x, "y": y} for name, curve in curves.items() for x, y in curve
+    ]
+    if bands:
+        spans = (span for name in names for span in bands.get(name, [(None, None)] * len(places)))
+        for row, (low, high) in zip(rows, spans, strict=True):
+            row |= {"low": low, "high": high}
+        tooltip += [
+            {"field": end, "title": f"95 %, {end}", "format": ".1%" if percent else ".3~f"}
+            for end in ("low", "high")
+        ]
+    layers: list[Json] = [
+        {
+            "mark": {"type": "line", "strokeWidth": 2},
+            "params": [chosen("name")],
+            "encoding": {"x": x, "y": y, "color": colour, "strokeDash": dash, "opacity": SHOWN},
+        },
+        {
+            # Points that nobody sees are what the pointer finds.
+            "mark": {"type": "point", "filled": True, "size": 40},
+            "params": [{
+                "name": "near",
+                "select": {"type": "point", "on": "pointerover", "nearest": True,
+                           "clear": "pointerout"},
+            }],
+            "encoding": {
+                "x": x, "y": y, "color": colour, "tooltip": tooltip,
+                "opacity": {
+                    "condition": {"param": "near", "value": 1, "empty": False},
+                    "value": 0,
+                },
+            },
+        },
+    ]  # fmt: skip
+    if dots:
+        seen: Json = {"x": x, "y": y, "color": colour, "opacity": SHOWN}
+        layers.insert(1, {"mark": {"type": "point", "filled": True, "size": 25}, "encoding": seen})
+    if bands:
+        spread = {"type": "area", "fillOpacity": 0.15}
+        ends: Json = {"y": y | {"field": "low"}, "y2": {"field": "high"}}
+        layers.insert(0, {
+            "mark": spread, "encoding": {"x": x, **ends, "color": colour, "opacity": SHOWN},
+        })  # fmt: skip
+    if stops is not None:
+        peaks = {name: max(curve, key=lambda point: point[1]) for name, curve in curves.items()}
+        for mark, marked in (("triangle-up", peaks), ("circle", stops)):
+            values = [{"name": name, "x": x, "y": y} for name, (x, y) in marked.items()]
+            layers.append({
+                "data": {"values": values},
+                "mark": {"type": "point", "shape": mark, "size": 90, "filled": mark != "circle"},
+                "encoding": {"x": x, "y": y, "color": colour},
+            })  # fmt: skip
+    for dashes, (name, level) in zip(DASHES, (levels or {}).items(), strict=False):
+        at: Json = {"y": y | {"field": None, "datum": level}}
+        del at["y"]["field"]
+        layers.append({
+            "data": {"values": [{"name": name}]},
+            "layer": [
+                {"mark": {"type": "rule", "color": SOFT, "strokeDash": dashes}, "encoding": at},
+                {
+                    "mark": {"type": "text", "align": "left", "baseline": "bottom", "dy": -3,
+                             "color": SOFT},
+                    "encoding": at | {"x": {"value": 4}, "text": {"field": "name"}},
+                },
+            ],
+        })  # fmt: skip
+    return drawn({"data": {"values": rows}, "height": HEIGHT, "layer": layers})
 
 
-def bars(groups: Mapping[str, Mapping[str, Interval]], y_label: str, level: float = 0.0) -> str:
+def bars(groups: Mapping[str, Mapping[str, Interval]], x_label: str, level: float = 0.0) -> str:
     """Return shares of one as bars with their intervals: a group of bars for each name.
 
-    All groups have bars of the same names. ``level`` is a horizontal line.
+    All groups have bars of the same names. ``level`` is a line across.
     """
-    with drawn(8.2, 3.6) as (figure, svg):
-        axes = figure.subplots()
-        names = list(next(iter(groups.values())))
-        width = 0.8 / len(names)
-        for number, (name, colour) in enumerate(zip(names, COLOURS, strict=False)):
-            found = [group[name] for group in groups.values()]
-            means = [interval["mean"] for interval in found]
-            errors = [
-                [max(0.0, i["mean"] - i["low"]) for i in found],
-                [max(0.0, i["high"] - i["mean"]) for i in found],
-            ]
-            places = np.arange(len(groups)) + (number - (len(names) - 1) / 2) * width
-            axes.bar(places, means, width * 0.9, color=colour, label=name)
-            axes.errorbar(places, means, errors, fmt="none", ecolor="#1c1917", elinewidth=1)
-        if level:
-            axes.axhline(level, color=SOFT, linestyle=DASHES[0], linewidth=1)
-        axes.set_xticks(range(len(groups)), [name.replace(", ", "\n") for name in groups])
-        axes.grid(visible=False, axis="x")
-        _in_percent(axes)
-        axes.set_ylabel(y_label)
-        if len(names) > 1:
-            figure.legend(loc="outside upper center", ncols=4)
-    return svg[0]
+    names = list(next(iter(groups.values())))
+    rows = [
+        {"group": group, "name": name, **{end: of[end] for end in ("mean", "low", "high")}}
+        for group, found in groups.items()
+        for name, of in found.items()
+    ]
+    share: Json = {
+        "field": "mean", "type": "quantitative", "title": x_label, "scale": {"domain": [0, 1]},
+        "axis": {"format": ".0%", "tickCount": 6},
+    }  # fmt: skip
+    where: Json = {
+        "y": {
+            "field": "group", "type": "nominal", "sort": None, "title": None,
+            "axis": {"labelLimit": 0, "labelExpr": "split(datum.label, ', ')",
+                     "domain": False, "ticks": False},
+            "scale": {"paddingInner": 0.25},
+        },
+        "yOffset": {"field": "name", "sort": names},
+    }  # fmt: skip
+    colour: Json = {
+        "field": "name", "type": "nominal", "sort": names,
+        "legend": legend(names) if len(names) > 1 else None,
+        "scale": {"domain": names, "range": list(COLOURS[: len(names)])},
+    }  # fmt: skip
+    tooltip = [{"field": "group", "title": " "}, {"field": "name", "title": " "}] + [
+        {"field": end, "format": ".1%", "title": title}
+        for end, title in (("mean", x_label), ("low", "95 %, low"), ("high", "95 %, high"))
+    ]
+    layers: list[Json] = [
+        {
+            "mark": {"type": "bar"},
+            "params": [chosen("name")],
+            "encoding": where | {"x": share, "color": colour, "tooltip": tooltip, "opacity": SHOWN},
+        },
+        {
+            "mark": {"type": "rule", "color": INK},
+            "encoding": where
+            | {"x": share | {"field": "low"}, "x2": {"field": "high"}, "opacity": SHOWN},
+        },
+    ]
+    if level:
+        layers.append({
+            "data": {"values": [{}]},
+            "mark": {"type": "rule", "color": SOFT, "strokeDash": DASHES[0]},
+            "encoding": {"x": {"datum": level}},
+        })  # fmt: skip
+    return drawn({"data": {"values": rows}, "height": {"step": 16}, "layer": layers})
 
 
 def maps(
     named: Mapping[str, Sequence[Sequence[float]]],
     *,
-    columns: int = 4,
-    percent: bool = False,
     diverging: bool = False,
     ticks: Sequence[int] | None = None,
 ) -> str:
-    """Return matrices as grey or coloured maps under their names.
+    """Return matrices as coloured maps under their names, side by side where there is room.
 
-    ``percent``: shares of one in one scale; ``diverging``: each centred at zero. ``ticks`` are the
-    numbers of rows and columns, counted from 0 where they are left away.
+    Shares of one in one scale, each with its number; or ``diverging``, each centred at zero.
+    ``ticks`` are the numbers of rows and columns, counted from 0 where they are left away.
     """
-    rows = -(-len(named) // columns)
-    columns = min(columns, len(named))
-    with drawn(8.2, 0.3 + 8.2 / columns * rows) as (figure, svg):
-        axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-        for place, (name, values) in zip(axes, named.items(), strict=False):
-            array = np.asarray(values, dtype=float)
-            limits: dict[str, Any] = {"vmin": 0, "vmax": 1} if percent else {}
-            if diverging:
-                most = float(np.abs(array).max()) or 1.0
-                limits = {"vmin": -most, "vmax": most}
-            place.imshow(
-                array, cmap="RdBu_r" if diverging else "magma" if percent else "gray", **limits
-            )
-            place.set_title(name)
-            place.grid(visible=False)
-            if ticks is None:
-                place.set(xticks=[], yticks=[])
-            else:
-                some = range(0, len(ticks), max(1, len(ticks) // 4))
-                labels = [ticks[number] for number in some]
-                place.set_xticks(some, labels)
-                place.set_yticks(some, labels)
-            if percent:
-                for (row, column), value in np.ndenumerate(array):
-                    if len(array) <= 8:
-                        place.text(
-                            column, row, f"{100 * value:.0f}", ha="center", va="center",
-                            fontsize=7, color="white" if value < 0.6 else "black",
-                        )  # fmt: skip
-        for place in axes[len(named) :]:
-            place.set_axis_off()
-    return svg[0]
+    return (
+        f'<div class="maps">{"".join(_map(*one, diverging, ticks) for one in named.items())}</div>'
+    )
+
+
+def _map(
+    name: str, matrix: Sequence[Sequence[float]], diverging: bool, ticks: Sequence[int] | None
+) -> str:
+    height, width = len(matrix), len(matrix[0])
+    down, across = ticks or range(height), ticks or range(width)
+    rows = [
+        {"down": down[row], "across": across[column], "value": value}
+        for row, values in enumerate(matrix)
+        for column, value in enumerate(values)
+    ]
+    axis = {"ticks": False, "domain": False, "labelAngle": 0} if ticks else None
+    most = max(abs(row["value"]) for row in rows) or 1.0
+    scale: Json = (
+        {"scheme": "blueorange", "domain": [-most, most]}
+        if diverging
+        else {"scheme": "magma", "domain": [0, 1]}
+    )
+    shape = ".3f" if diverging else ".1%"
+    place: Json = {
+        key: {"field": field, "type": "ordinal", "title": None, "axis": axis,
+              "scale": {"padding": 0}}
+        for key, field in (("x", "across"), ("y", "down"))
+    }  # fmt: skip
+    layers: list[Json] = [
+        {
+            "mark": "rect",
+            "encoding": {
+                "color": {"field": "value", "type": "quantitative", "scale": scale, "legend": None},
+                "tooltip": [
+                    {"field": "down", "title": "down"},
+                    {"field": "across", "title": "right"},
+                    {"field": "value", "title": " ", "format": shape},
+                ],
+            },
+        },
+    ]
+    if not diverging:
+        layers.append({
+            "mark": {"type": "text", "fontSize": 10, "tooltip": None},
+            "encoding": {
+                "text": {"field": "hundredths", "type": "quantitative", "format": ".0f"},
+                "color": {"condition": {"test": "datum.value < 0.6", "value": "white"},
+                          "value": "black"},
+            },
+            "transform": [{"calculate": "100 * datum.value", "as": "hundredths"}],
+        })  # fmt: skip
+    return drawn(
+        {
+            "title": name,
+            "data": {"values": rows},
+            "height": CELL * height,
+            "encoding": place,
+            "layer": layers,
+        },
+        CELL * width,
+    )

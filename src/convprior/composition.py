@@ -33,7 +33,7 @@ class Scenes:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, part: slice) -> "Scenes":
+    def __getitem__(self, part: slice | Int[Tensor, "batch"]) -> "Scenes":
         return Scenes(self.objects[part], self.backgrounds[part], self.labels[part])
 
     @property

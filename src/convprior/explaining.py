@@ -120,7 +120,7 @@ def receptive_field(layers: list[tuple[str, int, int]]) -> Iterator[str]:
     yield "field ← field + (window - 1)·jump, jump ← jump·stride, from 1 and 1:"
     yield "\n".join(
         f"  {reach.name:12} sees {reach.field}×{reach.field} pixels; its neighbour's centre is "
-        f"{reach.jump} pixels on"
+        f"{reach.jump} pixel{'s' * (reach.jump > 1)} on"
         for reach in receptive_fields(layers)
     )
     yield (

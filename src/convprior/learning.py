@@ -17,6 +17,7 @@ from convprior.description import Description
 from convprior.normalisation import Normalise
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+Shown = Callable[[Int[Tensor, "batch"]], UInt8[Tensor, "batch 3 h w"]]
 
 JUDGED_AT_ONCE = 256
 FASTEST = torch.channels_last  # in training and judging, on a CPU
@@ -42,7 +43,7 @@ def batches(pictures: int, budget: Budget, seed: int) -> Sequence[Int[Tensor, "b
 def learn(
     network: nn.Module,
     data: Description,
-    pictures: UInt8[Tensor, "n 3 h w"],
+    pictures: UInt8[Tensor, "n 3 h w"] | Shown,
     targets: Tensor,
     budget: Budget,
     *,
@@ -55,10 +56,13 @@ def learn(
 ) -> nn.Module:
     """Train ``network`` and return it with its normalisation, on the CPU, to be judged.
 
+    ``pictures`` may be a function that returns those of a batch, others each time.
     AdamW (Loshchilov & Hutter 2019), its learning rate falling to zero along a cosine.
     """
     network.to(device, memory_format=FASTEST).train()  # type: ignore[call-overload]
-    pictures = pictures.to(device, memory_format=FASTEST)
+    shown = (
+        pictures if callable(pictures) else pictures.to(device, memory_format=FASTEST).__getitem__
+    )
     targets = targets.to(device)
     change = nn.Sequential(Normalise(data), augmentation.build()).to(device)
     optimiser = torch.optim.AdamW(
@@ -66,9 +70,10 @@ def learn(
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=budget.steps)
     torch.manual_seed(seed)  # dropout and augmentation draw from torch's own stream
-    for batch in batches(len(pictures), budget, seed):
+    for batch in batches(len(targets), budget, seed):
         optimiser.zero_grad()
-        loss(network(change(pictures[batch])), targets[batch]).backward()
+        seen = shown(batch).to(device, memory_format=FASTEST)
+        loss(network(change(seen)), targets[batch]).backward()
         optimiser.step()
         schedule.step()
     return ready(network, data)

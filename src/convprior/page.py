@@ -1,11 +1,12 @@
-"""What the pages share: one style, one script, and tables."""
+"""What the pages share: one style, one script, tables and pictures."""
 
-import re
-from collections.abc import Sequence
-from itertools import count
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from convprior import vega
 
 STYLE = """
-:root { color-scheme: light; --ink: #1c1917; --soft: #78716c; --line: #e7e5e4; }
+:root { color-scheme: light; --ink: #1c1917; --soft: #78716c; --line: #e7e5e4; --accent: #c2410c; }
 body { font: 16px/1.55 system-ui, sans-serif; color: var(--ink); background: #fafaf9;
   margin: 0 auto; max-width: 60rem; padding: 2.5rem 1.25rem 4rem; }
 h1 { font-size: 2rem; margin: 0; letter-spacing: -.02em; } h2 { margin: 3rem 0 .5rem; }
@@ -15,49 +16,60 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { padding: .45rem .5rem; text-align: right; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; font-size: .8rem; color: var(--soft); vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; } .best { font-weight: 700; }
-figure { margin: 1rem 0 1.5rem; } figcaption { color: var(--soft); font-size: .9rem; }
+figure { margin: 1rem 0 1.5rem; }
+figcaption { color: var(--soft); font-size: .9rem; margin-top: .4rem; }
+.answer { border-left: 3px solid var(--accent); padding-left: .9rem; }
 .strip { display: grid; grid-template-columns: repeat(4, 1fr); gap: .4rem; }
 .strip img { width: 100%; image-rendering: pixelated; border-radius: .25rem; display: block; }
 .strip div { text-align: center; font-size: .85rem; color: var(--soft); }
-svg { width: 100%; height: auto; background: #fff; border: 1px solid var(--line);
-  border-radius: .5rem; box-sizing: border-box; } td + td { white-space: nowrap; }
+.frames { display: flex; flex-wrap: wrap; gap: .2rem; } .frames > div { flex: 1 0 30%; }
+input[type=range] { width: 100%; accent-color: var(--accent); }
+.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(6rem, 1fr));
+  gap: .6rem; }
+.pictures img { width: 100%; image-rendering: pixelated; border-radius: .25rem; display: block; }
+.pictures div { font-size: .8rem; color: var(--soft); text-align: center; }
+.pictures + .pictures { margin-top: .6rem; }
+.chart { width: 100%; background: #fff; border: 1px solid var(--line); border-radius: .5rem;
+  box-sizing: border-box; padding: .75rem; } .chart svg { max-width: 100%; height: auto;
+  display: block; }
+.chart.vega-embed { display: block; } td + td { white-space: nowrap; }
+.maps { display: flex; flex-wrap: wrap; gap: .75rem; } .maps .chart { width: auto;
+  max-width: calc(50% - .4rem); }
 .wide { overflow-x: auto; margin: .5rem 0; } summary { cursor: pointer; color: var(--soft); }
 .matrices { display: flex; flex-wrap: wrap; gap: 1rem 1.5rem; } .matrices p { margin: .3rem 0; }
 .matrices p { color: var(--soft); font-size: .85rem; } .matrix { width: auto; }
 .matrix td { padding: .15rem .5rem; } .change { color: var(--soft); font-size: .9rem; }
-figure > div { overflow-x: auto; } figure > div > svg { min-width: 34rem; }
 @media print { body { max-width: none; padding: 0; } figure { break-inside: avoid; }
-  .wide, figure > div { overflow: visible; } table, th { font-size: .7rem; }
+  .wide { overflow: visible; } input[type=range] { display: none; } table, th { font-size: .7rem; }
   th, td { padding: .2rem .25rem; } td + td { white-space: normal; }
-  details::details-content { content-visibility: visible; } }
+  .chart { break-inside: avoid; } details::details-content { content-visibility: visible; } }
+@media screen { .off { display: none; } } @media (max-width: 30rem) {
+  .strip { grid-template-columns: repeat(2, 1fr); } }
 code { background: #f5f5f4; padding: .1rem .3rem; }
 """
 
-# A curve's name in the legend of `chart.lines` is a button, by mouse or keyboard: it hides the
-# curve and shows it again. Without this script it is text, so the buttons are made here.
+# Charts are drawn anew from what lies beside them; a film shows one step at a time.
 SCRIPT = """
-for (const svg of document.querySelectorAll("svg"))
-  for (const name of svg.querySelectorAll("[id*=-name-]")) {
-    const parts = ["curve", "band"]
-      .map(part => document.getElementById(name.id.replace("-name-", `-${part}-`)))
-      .filter(part => part);
-    if (!parts.length) continue;
-    name.style.cursor = "pointer";
-    const attributes = {tabindex: 0, role: "button", "aria-pressed": true};
-    for (const [key, value] of Object.entries(attributes)) name.setAttribute(key, value);
-    const turn = () => {
-      const hide = name.getAttribute("aria-pressed") === "true";
-      name.setAttribute("aria-pressed", !hide);
-      name.style.opacity = hide ? "0.35" : "1";
-      for (const part of parts) part.style.display = hide ? "none" : "";
-    };
-    name.addEventListener("click", turn);
-    name.addEventListener("keydown", event => {
-      if (event.key !== "Enter" && event.key !== " ") return;
-      event.preventDefault();
-      turn();
-    });
-  }
+for (const chart of document.querySelectorAll(".chart")) {
+  const specification = JSON.parse(chart.querySelector("script").textContent);
+  vegaEmbed(chart, specification, {actions: false, renderer: "svg"});
+}
+for (const film of document.querySelectorAll(".film")) {
+  const rows = [...film.querySelectorAll(".frames")].map(frames => [...frames.children]);
+  const slider = document.createElement("input");
+  slider.type = "range";
+  slider.max = rows[0].length - 1;
+  slider.value = film.dataset.first;
+  slider.setAttribute("aria-label", "step");
+  const show = () => {
+    for (const frames of rows)
+      frames.forEach((frame, number) => frame.classList.toggle("off", number != slider.value));
+    slider.setAttribute("aria-valuetext", rows.map(row => row[slider.value].innerText).join("; "));
+  };
+  slider.addEventListener("input", show);
+  film.before(slider);
+  show();
+}
 // Paper cannot be opened: what is closed is open while the page is printed.
 let closed = [];
 addEventListener("beforeprint", () => {
@@ -70,15 +82,45 @@ addEventListener("afterprint", () => {
 """
 
 
-def with_distinct_ids(page: str) -> str:
-    """Return a page on which the ids of each SVG, and what refers to them, are its own."""
-    numbers = count()
+def document(title: str, body: str) -> str:
+    """Return a whole page, which needs nothing beside it: no file, no network."""
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title><style>{STYLE}</style></head><body>
+{body}
+<script>{vega.script()}</script><script>{SCRIPT}</script></body></html>
+"""
 
-    def named(svg: re.Match[str]) -> str:
-        prefix = f"svg{next(numbers)}-"
-        return re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{prefix}", svg[0])
 
-    return re.sub(r"<svg.*?</svg>", named, page, flags=re.DOTALL)
+def pictures(named: Mapping[str, str], columns: int | None = None) -> str:
+    """Return pictures (data URIs) over their names: so many in a row, or as there is room."""
+    cells = "".join(
+        f'<div><img src="{uri}" alt="{escape(name, quote=True)}">{escape(name)}</div>'
+        for name, uri in named.items()
+    )
+    layout = (
+        f' style="grid-template-columns: repeat({columns}, minmax(0, 8rem))"' if columns else ""
+    )
+    return f'<div class="pictures"{layout}>{cells}</div>'
+
+
+def film(
+    still: Mapping[str, str], moving: Mapping[str, Sequence[tuple[str, str]]], first: int
+) -> str:
+    """Return pictures beside others that change, each change with its caption.
+
+    With a script, a slider shows one at a time, the one numbered ``first`` at first; without, and
+    on paper, all are there.
+    """
+    cells = [f'<div><img src="{uri}" alt="{name}">{name}</div>' for name, uri in still.items()]
+    for name, frames in moving.items():
+        each = "".join(
+            f'<div><img src="{uri}" alt="{name}, {caption}">{caption}</div>'
+            for caption, uri in frames
+        )
+        cells.append(f'<div><div class="frames">{each}</div>{name}</div>')
+    return f'<div class="film strip" data-first="{first}">{"".join(cells)}</div>'
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -15,11 +15,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Chapter:
-    """One question; ``change`` is the command that asks it otherwise. ``answer`` is of numbers."""
+    """One question; ``change`` is the command that asks it otherwise.
+
+    ``answer`` is one sentence and ``findings`` are some more, all of numbers.
+    """
 
     title: str
     question: str
     answer: str
+    findings: str
     figures: tuple[Figure, ...]
     change: str
     table: str = ""

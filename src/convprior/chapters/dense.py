@@ -4,6 +4,7 @@ from typing import Any
 
 from convprior import chart
 from convprior.chapters.chapter import Chapter, Figure, between, percent
+from convprior.page import pictures
 
 
 def chapter(metrics: dict[str, Any]) -> Chapter:
@@ -18,11 +19,14 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         f"{percent(flat[new]['mean'])} where it has not; an encoder-decoder of "
         f"{dense['parameters']:,} weights with {between(dense[seen])} and {between(dense[new])}."
     )
-    order = sorted(metrics["examples"], key=lambda name: name.split(", ")[-1])
+    examples: dict[str, dict[str, str]] = {}  # the picture and what each network found in it
+    for name, picture in metrics["examples"].items():
+        examples.setdefault(name.split(", ")[-1], {})[name] = picture
     return Chapter(
         "Dense prediction",
         "Which pixels belong to the object?",
         answer,
+        "",
         (
             Figure(
                 chart.bars(
@@ -37,7 +41,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                 "Bars of overlap; the numbers are in the answer.",
             ),
             Figure(
-                chart.maps({name: metrics["examples"][name] for name in order}, columns=6),
+                "".join(pictures(each, columns=len(each)) for each in examples.values()),
                 "Test pictures, and what each network takes for the object.",
                 "Pictures and the masks that were found.",
             ),

@@ -3,29 +3,29 @@
 from typing import Any
 
 from convprior import chart
-from convprior.chapters.chapter import Chapter, Figure, between, clear, code, percent
+from convprior.chapters.chapter import Chapter, Figure, between, clear, code, percent, points
 
 
-def without_sharing(networks: dict[str, Any]) -> str:
-    """Return where neighbourhoods without sharing lie: theory says between the other two."""
-    first = {of["class"]: name for name, of in reversed(networks.items())}
-    if not {"MLP", "Local", "CNN"} <= set(first):
+def without_sharing(networks: dict[str, Any], gained: dict[str, Any]) -> str:
+    """Return what comes with neighbourhood and what with sharing; theory says both do."""
+    if not gained:
         return ""
-    flat, local, shared = (networks[first[kind]]["as they are"] for kind in ("MLP", "Local", "CNN"))
-    told = (
-        f" {code(first['Local'])}, which has the neighbourhoods of {code(first['CNN'])} but shares "
-        f"no weights, gets {between(local)}"
-    )
-    if flat["mean"] < local["mean"] < shared["mean"]:
-        return (
-            f"{told}, between {code(first['MLP'])} and {code(first['CNN'])}: "
-            f"{100 * (local['mean'] - flat['mean']):.1f} points come with neighbourhood, "
-            f"{100 * (shared['mean'] - local['mean']):.1f} with sharing."
-        )
+    told = []
+    for what, step in gained.items():
+        noise = "" if clear(step["gained"]) else ", within the noise"
+        told.append(f"{what} brings {points(step['gained'])}{noise}")
+    local = gained["neighbourhood"]["to"]
+    lost = [what for what, step in gained.items() if step["gained"]["high"] < 0]
     return (
-        f"{told}, not between {code(first['MLP'])} ({percent(flat['mean'])}) and "
-        f"{code(first['CNN'])} ({percent(shared['mean'])}): each of its places has only the "
-        "pictures to learn from whose object lies there."
+        f"{code(local)}, which has the neighbourhoods of {code(gained['sharing']['to'])} but "
+        f"shares no weights, gets {between(networks[local]['as they are'])}: beside "
+        f"{code(gained['neighbourhood']['from'])}, {'; '.join(told)}."
+        + (
+            " Without sharing, each place has only the pictures to learn from whose object lies "
+            "there."
+            if "neighbourhood" in lost
+            else ""
+        )
     )
 
 
@@ -52,7 +52,6 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
             + (": to a fully connected network, neighbourhood does not exist"
                if unmoved and flat else "")
         )  # fmt: skip
-    answer += "." + without_sharing(networks)
     bars = {
         name: {key: of[key] for key in ("as they are", "in another order")}
         for name, of in networks.items()
@@ -60,7 +59,8 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
     return Chapter(
         "Locality",
         "Does it matter which pixels are neighbours?",
-        answer,
+        f"{answer}.",
+        without_sharing(networks, metrics["gained"]),
         (
             Figure(
                 chart.bars(bars, "test accuracy"),

@@ -22,9 +22,11 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
     answer = (
         f"From {metrics['pictures']:,} pictures {code(metrics['network'])} learns "
         f"{percent(none['train']['mean'])} of its training and {percent(none['test']['mean'])} of "
-        f"the test pictures: a gap of {100 * gap['none']:.1f} points. Of single remedies {best} "
-        f"gives the best test accuracy, {percent(remedies[best]['test']['mean'])}, "
-        f"{points(gained)} beside none"
+        f"the test pictures: a gap of {100 * gap['none']:.1f} points."
+    )
+    findings = (
+        f"Of single remedies {best} gives the best test accuracy, "
+        f"{percent(remedies[best]['test']['mean'])}, {points(gained)} beside none"
         + ("" if clear(gained) else ", which is within the noise")
         + f"; {smallest} leaves the smallest gap, {100 * gap[smallest]:.1f} points"
         + (", by learning less of both" if less else "")
@@ -46,6 +48,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         "Over-fitting",
         "How far does a network learn its examples by heart, and what helps?",
         answer,
+        findings,
         (
             Figure(
                 chart.bars(bars, "accuracy"),

@@ -1,5 +1,6 @@
 """Does a network know the same object at another place, and which part of it forgets the place?"""
 
+import math
 from typing import Any
 
 from convprior import chart
@@ -15,7 +16,7 @@ from convprior.chapters.chapter import (
 )
 from convprior.page import table
 
-SILENT = 1e-5  # variation over position: less is rounding
+SILENT = 1e-5  # difference over position: less is rounding
 
 
 def layer_table(equivariance_of: dict[str, Any]) -> str:
@@ -50,9 +51,15 @@ def sharing_is_not_enough(exact: dict[str, float]) -> str:
     )
 
 
+def root_mean_square(rows: list[list[float]]) -> float:
+    """Return that of all values."""
+    squares = [value**2 for row in rows for value in row]
+    return math.sqrt(sum(squares) / len(squares))
+
+
 def borders(metrics: dict[str, Any]) -> str:
     """Return what a constant picture shows of the border."""
-    told = {name: max(of.values()) for name, of in metrics["padding"].items()}
+    told = {name: root_mean_square(of) for name, of in metrics["padding"].items()}
     talking = [name for name, value in told.items() if value >= SILENT]
     silent = [name for name in told if name not in talking]
     if not talking:
@@ -60,8 +67,8 @@ def borders(metrics: dict[str, Any]) -> str:
     zeros = all(metrics["borders"][name] == "zeros" for name in talking)
     circular = [name for name in silent if metrics["borders"][name] == "circular"]
     return (
-        f" On a constant picture the features of {listed(talking)} vary over position by up to "
-        f"{max(told.values()):.0%}"
+        f" On a constant picture the features of {listed(talking)} differ over position, from "
+        f"those in the middle by up to {max(told.values()):.0%} of their length"
         + (": zeros around a picture tell where its border is" if zeros else "")
         + (f"; those of {listed(circular)}, whose border is circular, do not." if circular else ".")
     )
@@ -87,27 +94,54 @@ def altered(of: dict[str, Any]) -> str:
     )
 
 
-def chapter(metrics: dict[str, Any]) -> Chapter:
-    """Draw and answer."""
-    networks = metrics["networks"]
+def forgotten(networks: dict[str, Any], chance: float) -> str:
+    """Return who loses most where no object was in training, and who knows most there."""
+    if not networks:
+        return "Every network was shown objects at other places than the corner."
     from_corner = {name: of["corner"] for name, of in networks.items()}
     best = max(from_corner, key=lambda name: from_corner[name]["anywhere"]["mean"])
     drop = {name: of["corner"]["mean"] - of["anywhere"]["mean"] for name, of in from_corner.items()}
     lost = sorted((name for name in drop if drop[name] > 0), key=lambda name: -drop[name])[:2]
-    steadiest = max(networks, key=lambda name: networks[name]["uniform"]["consistency"]["mean"])
-    exact = {
-        name: max(layers["what the head sees"].values())
-        for name, layers in metrics["equivariance"].items()
-    }
-    answer = (
+    return (
         "Shown objects in the corner only, "
         + " and ".join(
             f"{code(name)} falls from {percent(from_corner[name]['corner']['mean'])} there to "
             f"{percent(from_corner[name]['anywhere']['mean'])} anywhere"
             for name in lost
         )
-        + f" (chance: {percent(metrics['chance'])}); {code(best)} gets most there, "
+        + f" (chance: {percent(chance)}); {code(best)} gets most there, "
         f"{between(from_corner[best]['anywhere'])}."
+    )
+
+
+def taught(networks: dict[str, Any], moved: dict[str, Any]) -> str:
+    """Return what moving the objects in training brings a network that does not know places."""
+    told = ""
+    for name, beside in moved.items():
+        if beside:
+            gained = beside["gained"]
+            told += (
+                f" {code(name)} is {code(beside['without'])} whose objects were moved as it "
+                f"learned: anywhere it gets {percent(networks[name]['corner']['anywhere']['mean'])}"
+                f", {points(gained)}"
+                + (": what the architecture does not know, augmentation can teach"
+                   if gained["low"] > 0 else "")
+                + "."
+            )  # fmt: skip
+    return told
+
+
+def chapter(metrics: dict[str, Any]) -> Chapter:
+    """Draw and answer."""
+    networks = metrics["networks"]
+    still = {name: of for name, of in networks.items() if name not in metrics["moved"]}
+    steadiest = max(networks, key=lambda name: networks[name]["uniform"]["consistency"]["mean"])
+    exact = {
+        name: max(layers["what the head sees"].values())
+        for name, layers in metrics["equivariance"].items()
+    }
+    findings = (
+        taught(networks, metrics["moved"])
         + sharing_is_not_enough(exact)
         + borders(metrics)
         + altered(metrics["altered"])
@@ -127,16 +161,19 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
               "trained anywhere: shown in the corner", "trained anywhere: shown anywhere",
               "same answer one pixel on")  # fmt: skip
     curves = {
-        f"{name}, {layer}": [(float(move), error) for move, error in of.items()]
+        name: [(float(move), error) for move, error in layers["what the head sees"].items()]
         for name, layers in metrics["equivariance"].items()
-        for layer, of in list(layers.items())[-1:]
     }
     moved = []
     if curves:
         moved = [
             Figure(
                 chart.lines(
-                    curves, "move in a circle, pixels", "change, share of its length", dots=True
+                    curves,
+                    "move in a circle, pixels",
+                    "change, of its length",
+                    percent=True,
+                    dots=True,
                 ),
                 "How much of what the head sees changes when the picture is moved in a circle: the "
                 "flattened map, or its mean over position.",
@@ -144,15 +181,29 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                 + ", ".join(f"{name} {value:.3f}" for name, value in exact.items()),
             ),
         ]
+    told = []
+    if metrics["padding"]:
+        told = [
+            Figure(
+                chart.maps(metrics["padding"]),
+                "A constant picture, seen before the head: how far each place's features are from "
+                "those in the middle, in percent of the features' length.",
+                "Maps of differences over position; the largest: "
+                + ", ".join(
+                    f"{name} {percent(max(map(max, of)))}"
+                    for name, of in metrics["padding"].items()
+                ),
+            ),
+        ]
     return Chapter(
         "Position",
         "Does a network know the same object at another place?",
-        answer,
+        forgotten(still, metrics["chance"]),
+        findings,
         (
             Figure(
                 chart.maps(
                     {name: of["corner"]["map"] for name, of in networks.items()},
-                    percent=True,
                     ticks=metrics["offsets"],
                 ),
                 "Trained with objects in the corner: accuracy in percent at each offset of the "
@@ -162,13 +213,13 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
             Figure(
                 chart.maps(
                     {name: of["uniform"]["map"] for name, of in networks.items()},
-                    percent=True,
                     ticks=metrics["offsets"],
                 ),
                 "Trained with objects anywhere.",
                 "Heat maps of accuracy over places; the means are in the table.",
             ),
             *moved,
+            *told,
         ),
         "dvc exp run -S study.position.step=1",
         table(header, rows) + layer_table(metrics["equivariance"]),

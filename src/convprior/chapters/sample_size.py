@@ -21,15 +21,14 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                     for name, of in networks.items())
         + f"; with {int(most):,} {code(best)} gets {between(networks[best][most])}"
         + (f" and {code(worst)} {between(networks[worst][most])}." if worst != best else ".")
-        + (
-            f" From {int(enough):,} pictures {code(best)} has learned what "
-            f"{code(worst)} learns of any number here: what the architecture knows need "
-            "not be learned from examples."
-            if int(enough) < int(most)
-            and (metrics["classes"][best], metrics["classes"][worst]) == ("CNN", "MLP")
-            else ""
-        )
     )  # fmt: skip
+    findings = (
+        f"From {int(enough):,} pictures {code(best)} has learned what {code(worst)} learns of any "
+        "number here: what the architecture knows need not be learned from examples."
+        if int(enough) < int(most)
+        and (metrics["classes"][best], metrics["classes"][worst]) == ("CNN", "MLP")
+        else ""
+    )
     curves = {
         name: [(float(size), i["mean"]) for size, i in of.items()] for name, of in networks.items()
     }
@@ -38,11 +37,12 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         "Sample size",
         "How many pictures does each network need to see?",
         answer,
+        findings,
         (
             Figure(
                 chart.lines(
-                    curves, "training pictures", "test accuracy", dots=True, logarithmic=True,
-                    bands=bands, levels={"chance": metrics["chance"]},
+                    curves, "training pictures", "test accuracy", percent=True, dots=True,
+                    logarithmic=True, bands=bands, levels={"chance": metrics["chance"]},
                 ),
                 f"Objects anywhere; {metrics['steps']:,} steps whatever the number of pictures. "
                 "Bands: 95 % intervals of the mean.",

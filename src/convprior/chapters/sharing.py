@@ -9,7 +9,7 @@ from convprior.page import table
 
 
 def compared(wanted: int, what: str, families: dict[str, Any]) -> str:
-    """Return the sentence on the families at one cost."""
+    """Return what the families get at one cost."""
     best, worst = (pick(families, key=lambda name: families[name]["mean"]) for pick in (max, min))
     if best == worst:
         told = f"gets {between(families[best])}"
@@ -18,7 +18,7 @@ def compared(wanted: int, what: str, families: dict[str, Any]) -> str:
             f"is best with {between(families[best])} and {code(worst)} worst with "
             f"{between(families[worst])}"
         )
-    return f" At about {wanted:,} {what.replace('_', '-')} {code(best)} {told}."
+    return f"at about {wanted:,} {what.replace('_', '-')} {code(best)} {told}"
 
 
 def saved(counted: dict[str, Any]) -> str:
@@ -33,9 +33,9 @@ def saved(counted: dict[str, Any]) -> str:
         return ""
     few, many = pairs[0]
     return (
-        f" Sharing saves weights, not work: {code(few)} has {counted[few]['parameters']:,} "
+        f"Sharing saves weights, not work: {code(few)} has {counted[few]['parameters']:,} "
         f"parameters and {code(many)} {counted[many]['parameters']:,}, and both "
-        f"{counted[few]['multiply_adds']:,} multiply-adds."
+        f"{counted[few]['multiply_adds']:,} multiply-adds. "
     )
 
 
@@ -76,20 +76,20 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         f"{metrics['wanted'][what]:,}, {what.replace('_', '-')}": of for what, of in equal.items()
     }
     alexnet = counted["alexnet, the paper's two halves"]
-    answer = (
+    told = "; ".join(compared(metrics["wanted"][what], what, of) for what, of in equal.items())
+    findings = saved(counted) + (
         f"One fully connected neuron on a 256×256×3 picture needs {metrics['neuron_weights']:,} "
         f"weights and {metrics['layer_neurons']:,} of them "
         f"{metrics['layer_weights'] / 1e9:.2f} billion, not the “more than 10 billion” of one "
         f"text; AlexNet has {alexnet['parameters'] / 1e6:.1f} million parameters and "
         f"{alexnet['neurons']:,} neurons, {alexnet['layers'][0]['neurons']:,} of them in a first "
         f"layer of only {alexnet['layers'][0]['parameters']:,} parameters."
-        + "".join(compared(metrics["wanted"][what], what, of) for what, of in equal.items())
-        + saved(counted)
     )
     return Chapter(
         "Sharing",
         "What does sharing weights save, and what does it buy at the same cost?",
-        answer,
+        f"{told[0].upper()}{told[1:]}.",
+        findings,
         (
             Figure(
                 chart.bars(groups, "test accuracy"),

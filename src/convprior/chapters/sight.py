@@ -4,7 +4,7 @@ from typing import Any
 
 from convprior import chart
 from convprior.chapters.chapter import Chapter, Figure, code
-from convprior.page import table
+from convprior.page import pictures, table
 
 
 def _matrix(rows: Any) -> str:
@@ -25,8 +25,10 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         f"{last['theoretical']} pixels a side, and {metrics['held']:.0%} of what moves it lies "
         f"within {last['effective']}; of an untrained network of "
         f"{len(metrics['fields']['untrained, deeper'])} layers "
-        f"{deepest['effective']} of {deepest['theoretical']}. The texts' example, computed: with "
-        f"the kernel that is announced the first row is "
+        f"{deepest['effective']} of {deepest['theoretical']}."
+    )
+    findings = (
+        f"The texts' example, computed: with the kernel that is announced the first row is "
         f"{', '.join(map(str, example['announced'][0]))}; the text's own numbers, "
         f"{', '.join(map(str, example['used'][0]))}, come of another kernel, whose right column is "
         f"twice as heavy. On they go to {numbers}, weighed to {example['sum']:,}, and to "
@@ -57,28 +59,41 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         "What it sees",
         "What do kernels, maps and receptive fields look like?",
         answer,
+        findings,
         (
             Figure(
                 chart.maps(
-                    {f"kernel {n}": k for n, k in enumerate(metrics["kernels"])},
-                    columns=8,
-                    diverging=True,
+                    {f"kernel {n}": k for n, k in enumerate(metrics["kernels"])}, diverging=True
                 ),
                 f"First-layer kernels that {code(metrics['network'])} has learned, mean of "
-                "the colours. Red is positive, blue negative.",
+                "the colours. Orange is positive, blue negative.",
                 f"{len(metrics['kernels'])} learned kernels of {len(metrics['kernels'][0])}×"
                 f"{len(metrics['kernels'][0])} as coloured squares.",
             ),
             Figure(
-                chart.maps(metrics["maps"], columns=5),
+                pictures(metrics["maps"]),
                 "One test picture and its strongest feature maps by depth: smaller, and less of "
                 "the picture.",
                 "Grey maps of features, from the picture's size down.",
             ),
             Figure(
-                chart.maps(metrics["by_hand"]),
+                pictures(metrics["by_hand"]),
                 f"The kernels of the texts on a photograph ({metrics['photograph']}), by kornia.",
                 "A photograph, and its edges by Laplace's and Sobel's kernels.",
+            ),
+            Figure(
+                pictures(
+                    {
+                        f"{name}, {row['layer']}": row["gradient"]
+                        for name, found in metrics["fields"].items()
+                        for row in found
+                        if "Conv" in row["layer"]
+                    }
+                ),
+                "How much each pixel moves the unit in the middle, behind every convolution; its "
+                "square root, so that little is seen too.",
+                "Bright spots about the middle that grow from layer to layer; their sizes are in "
+                "the table.",
             ),
             Figure(
                 f'<div class="matrices">{worked}</div>',

@@ -4,7 +4,7 @@ from typing import Any
 
 from convprior import chart
 from convprior.chapters.chapter import Chapter, Figure, clear, signed
-from convprior.page import table
+from convprior.page import film, table
 
 RESISTS = 4  # times as many steps as the photograph
 ARRIVED = 0.5  # of a band's power: from there on it counts as learned
@@ -35,7 +35,12 @@ def decibels(gained: dict[str, float]) -> str:
 def parts_told(noisy: dict[str, Any]) -> str:
     """Return what each change of the network does to the best PSNR where there is noise."""
     unfit = [name for name, of in noisy.items() if of["loss"][-1] >= of["loss"][0]]
-    gained = {name: of["gained"] for name, of in noisy.items() if name not in unfit}
+    rising = [
+        name
+        for name, of in noisy.items()
+        if of["peak_step"] == of["steps"][-1] and name not in unfit
+    ]
+    gained = {name: of["gained"] for name, of in noisy.items() if name not in unfit + rising}
     differ = sorted(
         (name for name in gained if clear(gained[name])), key=lambda name: gained[name]["mean"]
     )
@@ -43,9 +48,33 @@ def parts_told(noisy: dict[str, Any]) -> str:
     told = [
         ", ".join(f"{name} {decibels(gained[name])}" for name in differ),
         f"no clear difference: {', '.join(alike)}" if alike else "",
+        f"still rising at the last step: {', '.join(rising)}" if rising else "",
         f"does not fit: {', '.join(unfit)}" if unfit else "",
     ]
     return f"Changed in one part it passes another peak: {'; '.join(filter(None, told))}."
+
+
+def filmed(shown: dict[str, Any], sigma: float) -> Figure:
+    """Return both networks' pictures by step; at first where the first network's is best."""
+    networks = {
+        name: [
+            (f"step {frame['step']:,}: {frame['psnr']:.1f} dB", frame["picture"])
+            for frame in frames
+        ]
+        for name, frames in shown["networks"].items()
+    }
+    first = [frame["psnr"] for frame in next(iter(shown["networks"].values()))]
+    return Figure(
+        film(
+            {"clean": shown["clean"], "observed": shown["observed"]},
+            networks,
+            first.index(max(first)),
+        ),
+        f"Fitted to a photograph with noise (σ {sigma:g}), the first run of each network: what "
+        "comes first, the picture or the damage?",
+        "The clean and the noisy photograph, and beside them what each network shows at some "
+        "steps: " + "; ".join(f"{name}, {frames[-1][0]}" for name, frames in networks.items()),
+    )
 
 
 def chapter(metrics: dict[str, Any]) -> Chapter:
@@ -83,7 +112,9 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
             if resists[convolutional] and not resists[flat]
             else "."
         )
-        + f" Fitted to a photograph with noise ({metrics['observed']:.1f} dB) it "
+    )
+    findings = (
+        f"Fitted to a photograph with noise ({metrics['observed']:.1f} dB) it "
         f"passes {noisy[convolutional]['peak']:.1f} dB on its way, the other one "
         f"{noisy[flat]['peak']:.1f}; with holes {holes[convolutional]['peak']:.1f} and "
         f"{holes[flat]['peak']:.1f} dB. "
@@ -120,7 +151,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
             name if name in (convolutional, flat) else f"hourglass, {name}",
             f"{weights[name]:,}",
             *(
-                f"{of[name]['peak']:.2f}"
+                f"{of[name]['peak']:.2f} at {of[name]['peak_step']:,}"
                 + (f"; {decibels(of[name]['gained'])}" if name in parts else "")
                 for of in (noisy, holes)
             ),
@@ -133,7 +164,9 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         "The untrained prior",
         "What does an untrained network prefer, and which part of it does?",
         answer,
+        findings,
         (
+            filmed(metrics["film"], metrics["sigma"]),
             Figure(
                 chart.lines(
                     losses, "step", "mean squared error", logarithmic=True, dashed=flat
@@ -161,6 +194,6 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
             ),
         ),
         "dvc exp run -S study.untrained.sigma=50",
-        table(("network", "weights", "best PSNR of the denoising, dB", f"best, {missing}",
+        table(("network", "weights", "best PSNR of the denoising, dB, at step", f"best, {missing}",
                "last, denoising", f"last, {missing}"), rows),
     )  # fmt: skip

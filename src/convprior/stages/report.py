@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from convprior import atomic, chart, decoding, images, params, tracking
 from convprior.chapters import QUESTIONS
 from convprior.chapters.chapter import Chapter, between
-from convprior.page import SCRIPT, STYLE, table, with_distinct_ids
+from convprior.page import document, table
 from convprior.stages import StageError, arguments, start
 
 STRIP = ("observed", "classical", "restored", "reference")
@@ -162,29 +162,25 @@ def learned(reports: Path, names: Sequence[str]) -> str:
 pictures, steps and learning rates to try, of which the best on validation pictures is taken. Test
 accuracy in percent; in brackets a 95% bootstrap interval of the mean over trainings (seeds) and
 test pictures, a rough one where there are as few as three trainings. A background alone says
-nothing: there every network must be at chance. In the charts, a click on a name, or Enter, hides
-its curve.</p>{table(header, rows)}
+nothing: there every network must be at chance. Charts show their values under the pointer, and a
+click on a name singles it out (with the shift key several; a click beside brings all back).</p>
+{table(header, rows)}
 <p>{links}</p>"""
-
-
-def role(picture: str) -> str:
-    """Return what a figure is to a screen reader: of an image it reads nothing but the label."""
-    has_buttons = 'id="name-' in picture  # the names of curves, see SCRIPT
-    return "img" if picture.startswith("<svg") and not has_buttons else "group"
 
 
 def question(reports: Path, name: str) -> str:
     """Return the chapter of one question of the study."""
     metrics = read_json(reports / "study" / name / "metrics.json")
     chapter: Chapter = import_module(f"convprior.chapters.{name}").chapter(metrics)
-    figures = "".join(
-        f'<figure><div role="{role(figure.picture)}" '
-        f'aria-label="{html.escape(figure.alt, quote=True)}">'
+    first, *others = (
+        f'<figure><div role="group" aria-label="{html.escape(figure.alt, quote=True)}">'
         f"{figure.picture}</div><figcaption>{figure.caption}</figcaption></figure>"
         for figure in chapter.figures
     )
+    findings = f"<p>{chapter.findings}</p>" if chapter.findings else ""
     return f"""<section id="{name}"><h2>{chapter.title}</h2>
-<p class="lead">{chapter.question}</p><p>{chapter.answer}</p>{figures}{chapter.table}
+<p class="lead">{chapter.question}</p><p class="answer">{chapter.answer}</p>
+{first}{findings}{"".join(others)}{chapter.table}
 <p class="change">Ask otherwise: <code>{html.escape(chapter.change)}</code></p></section>"""
 
 
@@ -208,11 +204,7 @@ def main(argv: Sequence[str]) -> None:
     sections += [question(args.reports, name) for name in QUESTIONS]
     sections += [restoration(args.reports, args.data, task) for task in TASKS]
     counts = {split: manifest[split]["pictures"] for split in ("train", "val")}
-    page = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>convprior: what came out</title><style>{STYLE}</style></head><body>
-<h1>What a convolutional network knows</h1>
+    body = f"""<h1>What a convolutional network knows</h1>
 <p class="lead">Before it has seen any data, a convolutional network already prefers pictures to
 noise. Trained, it knows what it was shown, and where. This page measures both:
 {counts["train"]:,} training and {counts["val"]:,} validation pictures of
@@ -221,11 +213,9 @@ one damaged picture, for the restoration.</p>
 {"".join(sections)}
 <p class="lead">Every figure comes from the JSON and CSV files beside this page. <code>dvc
 repro</code> makes them, <code>dvc metrics diff</code> compares two versions, <code>make ui</code>
-shows the restored pictures step by step.</p>
-<script>{SCRIPT}</script></body></html>
-"""
+shows the restored pictures step by step.</p>"""
     with tracking.run("report", "report") as run:
-        atomic.write_text(args.page, with_distinct_ids(page))
+        atomic.write_text(args.page, document("convprior: what came out", body))
         with atomic.file(args.strip) as strip:
             decoding.to_pillow(lay_out(args.reports, args.data)).save(strip)
         run.metrics({"sections": len(sections)})

@@ -45,6 +45,7 @@ def main(argv: Sequence[str]) -> None:
         material = Material(args.scenes, args.models, Path(tried), plan, rates)
         metrics = module.measure(material, settings)
         atomic.write_json(args.report / "metrics.json", metrics)
+        atomic.write_csv(args.report / "curve.csv", module.curve(metrics))
 
 
 if __name__ == "__main__":

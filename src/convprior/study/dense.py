@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from convprior import learning, params, seeds, tracking, workers
+from convprior import decoding, learning, params, seeds, tracking, workers
 from convprior.composition import Scenes, masks
 from convprior.learning import Budget
 from convprior.networks.segmenter import EncoderDecoder, FullyConnected
@@ -101,7 +101,10 @@ def _train(job: Training) -> dict[str, Any]:
             found = learning.scores(trained, shown, workers.device()) > 0
             result[place] = overlap(found, masks(canvases))
             result[f"{place}, pictures"] = [
-                {"picture": (picture.float().mean(0) / 255).tolist(), "found": mask.int().tolist()}
+                {
+                    "picture": decoding.data_uri(picture.float() / 255),
+                    "found": decoding.data_uri(mask[None].float()),
+                }
                 for picture, mask in zip(
                     shown[: settings.shown], found[: settings.shown], strict=True
                 )
@@ -143,8 +146,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         }
         for place in PLACES:
             for number, shown in enumerate(runs[0][f"{place}, pictures"]):
-                rounded = [[round(value, 3) for value in row] for row in shown["picture"]]
-                examples.setdefault(f"{place} {number + 1}", rounded)
+                examples.setdefault(f"{place} {number + 1}", shown["picture"])
                 examples[f"{kind}, {place} {number + 1}"] = shown["found"]
     free = material.split("test").free
     nearest = (free + 1) // 2 - 1  # the last seen offset
@@ -153,3 +155,11 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         "examples": examples,
         "offsets": {PLACES[0]: [0, nearest], PLACES[1]: [free - nearest, free]},
     }
+
+
+def curve(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return each network's overlap at seen and at new places."""
+    return [
+        {"network": name} | {place.replace(" ", "_"): of[place]["mean"] for place in PLACES}
+        for name, of in metrics["networks"].items()
+    ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from convprior import blueprint, composition, decoding, learning, resume, seeds, tracking, workers
@@ -15,7 +15,7 @@ from convprior.augmentation import NONE, Augmentation
 from convprior.blueprint import Blueprint
 from convprior.composition import Scenes
 from convprior.description import Description
-from convprior.learning import Budget
+from convprior.learning import Budget, Shown
 from convprior.samples import PHOTOGRAPHS
 from convprior.study.plan import Network, Place, Plan, StudyError
 
@@ -24,7 +24,8 @@ from convprior.study.plan import Network, Place, Plan, StudyError
 class Run:
     """One network to train; everything that decides its weights, and what it is for.
 
-    ``permuted``: with the pixels of all pictures in one other order.
+    ``moved``: with its objects at another place each time they are shown; ``permuted``: with the
+    pixels of all pictures in one other order.
     """
 
     question: str
@@ -37,6 +38,7 @@ class Run:
     learning_rate: float
     weight_decay: float
     augmentation: Augmentation = NONE
+    moved: bool = False
     permuted: bool = False
 
     def recorded(self) -> dict[str, Any]:
@@ -52,6 +54,7 @@ class Run:
                 "learning_rate": self.learning_rate,
                 "weight_decay": self.weight_decay,
                 "augmentation": self.augmentation.model_dump(),
+                "moved": self.moved,
                 "permuted": self.permuted,
             }
         )
@@ -108,6 +111,7 @@ class Material:
             self.learning_rates.get(name, self.plan.learning_rates[0]),
             self.plan.weight_decay,
             network.augmentation,
+            network.moved,
         )
         return replace(run, **changes)
 
@@ -146,6 +150,20 @@ def permuted(pixels: UInt8[Tensor, "n 3 S S"]) -> UInt8[Tensor, "n 3 S S"]:
     return pixels.flatten(2)[:, :, order].view_as(pixels)
 
 
+def training_pictures(known: Scenes, run: Run) -> UInt8[Tensor, "n 3 S S"] | Shown:
+    """Return what a run trains on: the same pictures at every step, or with their objects moved."""
+    order = permuted if run.permuted else lambda shown: shown
+    if not run.moved:
+        return order(pictures(known, run.place, f"train {run.seed}"))
+    generator = seeds.generator("moved", run.name, run.seed)
+
+    def moving(batch: Int[Tensor, "batch"]) -> UInt8[Tensor, "batch 3 S S"]:
+        some = known[batch]
+        return order(some.at(*some.places("uniform", generator)))
+
+    return moving
+
+
 def trained(material: Material, run: Run) -> nn.Module:
     """Return a run's network ready to be judged.
 
@@ -157,14 +175,11 @@ def trained(material: Material, run: Run) -> nn.Module:
     if (tried := _tried(material, run)).exists():
         return learning.ready(blueprint.load(tried)[1], material.data)
     known = material.split("train")[: run.pictures]
-    shown = pictures(known, run.place, f"train {run.seed}")
-    if run.permuted:
-        shown = permuted(shown)
     torch.manual_seed(seeds.seed("network", run.name, run.seed))
     return learning.learn(
         run.blueprint.build(),
         material.data,
-        shown,
+        training_pictures(known, run),
         known.labels,
         run.budget,
         learning_rate=run.learning_rate,

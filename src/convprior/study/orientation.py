@@ -23,16 +23,17 @@ from convprior.study.intervals import interval
 from convprior.study.material import Material, Run, train_all
 
 SIX, NINE = 6, 9
-KINDS = ("as they are", "turned and scaled")
+KINDS = ("as they are", "turned and scaled", "turned and scaled, longer")
 
 
 class Settings(params.Section):
-    """The part `study.orientation`."""
+    """The part `study.orientation`; ``longer``: so many times the steps, the third time."""
 
     network: str
     angles: Annotated[list[Annotated[float, Field(ge=0, le=360)]], Field(min_length=2)]
     scales: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2)]
     augmentation: Augmentation
+    longer: params.Count
     digits: Budget
 
 
@@ -95,10 +96,13 @@ def _six_or_nine(job: tuple[Material, Settings, int, bool]) -> list[bool]:
 def measure(material: Material, settings: Settings) -> dict[str, Any]:
     """Return accuracy by angle and by scale, with and without augmentation; and the digits'."""
     seeds = material.plan.seeds
-    plain = material.planned(settings.network).augmentation
+    budget = material.plan.budget
+    much = budget.model_copy(update={"steps": settings.longer * budget.steps})
+    taught = {"augmentation": settings.augmentation}
+    changes: tuple[dict[str, Any], ...] = ({}, taught, taught | {"budget": much})
     runs = [
-        material.run("orientation", settings.network, "uniform", seed, augmentation=augmentation)
-        for augmentation in (plain, settings.augmentation)
+        material.run("orientation", settings.network, "uniform", seed, **change)
+        for change in changes
         for seed in seeds
     ]
     judged = train_all(material, runs, partial(judge, settings))
@@ -112,16 +116,19 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
             for change in ("angle", "scale")
         }
     # What augmentation changes, mean of all angles or scales.
-    gained: dict[str, Any] = {}
+    gained: dict[str, Any] = {kind: {} for kind in KINDS[1:]}
     for change in ("angle", "scale"):
         every = np.array([list(run[change].values()) for run in judged], dtype=float).mean(1)
-        gained[change] = interval(every[len(seeds) :] - every[: len(seeds)])
+        plain, *others = every.reshape(len(KINDS), len(seeds), -1)
+        for kind, other in zip(KINDS[1:], others, strict=True):
+            gained[kind][change] = interval(other - plain)
     jobs = [(material, settings, seed, way) for way in (False, True) for seed in seeds]
     right = np.array(workers.each(_six_or_nine, jobs), dtype=float)
     as_they_are, turned_too = right[: len(seeds)], right[len(seeds) :]
     return {
         "network": settings.network,
         "chance": 1 / len(material.data.classes),
+        "longer": settings.longer,
         "turned": turned,
         "gained": gained,
         "digits": {
@@ -130,3 +137,16 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
             "lost": interval(as_they_are - turned_too),
         },
     }
+
+
+def curve(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return accuracy by angle, trained on objects as they are, on turned ones, and longer."""
+    turned = metrics["turned"]
+    return [
+        {"angle": float(angle)}
+        | {
+            name: turned[kind]["angle"][angle]["mean"]
+            for name, kind in zip(("plain", "taught", "taught_longer"), KINDS, strict=True)
+        }
+        for angle in turned[KINDS[0]]["angle"]
+    ]

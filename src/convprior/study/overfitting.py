@@ -81,3 +81,11 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         "steps": material.plan.budget.steps,
         "remedies": found,
     }
+
+
+def curve(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return training and test accuracy with each remedy."""
+    return [
+        {"remedy": name} | {split: of[split]["mean"] for split in ("train", "test")}
+        for name, of in metrics["remedies"].items()
+    ]

@@ -19,11 +19,15 @@ PLACES: tuple[Place, ...] = get_args(Place)
 
 
 class Network(params.Section):
-    """A class in ``convprior.networks.<module>``, its arguments, and how its pictures change."""
+    """A class in ``convprior.networks.<module>``, its arguments, and how its pictures change.
+
+    ``moved``: its training objects lie at another place, anywhere, each time they are shown.
+    """
 
     module: str
     class_: Annotated[str, Field(alias="class")]
     arguments: dict[str, Any]
+    moved: bool
     augmentation: Augmentation
 
 

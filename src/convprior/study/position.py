@@ -90,19 +90,17 @@ def equivariance(
 
 
 @torch.inference_mode()
-def told_by_padding(network: nn.Module, shape: tuple[int, ...]) -> dict[str, float]:
-    """Return how much each layer's features differ over position where the picture is constant.
+def told_by_padding(network: nn.Module, shape: tuple[int, ...]) -> list[list[float]]:
+    """Return how far features on a constant picture are from what they are in the middle.
 
-    Standard deviation over position beside the root mean square.
+    A map of the last layer before the head: root mean square over channels, a share of that of the
+    whole layer.
     """
-    x = torch.full((1, *shape), GREY)
-    found = {}
-    for number, layer in enumerate(network.features):  # type: ignore[arg-type]
-        x = layer(x)
-        if isinstance(layer, nn.ReLU):
-            spread = x.std((2, 3), correction=0).square().mean().sqrt()
-            found[f"after {number + 1} layers"] = float(spread / x.square().mean().sqrt())
-    return found
+    x = network.features(torch.full((1, *shape), GREY))  # type: ignore[operator]
+    rows, columns = x.shape[2:]
+    away = x - x[:, :, rows // 2, None, columns // 2, None]
+    share: Tensor = away[0].square().mean(0).sqrt() / x.square().mean().sqrt()
+    return share.tolist()
 
 
 def alterations(networks: Mapping[str, Network]) -> dict[tuple[str, ...], str]:
@@ -111,15 +109,25 @@ def alterations(networks: Mapping[str, Network]) -> dict[tuple[str, ...], str]:
     Empty unless there is one for each alteration alone and one for both.
     """
     for plain in networks.values():
-        wanted = (CNN.__name__, plain.augmentation, PLAIN | plain.arguments)
+        wanted = (CNN.__name__, plain.moved, plain.augmentation, PLAIN | plain.arguments)
         found = {}
         for name, network in networks.items():
             given = PLAIN | network.arguments
-            if (network.class_, network.augmentation, given | PLAIN) == wanted:
+            if (network.class_, network.moved, network.augmentation, given | PLAIN) == wanted:
                 found[tuple(part for part in PLAIN if given[part] != PLAIN[part])] = name
         if len(found) == 2 ** len(PLAIN):
             return found
     return {}
+
+
+def moved_and_not(networks: Mapping[str, Network]) -> dict[str, str | None]:
+    """Return the networks whose objects are moved in training, each with its like without."""
+    found = {}
+    for name, network in networks.items():
+        if network.moved:
+            still = network.model_copy(update={"moved": False})
+            found[name] = next((like for like, of in networks.items() if of == still), None)
+    return found
 
 
 def measure(material: Material, settings: Settings) -> dict[str, Any]:
@@ -159,6 +167,12 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
             "gained": {" and ".join(parts): interval(of) for parts, of in gained.items() if parts},
             "beyond the sum": interval(gained[tuple(PLAIN)] - alone),
         }
+    moved = {
+        name: {"without": still, "gained": interval(anywhere[name] - anywhere[still])}
+        if still
+        else {}
+        for name, still in moved_and_not(plan.networks).items()
+    }
     test = material.split("test")[: settings.pictures]
     middle = test.free // 2
     layers, padding = {}, {}
@@ -174,6 +188,15 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         "networks": networks,
         "borders": {name: plan.networks[name].arguments.get("padding", "zeros") for name in layers},
         "altered": altered,
+        "moved": moved,
         "equivariance": layers,
         "padding": padding,
     }
+
+
+def curve(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return each network's accuracy in the corner that it was trained at, and anywhere."""
+    return [
+        {"network": name} | {shown: of["corner"][shown]["mean"] for shown in ("corner", "anywhere")}
+        for name, of in metrics["networks"].items()
+    ]

@@ -39,3 +39,12 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
             for name in settings.networks
         },
     }
+
+
+def curve(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the networks' accuracies by the number of pictures."""
+    networks = metrics["networks"]
+    return [
+        {"pictures": int(size)} | {name: of[size]["mean"] for name, of in networks.items()}
+        for size in next(iter(networks.values()))
+    ]

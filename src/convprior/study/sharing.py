@@ -136,3 +136,12 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         "equal": equal,
         "wanted": {what: getattr(settings, what) for what in COSTS},
     }
+
+
+def curve(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return each family's accuracy at each cost."""
+    equal = metrics["equal"]
+    return [
+        {"network": name} | {f"at_equal_{what}": equal[what][name]["mean"] for what in COSTS}
+        for name in equal[COSTS[0]]
+    ]

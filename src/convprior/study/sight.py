@@ -7,11 +7,12 @@ convolutional neural networks", NeurIPS 2016) is where the gradient of a unit is
 from typing import Annotated, Any
 
 import torch
+from jaxtyping import Float
 from kornia.filters import laplacian, spatial_gradient
 from pydantic import Field
 from torch import Tensor, nn
 
-from convprior import params
+from convprior import decoding, params
 from convprior.networks.cnn import CNN
 from convprior.operations import receptive_fields, sliding
 from convprior.study import worked_example
@@ -20,6 +21,7 @@ from convprior.study.plan import StudyError
 
 HELD = 0.9  # share of the gradient's magnitude that the effective field holds
 MAPS = 4  # shown of each layer
+DEEPER = "untrained, deeper"
 
 
 class Settings(params.Section):
@@ -32,25 +34,36 @@ class Settings(params.Section):
     deep: list[params.Count]
 
 
-def effective_field(features: nn.Module, pictures: Tensor) -> int:
-    """Return the side of the smallest centred square that holds most of the gradient.
+def stretched(values: Float[Tensor, "h w"]) -> str:
+    """Return a map as a picture in text: its least value black, its largest white."""
+    least, most = values.min(), values.max()
+    return decoding.data_uri(((values - least) / (most - least).clamp(min=1e-12))[None])
 
-    Of the unit at the centre of the map, all channels, mean over pictures.
+
+def gradient(features: nn.Module, pictures: Tensor) -> tuple[Float[Tensor, "h w"], float]:
+    """Return how much each pixel moves the unit at the centre of the map, and where that lies.
+
+    Magnitudes of all channels, summed over pictures; the unit's place is in pixels.
     """
     x = pictures.clone().requires_grad_()
     found = features(x)
     middle = found.shape[-1] // 2
     found[..., middle, middle].sum().backward()
     assert x.grad is not None
-    magnitude = x.grad.abs().sum((0, 1))
+    # The middle of the unit's own pixels: between two of them where there is an even number.
+    stride = x.shape[-1] // found.shape[-1]
+    return x.grad.abs().sum((0, 1)), (middle + 0.5) * stride - 0.5
+
+
+def effective_field(magnitude: Float[Tensor, "h w"], centre: float) -> int:
+    """Return the side of the smallest square about the centre that holds most of the gradient."""
     total = float(magnitude.sum())
     if total == 0:
         return 0
     size = magnitude.shape[-1]
-    # The middle of the unit's own pixels: between two of them where there is an even number.
-    stride = size // found.shape[-1]
-    distance = (torch.arange(size) - (middle + 0.5) * stride + 0.5).abs()
-    for side in range(2 - stride % 2, 2 * size, 2):
+    distance = (torch.arange(size) - centre).abs()
+    even = centre != int(centre)
+    for side in range(2 if even else 1, 2 * size, 2):
         inside = distance <= (side - 1) / 2
         if float(magnitude[inside][:, inside].sum()) >= HELD * total:
             return side
@@ -58,18 +71,24 @@ def effective_field(features: nn.Module, pictures: Tensor) -> int:
 
 
 def fields(features: nn.Sequential, pictures: Tensor) -> list[dict[str, Any]]:
-    """Return theoretical and effective receptive field behind every convolution and pooling."""
-    theory = receptive_fields(sliding(features))
-    numbers = [int(reach.name.split()[0].split(".")[0]) for reach in theory]
-    return [
-        {
-            "layer": reach.name,
-            "theoretical": reach.field,
-            "jump": reach.jump,
-            "effective": effective_field(features[: number + 1], pictures),
-        }
-        for reach, number in zip(theory, numbers, strict=True)
-    ]
+    """Return theoretical and effective receptive field behind every convolution and pooling.
+
+    With each the gradient as a picture; its square root, so that little is seen too.
+    """
+    found = []
+    for reach in receptive_fields(sliding(features)):
+        number = int(reach.name.split()[0].split(".")[0])
+        magnitude, centre = gradient(features[: number + 1], pictures)
+        found.append(
+            {
+                "layer": reach.name,
+                "theoretical": reach.field,
+                "jump": reach.jump,
+                "effective": effective_field(magnitude, centre),
+                "gradient": stretched(magnitude.sqrt()),
+            }
+        )
+    return found
 
 
 def by_hand(photograph: Tensor) -> dict[str, Tensor]:
@@ -97,7 +116,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
     shown = test.at(test.free // 2, test.free // 2)
     normalised = network[0](shown)  # type: ignore[index]
     kernels = features[0].weight.detach()
-    maps: dict[str, Any] = {"picture": (shown[0].float().mean(0) / 255).tolist()}
+    maps = {"picture": decoding.data_uri(shown[0].float() / 255)}
     with torch.no_grad():
         x = normalised[:1]
         for number, layer in enumerate(features):
@@ -105,7 +124,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
             if isinstance(layer, nn.ReLU):
                 strongest = x[0].mean((1, 2)).argsort(descending=True)[:MAPS]
                 for channel in sorted(strongest.tolist()):
-                    maps[f"layer {number + 1}, channel {channel}"] = x[0, channel].tolist()
+                    maps[f"layer {number + 1}, channel {channel}"] = stretched(x[0, channel])
     # Depth makes the field grow, and the share of it that counts shrink: untrained, deeper, wider.
     size = 128
     torch.manual_seed(0)
@@ -119,18 +138,20 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         "network": settings.network,
         "held": HELD,
         "kernels": [kernel.mean(0).tolist() for kernel in kernels],
-        "maps": _rounded(maps),
+        "maps": maps,
         "fields": {
             settings.network: fields(features, normalised),
-            "untrained, deeper": fields(deep.features, noise),
+            DEEPER: fields(deep.features, noise),
         },
-        "by_hand": _rounded({name: picture.tolist() for name, picture in hand.items()}),
+        "by_hand": {name: stretched(picture) for name, picture in hand.items()},
         "photograph": settings.photograph,
         "example": worked_example.compute(),
     }
 
 
-def _rounded(maps: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: [[round(value, 3) for value in row] for row in rows] for name, rows in maps.items()
-    }
+def curve(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the receptive fields by layer of the untrained, deeper network, in pixels."""
+    return [
+        {"layer": number} | {kind: row[kind] for kind in ("theoretical", "effective")}
+        for number, row in enumerate(metrics["fields"][DEEPER], 1)
+    ]

@@ -15,7 +15,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from convprior import degradation, params, seeds, tracking, workers
+from convprior import decoding, degradation, params, seeds, tracking, workers
 from convprior.metrics import psnr
 from convprior.observation import Observation
 from convprior.study.ablation import FLAT, HOURGLASS, UNNORMALISED, variants
@@ -23,6 +23,7 @@ from convprior.study.intervals import interval
 from convprior.study.material import Material, photograph
 
 TARGETS = ("photograph", "photograph and noise", "pixels shuffled", "noise")
+FILMED = 3  # one picture every so many recorded steps
 
 
 class Settings(params.Section):
@@ -88,7 +89,10 @@ def recorded_steps(steps: int) -> list[int]:
 
 
 def fit(job: tuple[Settings, str, str, str, int]) -> dict[str, Any]:
-    """Fit one network to one target: loss, PSNR to the photograph and band errors by step."""
+    """Fit one network to one target: loss, PSNR to the photograph and band errors by step.
+
+    Every ``FILMED`` recorded step has its picture too.
+    """
     settings, variant, name, target, seed = job
     device = workers.device()
     reference = photograph(name, settings.size)
@@ -105,7 +109,7 @@ def fit(job: tuple[Settings, str, str, str, int]) -> dict[str, Any]:
     optimiser = torch.optim.Adam(network.parameters(), rate, fused=True)
     wanted = set(recorded_steps(settings.steps))
     whole = band_powers(reference, settings.bands)
-    rows = []
+    rows: list[dict[str, Any]] = []
     recorded = {"network": variant, "target": target, "photograph": name, "seed": seed}
     tags = {"question": "untrained"}
     with tracking.run("study", f"{variant}, {target}", recorded, tags) as run:
@@ -118,6 +122,8 @@ def fit(job: tuple[Settings, str, str, str, int]) -> dict[str, Any]:
                 missed = band_powers(now - reference, settings.bands) / whole
                 row = {"step": step, "loss": loss.item(), "psnr": psnr(reference, now.clamp(0, 1))}
                 run.metrics({key: row[key] for key in ("loss", "psnr")}, step)
+                if len(rows) % FILMED == 0 or step == settings.steps:
+                    row["picture"] = decoding.data_uri(now.clamp(0, 1), optimize=True)
                 rows.append(row | {"missed": missed.tolist()})
             loss.backward()
             optimiser.step()
@@ -137,7 +143,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
     ]
     found = iter(workers.each(fit, jobs))
     fits: dict[str, Any] = {}
-    weights, peaks = {}, {}
+    weights, peaks, film = {}, {}, {}
     for name, target in wanted:
         runs = [next(found) for _ in each]
         weights[name] = runs[0]["weights"]
@@ -153,22 +159,44 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
             "psnr": stacked["psnr"].mean(0).tolist(),
             "missed": stacked["missed"].mean(0).tolist(),
             "peak": float(best.mean()),
+            "peak_step": steps[int(stacked["psnr"].mean(0).argmax())],
             "last": float(stacked["psnr"][:, -1].mean()),
         }
+        if target == "photograph and noise" and name in (HOURGLASS, FLAT):
+            film[name] = [
+                {key: row[key] for key in ("step", "psnr", "picture")}
+                for row in runs[0]["rows"]
+                if "picture" in row
+            ]
         if (HOURGLASS, target) in peaks:  # beside the whole network on the same photographs
             gained = best - peaks[HOURGLASS, target]
             fits[name][target]["gained"] = interval(gained[:, None].numpy())
-    observed = [
-        psnr(reference, targets(reference, settings, seed)["photograph and noise"].observed)
-        for photo, seed in each
-        for reference in [photograph(photo, settings.size)]
+    references = [photograph(photo, settings.size) for photo, _ in each]
+    noisy = [
+        targets(reference, settings, seed)["photograph and noise"].observed
+        for reference, (_, seed) in zip(references, each, strict=True)
     ]
+    observed = list(map(psnr, references, noisy))
     return {
         "weights": weights,
         "fits": fits,
+        "film": {
+            "clean": decoding.data_uri(references[0]),
+            "observed": decoding.data_uri(noisy[0]),
+            "networks": film,
+        },
         "runs": len(each),
         "sigma": settings.sigma,
         "missing": settings.missing,
         "observed": sum(observed) / len(observed),
         "bands": settings.bands,
     }
+
+
+def curve(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the PSNR by step of both networks fitted to a noisy photograph, in dB."""
+    both = {name: metrics["fits"][name]["photograph and noise"] for name in (HOURGLASS, FLAT)}
+    return [
+        {"step": step} | {name: of["psnr"][number] for name, of in both.items()}
+        for number, step in enumerate(both[HOURGLASS]["steps"])
+    ]
