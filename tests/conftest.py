@@ -78,12 +78,18 @@ def tiny_study(content: dict) -> dict:
         "seeds": [0, 1], "networks": networks,
     }  # fmt: skip
     names = list(networks)
-    study["sharing"] |= {"families": names, "parameters": 3000, "multiply_adds": 9000}
+    study["sharing"] |= {
+        "families": names,
+        "parameters": 3000,
+        "multiply_adds": 9000,
+        "sizes": [16, 32],
+    }
     study["position"] |= {"step": 1, "pictures": 10, "moves": [1, 4]}
     study["locality"] |= {"networks": names}
-    study["sample_size"] |= {"networks": names, "pictures": [10, 40]}
+    study["sample_size"] |= {"steps": 4, "networks": names, "pictures": [10, 40]}
     study["orientation"] |= {
-        "angles": [0, 90], "scales": [0.5, 1.0], "digits": {"steps": 4, "batch_size": 16}
+        "angles": [0, 90], "scales": [0.5, 1.0], "digits": {"steps": 4, "batch_size": 16},
+        "digit_runs": 2,
     }  # fmt: skip
     study["overfitting"] |= {"network": "cnn_pool", "pictures": 20}
     study["sight"] |= {"pictures": 4, "size": 16, "deep": [2, 2]}

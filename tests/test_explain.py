@@ -26,7 +26,8 @@ def test_every_operation_is_told(operation: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "steps"), [("conv", 16), ("pool", 9), ("pool --padding 1", 16)]
+    ("operation", "steps"),
+    [("conv", 16), ("pool", 9), ("pool --padding 1", 16), ("receptive-field", 6)],
 )
 @pytest.mark.parametrize("suffix", [".gif", ".png"])
 def test_the_steps_are_an_animation(
@@ -40,9 +41,9 @@ def test_the_steps_are_an_animation(
 
 def test_a_picture_becomes_a_picture(tmp_path: Path) -> None:
     colourful(20, 16).save(tmp_path / "in.png")
-    assert "16×20 became 14×18" in run(
-        "conv", tmp_path / "in.png", "--kernel", "laplace", "-o", tmp_path / "edges.png"
-    )
+    said = run("conv", tmp_path / "in.png", "--kernel", "laplace", "-o", tmp_path / "edges.png")
+    assert "correlation" in said
+    assert "16×20 became 14×18" in said
     with Image.open(tmp_path / "edges.png") as edges:
         assert edges.size == (18, 14)
     assert "960" in run("share", tmp_path / "in.png")
@@ -65,6 +66,8 @@ def test_a_picture_becomes_a_picture(tmp_path: Path) -> None:
         (["conv", "--kernel", "edge"], "or one of sobel"),
         (["conv", "1 2; 3 4"], "does not fit"),
         (["conv", "-o", "{}/steps.jpg"], "an animation ends in .gif"),
+        (["receptive-field", "-o", "{}/steps.jpg"], "an animation ends in .gif"),
+        (["share", "-o", "{}/steps.gif"], "-o draws conv, pool, receptive-field; share is told"),
         (["conv", " ".join("1" * 17), "--kernel", "1", "-o", "{}/a.gif"], "at most 16×16"),
         (["conv", "{}/in.png"], "say with -o"),
         (["flatten", "{}/in.png"], "takes a small matrix"),

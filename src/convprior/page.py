@@ -34,7 +34,7 @@ input[type=range] { width: 100%; accent-color: var(--accent); }
   display: block; }
 .chart.vega-embed { display: block; } td + td { white-space: nowrap; }
 .maps { display: flex; flex-wrap: wrap; gap: .75rem; } .maps .chart { width: auto;
-  max-width: calc(50% - .4rem); }
+  max-width: 100%; }
 .wide { overflow-x: auto; margin: .5rem 0; } summary { cursor: pointer; color: var(--soft); }
 .matrices { display: flex; flex-wrap: wrap; gap: 1rem 1.5rem; } .matrices p { margin: .3rem 0; }
 .matrices p { color: var(--soft); font-size: .85rem; } .matrix { width: auto; }
@@ -129,3 +129,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     rest = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div class="wide">{rest}</div>'
+
+
+def opened(summary: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table that opens."""
+    return f"<details><summary>{summary}</summary>{table(header, rows)}</details>"

@@ -7,25 +7,17 @@ from convprior.chapters.chapter import Chapter, Figure, between, clear, code, pe
 
 
 def without_sharing(networks: dict[str, Any], gained: dict[str, Any]) -> str:
-    """Return what comes with neighbourhood and what with sharing; theory says both do."""
+    """Return what comes with neighbourhood and what with sharing; theory says that both bring."""
     if not gained:
         return ""
     told = []
     for what, step in gained.items():
         noise = "" if clear(step["gained"]) else ", within the noise"
-        told.append(f"{what} brings {points(step['gained'])}{noise}")
-    local = gained["neighbourhood"]["to"]
-    lost = [what for what, step in gained.items() if step["gained"]["high"] < 0]
+        told.append(f"{what} brings {points(step['gained'])} beside {code(step['from'])}{noise}")
+    local, shared = gained["sharing"]["from"], gained["sharing"]["to"]
     return (
-        f"{code(local)}, which has the neighbourhoods of {code(gained['sharing']['to'])} but "
-        f"shares no weights, gets {between(networks[local]['as they are'])}: beside "
-        f"{code(gained['neighbourhood']['from'])}, {'; '.join(told)}."
-        + (
-            " Without sharing, each place has only the pictures to learn from whose object lies "
-            "there."
-            if "neighbourhood" in lost
-            else ""
-        )
+        f"{code(local)}, which is {code(shared)} without sharing, gets "
+        f"{between(networks[local]['as they are'])}: {'; '.join(told)}."
     )
 
 

@@ -1,6 +1,5 @@
 """Does a network know the same object at another place, and which part of it forgets the place?"""
 
-import math
 from typing import Any
 
 from convprior import chart
@@ -14,7 +13,7 @@ from convprior.chapters.chapter import (
     percent,
     points,
 )
-from convprior.page import table
+from convprior.page import opened, table
 
 SILENT = 1e-5  # difference over position: less is rounding
 
@@ -29,37 +28,49 @@ def layer_table(equivariance_of: dict[str, Any]) -> str:
     if not rows:
         return ""
     moves = next(iter(next(iter(equivariance_of.values())).values()))
-    return (
-        "<details><summary>‖f(Tx) − Tf(x)‖ / ‖f(x)‖, layer by layer</summary>"
-        + table(("network", "where", *(f"{move} pixels" for move in moves)), rows)
-        + "</details>"
+    return opened(
+        "‖f(Tx) − Tf(x)‖ / ‖f(x)‖, layer by layer",
+        ("network", "where", *(f"{move} pixels" for move in moves)),
+        rows,
     )
 
 
-def sharing_is_not_enough(exact: dict[str, float]) -> str:
-    """Return how differently two heads see moved pictures, if they do."""
-    if not exact:
+def sharing_is_not_enough(exact: dict[str, float], heads: dict[str, str]) -> str:
+    """Return how differently two heads see moved pictures, if the flattened one does more."""
+    if not heads or exact[heads["flatten"]] <= exact[heads["pool"]]:
         return ""
-    flat = max(exact, key=lambda name: exact[name])
-    pooled = min(exact, key=lambda name: exact[name])
-    if exact[flat] <= 2 * exact[pooled]:
-        return ""
+    least = min(exact, key=lambda name: exact[name])
     return (
         f" Sharing alone does not make position irrelevant: moved in a circle, what the head of "
-        f"{code(flat)} sees changes by up to {exact[flat]:.0%} of its length, that of "
-        f"{code(pooled)} by {exact[pooled]:.1%}."
+        f"{code(heads['flatten'])} sees changes by up to {exact[heads['flatten']]:.0%} of its "
+        f"length, that of {code(heads['pool'])}, which differs in its head alone, by "
+        f"{exact[heads['pool']]:.0%}"
+        + (f", and that of {code(least)} by {exact[least]:.1%}." if least not in heads.values()
+           else ".")
+    )  # fmt: skip
+
+
+def on_its_grid(equivariance_of: dict[str, Any]) -> str:
+    """Return which first layers follow the picture, on the grid of their stride and off it."""
+    follow, off = [], []
+    for name, layers in equivariance_of.items():
+        first, errors = next(iter(layers.items()))
+        stride = int(first.rsplit(" ", 1)[1])
+        on = [error for move, error in errors.items() if int(move) % stride == 0]
+        if on and max(on) < SILENT:
+            follow.append(name)
+            off += [error for move, error in errors.items() if int(move) % stride]
+    if not follow or not off:
+        return ""
+    return (
+        f" The first layers of {listed(follow)} follow a picture exactly when it moves by "
+        f"multiples of their stride; by other moves they miss up to {max(off):.0%} of their length."
     )
-
-
-def root_mean_square(rows: list[list[float]]) -> float:
-    """Return that of all values."""
-    squares = [value**2 for row in rows for value in row]
-    return math.sqrt(sum(squares) / len(squares))
 
 
 def borders(metrics: dict[str, Any]) -> str:
     """Return what a constant picture shows of the border."""
-    told = {name: root_mean_square(of) for name, of in metrics["padding"].items()}
+    told = {name: max(map(max, of)) for name, of in metrics["padding"].items()}
     talking = [name for name, value in told.items() if value >= SILENT]
     silent = [name for name in told if name not in talking]
     if not talking:
@@ -75,7 +86,7 @@ def borders(metrics: dict[str, Any]) -> str:
 
 
 def altered(of: dict[str, Any]) -> str:
-    """Return what a circular border and blurred halving bring anywhere, alone and together."""
+    """Return what a circular border and blurred halving bring elsewhere, alone and together."""
     if not of:
         return ""
 
@@ -88,9 +99,9 @@ def altered(of: dict[str, Any]) -> str:
     more = "more" if beyond["mean"] > 0 else "less"
     summed = f"{more} than their sum" if clear(beyond) else "no clear difference from their sum"
     return (
-        f" Beside {code(of['plain'])}, trained in the corner and shown anywhere, a circular border "
-        f"alone brings {told('padding')}, blurred halving alone {told('pooling')}, both "
-        f"{told('padding and pooling')}: {summed}."
+        f" Beside {code(of['plain'])}, trained in the corner and shown elsewhere, a circular "
+        f"border alone brings {told('padding')}, blurred halving alone {told('pooling')}, both "
+        f"{told('padding and pooling')}: {summed}, each at its own learning rate."
     )
 
 
@@ -99,18 +110,20 @@ def forgotten(networks: dict[str, Any], chance: float) -> str:
     if not networks:
         return "Every network was shown objects at other places than the corner."
     from_corner = {name: of["corner"] for name, of in networks.items()}
-    best = max(from_corner, key=lambda name: from_corner[name]["anywhere"]["mean"])
-    drop = {name: of["corner"]["mean"] - of["anywhere"]["mean"] for name, of in from_corner.items()}
+    best = max(from_corner, key=lambda name: from_corner[name]["elsewhere"]["mean"])
+    drop = {
+        name: of["corner"]["mean"] - of["elsewhere"]["mean"] for name, of in from_corner.items()
+    }
     lost = sorted((name for name in drop if drop[name] > 0), key=lambda name: -drop[name])[:2]
     return (
         "Shown objects in the corner only, "
-        + " and ".join(
+        + "".join(
             f"{code(name)} falls from {percent(from_corner[name]['corner']['mean'])} there to "
-            f"{percent(from_corner[name]['anywhere']['mean'])} anywhere"
+            f"{percent(from_corner[name]['elsewhere']['mean'])} elsewhere; "
             for name in lost
         )
-        + f" (chance: {percent(chance)}); {code(best)} gets most there, "
-        f"{between(from_corner[best]['anywhere'])}."
+        + f"{code(best)} gets most elsewhere, {between(from_corner[best]['elsewhere'])} (chance: "
+        f"{percent(chance)})."
     )
 
 
@@ -122,7 +135,8 @@ def taught(networks: dict[str, Any], moved: dict[str, Any]) -> str:
             gained = beside["gained"]
             told += (
                 f" {code(name)} is {code(beside['without'])} whose objects were moved as it "
-                f"learned: anywhere it gets {percent(networks[name]['corner']['anywhere']['mean'])}"
+                f"learned: elsewhere it gets "
+                f"{percent(networks[name]['corner']['elsewhere']['mean'])}"
                 f", {points(gained)}"
                 + (": what the architecture does not know, augmentation can teach"
                    if gained["low"] > 0 else "")
@@ -142,7 +156,8 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
     }
     findings = (
         taught(networks, metrics["moved"])
-        + sharing_is_not_enough(exact)
+        + on_its_grid(metrics["equivariance"])
+        + sharing_is_not_enough(exact, metrics["heads"])
         + borders(metrics)
         + altered(metrics["altered"])
         + f" Moved by one pixel, {code(steadiest)} keeps its answer most often, "
@@ -151,36 +166,42 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
     rows = [
         [
             code(name),
-            *(between(of[place][key]) for place in of for key in ("corner", "anywhere")),
+            *(between(of[place][key]) for place in of for key in ("corner", "elsewhere")),
             between(of["uniform"]["consistency"]),
         ]
         for name, of in networks.items()
     ]
     header = ("network", "trained in the corner: shown there",
-              "trained in the corner: shown anywhere",
-              "trained anywhere: shown in the corner", "trained anywhere: shown anywhere",
+              "trained in the corner: shown elsewhere",
+              "trained anywhere: shown in the corner", "trained anywhere: shown elsewhere",
               "same answer one pixel on")  # fmt: skip
     curves = {
         name: [(float(move), error) for move, error in layers["what the head sees"].items()]
         for name, layers in metrics["equivariance"].items()
     }
-    moved = []
-    if curves:
-        moved = [
-            Figure(
-                chart.lines(
-                    curves,
-                    "move in a circle, pixels",
-                    "change, of its length",
-                    percent=True,
-                    dots=True,
-                ),
-                "How much of what the head sees changes when the picture is moved in a circle: the "
-                "flattened map, or its mean over position.",
-                "Curves of the change of what the head sees; their largest values: "
-                + ", ".join(f"{name} {value:.3f}" for name, value in exact.items()),
+    first_layers = {
+        name: [(float(move), error) for move, error in next(iter(layers.values())).items()]
+        for name, layers in metrics["equivariance"].items()
+    }
+    moved = [
+        Figure(
+            chart.lines(
+                found, "move in a circle, pixels", "change, of its length", percent=True, dots=True
             ),
-        ]
+            f"How much of what {where} changes when the picture is moved in a circle"
+            + (", beside what moves with it." if found is first_layers else "."),
+            f"Curves of the change of what {where}; the largest values: "
+            + ", ".join(
+                f"{name} {percent(max(error for _, error in curve))}"
+                for name, curve in found.items()
+            ),
+        )
+        for where, found in (
+            ("the first layer sees", first_layers),
+            ("the head sees, the flattened map or its mean over position,", curves),
+        )
+        if found
+    ]
     told = []
     if metrics["padding"]:
         told = [
@@ -207,7 +228,12 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                     ticks=metrics["offsets"],
                 ),
                 "Trained with objects in the corner: accuracy in percent at each offset of the "
-                "same test objects, in pixels down and right.",
+                "same test objects, in pixels down and right."
+                + (
+                    f" Those of {listed(list(metrics['moved']))} were moved from there."
+                    if metrics["moved"]
+                    else ""
+                ),
                 "Heat maps of accuracy over places; the means are in the table.",
             ),
             Figure(

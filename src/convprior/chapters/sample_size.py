@@ -4,6 +4,7 @@ from typing import Any
 
 from convprior import chart
 from convprior.chapters.chapter import Chapter, Figure, between, code, percent
+from convprior.page import table
 
 
 def chapter(metrics: dict[str, Any]) -> Chapter:
@@ -13,8 +14,8 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
     fewest, most = sizes[0], sizes[-1]
     best = max(networks, key=lambda name: networks[name][most]["mean"])
     worst = min(networks, key=lambda name: networks[name][most]["mean"])
-    top_of_worst = max(of["mean"] for of in networks[worst].values())
-    enough = next((size for size in sizes if networks[best][size]["mean"] >= top_of_worst), most)
+    top_of_worst = max(of["high"] for of in networks[worst].values())
+    enough = next((size for size in sizes if networks[best][size]["low"] >= top_of_worst), most)
     answer = (
         f"With {int(fewest):,} pictures "
         + ", ".join(f"{code(name)} gets {percent(of[fewest]['mean'])}"
@@ -23,8 +24,9 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         + (f" and {code(worst)} {between(networks[worst][most])}." if worst != best else ".")
     )  # fmt: skip
     findings = (
-        f"From {int(enough):,} pictures {code(best)} has learned what {code(worst)} learns of any "
-        "number here: what the architecture knows need not be learned from examples."
+        f"In {metrics['steps']:,} steps {code(best)} learns more from {int(enough):,} pictures "
+        f"than {code(worst)} from any number here: what the architecture knows need not be "
+        "learned from examples."
         if int(enough) < int(most)
         and (metrics["classes"][best], metrics["classes"][worst]) == ("CNN", "MLP")
         else ""
@@ -54,4 +56,11 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
             ),
         ),
         "dvc exp run -S 'study.sample_size.pictures=[50,500,5000]'",
+        table(
+            ("pictures", *map(code, networks)),
+            [
+                [f"{int(size):,}", *(between(of[size]) for of in networks.values())]
+                for size in sizes
+            ],
+        ),
     )  # fmt: skip

@@ -1,65 +1,61 @@
 """What does sharing weights save, and what does it buy at the same cost?"""
 
-from itertools import permutations
 from typing import Any
 
 from convprior import chart
-from convprior.chapters.chapter import Chapter, Figure, between, code, percent
-from convprior.page import table
+from convprior.chapters.chapter import Chapter, Figure, between, clear, code, listed, percent
+from convprior.page import opened, table
 
 
 def compared(wanted: int, what: str, families: dict[str, Any]) -> str:
     """Return what the families get at one cost."""
     best, worst = (pick(families, key=lambda name: families[name]["mean"]) for pick in (max, min))
-    if best == worst:
-        told = f"gets {between(families[best])}"
-    else:
-        told = (
-            f"is best with {between(families[best])} and {code(worst)} worst with "
-            f"{between(families[worst])}"
-        )
-    return f"at about {wanted:,} {what.replace('_', '-')} {code(best)} {told}"
+    told = f"at about {wanted:,} {in_words(what)} {code(best)} gets most, {between(families[best])}"
+    alike = [name for name, of in families.items() if name != best and not clear(of["behind"])]
+    if alike:
+        told += f", with no clear difference from {listed(alike)}"
+    if worst not in (best, *alike):
+        told += f", and {code(worst)} least, {between(families[worst])}"
+    return told
 
 
-def saved(counted: dict[str, Any]) -> str:
-    """Return what sharing saves: two networks of as many multiply-adds and fewer weights."""
-    pairs = [
-        (few, many)
-        for few, many in permutations(counted, 2)
-        if counted[few]["multiply_adds"] == counted[many]["multiply_adds"]
-        and counted[few]["parameters"] < counted[many]["parameters"]
-    ]
-    if not pairs:
+def in_words(what: str) -> str:
+    """Return what is counted."""
+    return what.replace("_", "-")
+
+
+def saved(counted: dict[str, Any], unshared: list[str] | None) -> str:
+    """Return what sharing saves: two networks that differ in nothing else."""
+    if not unshared:
         return ""
-    few, many = pairs[0]
+    local, shared = unshared
     return (
-        f"Sharing saves weights, not work: {code(few)} has {counted[few]['parameters']:,} "
-        f"parameters and {code(many)} {counted[many]['parameters']:,}, and both "
-        f"{counted[few]['multiply_adds']:,} multiply-adds. "
+        f"Sharing saves weights, not work: {code(shared)} has {counted[shared]['parameters']:,} "
+        f"parameters and {code(local)}, the same without sharing, "
+        f"{counted[local]['parameters']:,}; they take {counted[shared]['multiply_adds']:,} and "
+        f"{counted[local]['multiply_adds']:,} multiply-adds. "
     )
 
 
-def chapter(metrics: dict[str, Any]) -> Chapter:
-    """Draw and answer."""
-    counted, equal = metrics["counted"], metrics["equal"]
-    rows = [
+def tables(metrics: dict[str, Any]) -> str:
+    """Return what was counted: whole networks, layer by layer, by size, and at equal cost."""
+    counted, costs = metrics["counted"], list(metrics["wanted"])
+    whole = table(
+        ("network", "picture", "parameters", "neurons", "first layer: parameters",
+         "first layer: neurons", "multiply-adds", "weights and values, MB"),
         [
-            code(name),
-            "×".join(map(str, reversed(of["picture"]))),
-            f"{of['parameters']:,}",
-            f"{of['neurons']:,}",
-            f"{of['layers'][0]['parameters']:,}",
-            f"{of['layers'][0]['neurons']:,}",
-            f"{of['multiply_adds']:,}",
-            f"{of['memory'] / 1e6:,.2f}",
-        ]
-        for name, of in counted.items()
-    ]
-    header = ("network", "picture", "parameters", "neurons", "first layer: parameters", "neurons",
-              "multiply-adds", "weights and values, MB")  # fmt: skip
-    details = "".join(
-        f"<details><summary>{code(name)}, layer by layer</summary>"
-        + table(
+            [
+                code(name), "×".join(map(str, reversed(of["picture"]))), f"{of['parameters']:,}",
+                f"{of['neurons']:,}", f"{of['layers'][0]['parameters']:,}",
+                f"{of['layers'][0]['neurons']:,}", f"{of['multiply_adds']:,}",
+                f"{of['memory'] / 1e6:,.2f}",
+            ]
+            for name, of in counted.items()
+        ],
+    )  # fmt: skip
+    by_layer = "".join(
+        opened(
+            f"{code(name)}, layer by layer",
             ("layer", "kind", "parameters", "neurons", "multiply-adds", "MB"),
             [
                 [
@@ -69,21 +65,44 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                 for row in of["layers"]
             ],
         )
-        + "</details>"
         for name, of in counted.items()
     )  # fmt: skip
-    groups = {
-        f"{metrics['wanted'][what]:,}, {what.replace('_', '-')}": of for what, of in equal.items()
-    }
+    sizes = list(next(iter(metrics["by_size"].values())))
+    by_size = opened(
+        "parameters and multiply-adds by the side of the picture, pixels",
+        ("network", *(f"{side}: {in_words(what)}" for side in sizes for what in costs)),
+        [
+            [code(name), *(f"{of[side][what]:,}" for side in sizes for what in costs)]
+            for name, of in metrics["by_size"].items()
+        ],
+    )
+    at_equal = opened(
+        "the families at equal cost",
+        ("at equal", "network", *map(in_words, costs), "learning rate", "test accuracy"),
+        [
+            [in_words(what), code(name), *(f"{of[cost]:,}" for cost in costs),
+             f"{of['learning_rate']:g}", between(of)]
+            for what, families in metrics["equal"].items()
+            for name, of in families.items()
+        ],
+    )  # fmt: skip
+    return whole + at_equal + by_size + by_layer
+
+
+def chapter(metrics: dict[str, Any]) -> Chapter:
+    """Draw and answer."""
+    counted, equal = metrics["counted"], metrics["equal"]
+    groups = {f"{metrics['wanted'][what]:,}, {in_words(what)}": of for what, of in equal.items()}
     alexnet = counted["alexnet, the paper's two halves"]
     told = "; ".join(compared(metrics["wanted"][what], what, of) for what, of in equal.items())
-    findings = saved(counted) + (
+    findings = saved(counted, metrics["unshared"]) + (
         f"One fully connected neuron on a 256×256×3 picture needs {metrics['neuron_weights']:,} "
         f"weights and {metrics['layer_neurons']:,} of them "
         f"{metrics['layer_weights'] / 1e9:.2f} billion, not the “more than 10 billion” of one "
         f"text; AlexNet has {alexnet['parameters'] / 1e6:.1f} million parameters and "
         f"{alexnet['neurons']:,} neurons, {alexnet['layers'][0]['neurons']:,} of them in a first "
-        f"layer of only {alexnet['layers'][0]['parameters']:,} parameters."
+        f"layer of only {alexnet['layers'][0]['parameters']:,} parameters (the texts: about 61 "
+        "million, 650 thousand and 290 thousand)."
     )
     return Chapter(
         "Sharing",
@@ -103,5 +122,5 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
             ),
         ),
         "dvc exp run -S study.sharing.parameters=100000",
-        table(header, rows) + details,
+        tables(metrics),
     )

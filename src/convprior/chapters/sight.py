@@ -98,7 +98,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
             Figure(
                 f'<div class="matrices">{worked}</div>',
                 "The texts' example by <code>convprior explain conv</code>.",
-                "Eight matrices of the worked example; the first rows are in the answer.",
+                "Eight matrices of the worked example; the first rows are in the text.",
             ),
         ),
         "dvc exp run -S study.sight.network=cnn_flatten",

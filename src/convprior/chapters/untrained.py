@@ -32,15 +32,18 @@ def decibels(gained: dict[str, float]) -> str:
     return f"{mean} dB ({low} to {high})"
 
 
-def parts_told(noisy: dict[str, Any]) -> str:
-    """Return what each change of the network does to the best PSNR where there is noise."""
-    unfit = [name for name, of in noisy.items() if of["loss"][-1] >= of["loss"][0]]
-    rising = [
-        name
-        for name, of in noisy.items()
-        if of["peak_step"] == of["steps"][-1] and name not in unfit
-    ]
-    gained = {name: of["gained"] for name, of in noisy.items() if name not in unfit + rising}
+def parts_told(fits: dict[str, Any], whole: str) -> str:
+    """Return what each change of the network does to its best PSNR."""
+
+    def rising(of: dict[str, Any]) -> bool:
+        return bool(of["peak_step"] == of["steps"][-1])
+
+    if rising(fits[whole]):
+        return f"the {whole} is still rising at the last step: no peaks to compare"
+    parts = {name: of for name, of in fits.items() if name != whole}
+    unfit = [name for name, of in parts.items() if of["loss"][-1] >= of["loss"][0]]
+    late = [name for name, of in parts.items() if rising(of) and name not in unfit]
+    gained = {name: of["gained"] for name, of in parts.items() if name not in unfit + late}
     differ = sorted(
         (name for name in gained if clear(gained[name])), key=lambda name: gained[name]["mean"]
     )
@@ -48,10 +51,10 @@ def parts_told(noisy: dict[str, Any]) -> str:
     told = [
         ", ".join(f"{name} {decibels(gained[name])}" for name in differ),
         f"no clear difference: {', '.join(alike)}" if alike else "",
-        f"still rising at the last step: {', '.join(rising)}" if rising else "",
+        f"still rising at the last step: {', '.join(late)}" if late else "",
         f"does not fit: {', '.join(unfit)}" if unfit else "",
     ]
-    return f"Changed in one part it passes another peak: {'; '.join(filter(None, told))}."
+    return "; ".join(filter(None, told))
 
 
 def filmed(shown: dict[str, Any], sigma: float) -> Figure:
@@ -84,7 +87,8 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
     noisy = {name: fits[name]["photograph and noise"] for name in fits}
     holes = {name: fits[name]["holes"] for name in fits}
     half = {
-        name: {target: 0.5 * of["loss"][0] for target, of in fits[name].items()}
+        # Of what is left when the mean colour is there, which photographs have and noise has not.
+        name: {target: 0.5 * of["variance"] for target, of in fits[name].items()}
         for name in (convolutional, flat)
     }
     when = {
@@ -101,24 +105,38 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
     def told(step: int | None) -> str:
         return f"step {step:,}" if step is not None else "no step of the run"
 
+    def both(name: str) -> str:
+        photograph, noise = when[name].values()
+        ratio = f", {noise / photograph:.1f} times as many" if photograph and noise else ""
+        return f"at {told(photograph)}, of pure noise's at {told(noise)}{ratio}"
+
     bands = {name: arrivals(fits[name]["photograph"]) for name in (convolutional, flat)}
     answer = (
         f"An untrained hourglass of {weights[convolutional]:,} weights has half of a photograph's "
-        f"error gone at {told(when[convolutional]['photograph'])}, of pure noise's at "
-        f"{told(when[convolutional]['noise'])}; a fully connected network of {weights[flat]:,} at "
-        f"{told(when[flat]['photograph'])} and {told(when[flat]['noise'])}"
+        f"variance learned {both(convolutional)}; a fully connected network of {weights[flat]:,} "
+        f"{both(flat)}"
         + (
             ": the convolutional one resists noise, the other one does not."
             if resists[convolutional] and not resists[flat]
             else "."
         )
     )
+    rates = metrics["learning_rates"]
+    own = [
+        f"{name} learns at a rate of {rate:g} and not {rates[convolutional]:g}"
+        for name, rate in rates.items()
+        if rate != rates[convolutional]
+    ]
+    changed = {name: of for name, of in noisy.items() if name != flat}
+    changed_holes = {name: of for name, of in holes.items() if name != flat}
     findings = (
         f"Fitted to a photograph with noise ({metrics['observed']:.1f} dB) it "
         f"passes {noisy[convolutional]['peak']:.1f} dB on its way, the other one "
         f"{noisy[flat]['peak']:.1f}; with holes {holes[convolutional]['peak']:.1f} and "
-        f"{holes[flat]['peak']:.1f} dB. "
-        + parts_told({name: noisy[name] for name in parts})
+        f"{holes[flat]['peak']:.1f} dB. Changed in one part, its peak moves. With noise: "
+        f"{parts_told(changed, convolutional)}. With holes: "
+        f"{parts_told(changed_holes, convolutional)}."
+        + (f" ({'; '.join(own)}.)" if own else "")
         + f" Its lowest band of frequencies is there at {told(bands[convolutional][0])}, its "
         f"highest at {told(bands[convolutional][-1])}; the fully connected network's at "
         f"{told(bands[flat][0])} and {told(bands[flat][-1])}."
@@ -171,8 +189,15 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                 chart.lines(
                     losses, "step", "mean squared error", logarithmic=True, dashed=flat
                 ),
-                "Loss of the fit, mean of the runs: how soon each target is learned.",
-                "Curves of loss by step for four targets and two networks.",
+                f"Loss of the fit, mean of {metrics['runs']} runs: how soon each target is "
+                "learned.",
+                "Curves of loss by step; half of the variance is learned at: "
+                + "; ".join(
+                    f"{name}, {target} {told(steps_to(fits[name][target], half[name][target]))}"
+                    for name in (convolutional, flat)
+                    for target in fits[name]
+                    if target != "holes"
+                ),
             ),
             Figure(
                 chart.lines(by_task[0], "step", "PSNR to the clean picture, dB", logarithmic=True,
@@ -190,7 +215,10 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                             logarithmic=True, dashed=flat),
                 f"Which frequencies of the photograph arrive when: the lowest, middle and highest "
                 f"of {metrics['bands']} bands up to Nyquist's frequency.",
-                "Curves of the share of each band by step.",
+                "Curves of the share of each band by step; half of the bands' power is there at: "
+                + "; ".join(
+                    f"{name} {', '.join(map(told, found))}" for name, found in bands.items()
+                ),
             ),
         ),
         "dvc exp run -S study.untrained.sigma=50",

@@ -16,6 +16,7 @@ EXAMPLE = "Example:  convprior explain conv '0 0 9 9; 0 0 9 9; 0 0 9 9' --kernel
 SETTINGS = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 OPERATIONS = ("conv", "pool", "receptive-field", "flatten", "share")
+DRAWN = OPERATIONS[:3]
 DEFAULT = "0 0 0 255 255 0; 0 0 0 255 255 0; 127 127 127 255 255 127; 127 127 127 255 255 127; "
 DEFAULT += "0 0 0 255 255 0; 0 0 0 127 127 0"  # the texts' example
 SIDE = 256  # pixels of the picture that `share` counts on
@@ -53,7 +54,12 @@ def explain(
     neurons: Annotated[int, typer.Option(min=1, metavar="N", help="share: how many.")] = 10_000,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="conv, pool: steps as GIF or PNG."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="conv, pool, receptive-field: steps as GIF or PNG.",
+        ),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file that exists.")
@@ -73,8 +79,8 @@ def explain(
         raise typer.BadParameter(f"one INPUT was expected, in quotes: got also '{came[1][:60]}'")
     if operation not in OPERATIONS:
         raise typer.BadParameter(f"'{operation}' is none of {', '.join(OPERATIONS)}")
-    if output is not None and operation not in ("conv", "pool"):
-        raise typer.BadParameter(f"-o draws conv and pool; {operation} is told in words")
+    if output is not None and operation not in DRAWN:
+        raise typer.BadParameter(f"-o draws {', '.join(DRAWN)}; {operation} is told in words")
     if operation == "receptive-field" and given is not None:
         raise typer.BadParameter(f"receptive-field takes --layers, no INPUT: got '{given[:60]}'")
 
@@ -88,7 +94,7 @@ def explain(
         if output is not None:
             _check_target(output, path, overwrite)
         if operation == "receptive-field":
-            print("\n\n".join(explaining.receptive_field(notation.layers_of(layers))))
+            _receptive_field(layers, output)
         elif operation == "share":
             _share(given, path, neurons, size)
         elif path is not None:
@@ -158,6 +164,19 @@ def _animate(
     print(f"\n{output}: the same, step by step")
 
 
+def _receptive_field(layers: str, output: Path | None) -> None:
+    """Say what a unit of each layer sees, and draw how it grows."""
+    from convprior import explaining, notation
+
+    found = notation.layers_of(layers)
+    print("\n\n".join(explaining.receptive_field(found)))
+    if output is not None:
+        from convprior import animation, operations
+
+        animation.write_fields(output, operations.receptive_fields(found))
+        print(f"\n{output}: the same, layer by layer")
+
+
 def _share(given: str | None, path: Path | None, neurons: int, window: int) -> None:
     """Say what sharing saves on a picture file, or on one of ``SIDE`` by ``SIDE`` pixels."""
     from convprior import explaining, images
@@ -193,8 +212,13 @@ def _explain_picture(
     grey = images.read(path).pixels.mean(0)
     height, width = grey.shape
     result, _ = _slid(operation, grey, kernel, stride, padding, size)
+    kind = (
+        "max pooling"
+        if operation == "pool"
+        else "correlation, which the libraries call convolution; a true one flips the kernel"
+    )
     images.write(output, Picture(result.abs().clamp(0, 1)[None]))
     print(
-        f"{output}: {height}×{width} became {result.shape[0]}×{result.shape[1]}; values from "
-        f"{float(result.min()):.3f} to {float(result.max()):.3f}, drawn by their size (0 to 1)"
+        f"{output}: {kind}; {height}×{width} became {result.shape[0]}×{result.shape[1]}; values "
+        f"from {float(result.min()):.3f} to {float(result.max()):.3f}, drawn by their size (0 to 1)"
     )

@@ -63,7 +63,13 @@ def measure(material: Material, name: str, models: Path, report: Path) -> None:
         }
         validated = {f"{one:g}": accuracy for one, accuracy in tried.items()}
         counted = cost.total(runs[0].blueprint) | {"learning_rate": rate}
-        metrics = counted | {"validation_accuracy": validated, "accuracy": accuracy}
+        metrics = counted | {
+            "validation_accuracy": validated,
+            "accuracy": accuracy,
+            "chance": 1 / len(material.data.classes),
+            "steps": plan.budget.steps,
+            "moved": plan.networks[name].moved,
+        }
         atomic.write_json(report / "metrics.json", metrics)
         run.metrics({name: found["mean"] for name, found in accuracy.items()} | counted)
 

@@ -144,28 +144,51 @@ best average of the run is better than the one chosen.</p>
 
 def learned(reports: Path, names: Sequence[str]) -> str:
     """Return the opening of the study: every network, what it costs, and what it knows where."""
-    rows = []
-    for name in names:
-        m = read_json(reports / "learn" / name / "metrics.json")
-        rows.append([
-            f"<code>{html.escape(name)}</code>",
+    measured = {name: read_json(reports / "learn" / name / "metrics.json") for name in names}
+    rows = [
+        [
+            f"<code>{html.escape(name)}</code>{' *' if m['moved'] else ''}",
             f"{m['parameters']:,}",
             f"{m['multiply_adds']:,}",
             f"{m['learning_rate']:g}",
             # On two lines, the table is no wider than the page.
             *(between(m["accuracy"][key]).replace(" ", "<br>") for key in LEARNED),
-        ])  # fmt: skip
+        ]
+        for name, m in measured.items()
+    ]
     header = ("network", "parameters", "multiply-adds", "learning rate", *LEARNED.values())
     links = " · ".join(f'<a href="#{name}">{name.replace("_", " ")}</a>' for name in QUESTIONS)
+    steps = max(m["steps"] for m in measured.values())
     return f"""<h2 id="study">The study</h2>
-<p>Small garments on darkened photographs, at places that are known; all networks get the same
-pictures, steps and learning rates to try, of which the best on validation pictures is taken. Test
-accuracy in percent; in brackets a 95% bootstrap interval of the mean over trainings (seeds) and
-test pictures, a rough one where there are as few as three trainings. A background alone says
-nothing: there every network must be at chance. Charts show their values under the pointer, and a
-click on a name singles it out (with the shift key several; a click beside brings all back).</p>
+<p>Small garments on darkened photographs, at places that are known. All networks get the same
+pictures, {steps:,} steps and learning rates to try, of which the best on validation pictures is
+taken. Test accuracy in percent; in brackets a 95% interval of the mean over trainings (seeds) and
+test pictures. {backgrounds(measured)} Charts show their values under the pointer, and a click on a
+name singles it out (with the shift key several; a click beside brings all back).</p>
 {table(header, rows)}
+{
+        "<p>* Its objects are moved to another place each time they are shown.</p>"
+        if any(m["moved"] for m in measured.values())
+        else ""
+    }
 <p>{links}</p>"""
+
+
+def backgrounds(measured: dict[str, Json]) -> str:
+    """Return whether a background alone tells the class: it must not."""
+    found = {
+        name: m["accuracy"][f"{place}_shown_nowhere"]
+        for name, m in measured.items()
+        for place in ("corner", "uniform")
+    }
+    chance = next(iter(measured.values()))["chance"]
+    above = [html.escape(name) for name, of in found.items() if of["low"] > chance]
+    least, most = (pick(of["mean"] for of in found.values()) for pick in (min, max))
+    return (
+        f"Shown a background alone, they get {least:.1%} to {most:.1%}: "
+        + (f"more than chance, {chance:.1%}, in {', '.join(above)}." if above
+           else f"chance, {chance:.1%}, as it must be.")
+    )  # fmt: skip
 
 
 def question(reports: Path, name: str) -> str:

@@ -16,7 +16,10 @@ HOURGLASS, FLAT, UNNORMALISED = "hourglass", "mlp", "no normalisation"
 
 
 class Flat(nn.Module):
-    """A fully connected network from the latent to the picture, of about so many weights."""
+    """A fully connected network from the latent to the picture, of about so many weights.
+
+    Nearly all are those of its outputs, a value of the picture each: few hidden neurons are left.
+    """
 
     def __init__(self, latent_channels: int, shape: tuple[int, ...], weights: int) -> None:
         super().__init__()

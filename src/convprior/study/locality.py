@@ -4,16 +4,14 @@ To a network on flattened pixels the order of its inputs is a matter of naming: 
 not change, which checks the code too. A convolution loses what it is built on.
 """
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from convprior import params
-from convprior.study.intervals import interval
+from convprior.study.intervals import difference, interval
 from convprior.study.material import Material, judge_on_test, train_all
-
-STEPS = ("MLP", "Local", "CNN")  # neighbourhood comes with the second, sharing with the third
+from convprior.study.plan import unshared
 
 
 class Settings(params.Section):
@@ -31,34 +29,43 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         for seed in material.plan.seeds
     ]
     judged = iter(train_all(material, runs, judge_on_test))
-    found = {}
-    of_class: dict[str, tuple[str, np.ndarray]] = {}  # the first network of each
+    found: dict[str, Any] = {}
+    right: dict[str, np.ndarray] = {}
     for name in settings.networks:
-        as_they_are, mixed = (
+        right[name], mixed = (
             np.array([next(judged)["right"] for _ in material.plan.seeds], dtype=float)
             for _ in range(2)
         )
-        kind = material.planned(name).class_
-        of_class.setdefault(kind, (name, as_they_are))
         found[name] = {
-            "class": kind,
-            "as they are": interval(as_they_are),
+            "class": material.planned(name).class_,
+            "as they are": interval(right[name]),
             "in another order": interval(mixed),
-            "lost": interval(as_they_are - mixed),
+            "lost": difference(right[name], mixed),
         }
-    gained = {}
-    if set(STEPS) <= set(of_class):
-        gained = {
-            what: {
-                "from": of_class[before][0],
-                "to": of_class[after][0],
-                "gained": interval(of_class[after][1] - of_class[before][1]),
-            }
-            for what, (before, after) in zip(
-                ("neighbourhood", "sharing"), pairwise(STEPS), strict=True
-            )
-        }
-    return {"networks": found, "gained": gained}
+    return {"networks": found, "gained": gained(material, right)}
+
+
+def gained(material: Material, right: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Return what neighbourhood and then sharing bring, where networks tell them apart."""
+    asked = {name: material.planned(name) for name in right}
+    flat = next(
+        (
+            name
+            for name, of in asked.items()
+            if of.class_ == "MLP" and of.arguments["hidden"] and not of.moved
+        ),
+        None,
+    )
+    pair = unshared(asked)
+    if flat is None or pair is None:
+        return {}
+    local, shared = pair
+    return {
+        what: {"from": before, "to": after, "gained": difference(right[after], right[before])}
+        for what, before, after in (
+            ("neighbourhood", flat, local), ("sharing", local, shared)
+        )
+    }  # fmt: skip
 
 
 def curve(metrics: dict[str, Any]) -> list[dict[str, Any]]:

@@ -203,6 +203,7 @@ def validate(material: Material, run: Run, network: nn.Module) -> dict[str, Any]
     """Return the accuracy by which a learning rate is chosen; keep the network."""
     scenes = material.split("validation")
     shown = pictures(scenes, run.place, "validation")
+    shown = permuted(shown) if run.permuted else shown
     found = learning.right(network, shown, scenes.labels, workers.device())
     blueprint.save(_tried(material, run), run.blueprint, network[1])  # type: ignore[index]
     return {"accuracy": float(found.float().mean())}

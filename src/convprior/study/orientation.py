@@ -6,28 +6,31 @@ half a turn does of a six, it teaches something wrong.
 """
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from convprior import learning, params, workers
+from convprior import learning, params, seeds, tracking, workers
 from convprior.augmentation import Augmentation
 from convprior.blueprint import Blueprint
 from convprior.description import Description
 from convprior.learning import Budget
-from convprior.study.intervals import interval
+from convprior.study.intervals import difference, interval
 from convprior.study.material import Material, Run, train_all
 
-SIX, NINE = 6, 9
+PAIRS = {"six or nine": (6, 9), "one or seven": (1, 7)}  # a turn makes the other of the first
 KINDS = ("as they are", "turned and scaled", "turned and scaled, longer")
 
 
 class Settings(params.Section):
-    """The part `study.orientation`; ``longer``: so many times the steps, the third time."""
+    """The part `study.orientation`; ``longer``: so many times the steps, the third time.
+
+    ``digit_runs`` are trained of each kind: digits are few, and runs differ.
+    """
 
     network: str
     angles: Annotated[list[Annotated[float, Field(ge=0, le=360)]], Field(min_length=2)]
@@ -35,6 +38,22 @@ class Settings(params.Section):
     augmentation: Augmentation
     longer: params.Count
     digits: Budget
+    digit_runs: Annotated[int, Field(ge=2)]
+
+    @model_validator(mode="after")
+    def _as_they_are(self) -> Self:
+        for name, values, unchanged in (("angles", self.angles, 0), ("scales", self.scales, 1)):
+            if unchanged not in values:
+                raise ValueError(f"`{name}` need {unchanged} too: objects as they are")
+        return self
+
+    def taught(self, change: str) -> list[str]:
+        """Return the angles or scales that augmentation shows in training."""
+        if change == "angle":
+            most = self.augmentation.rotation
+            return [f"{v:g}" for v in self.angles if min(v, 360 - v) <= most]
+        most = self.augmentation.scale
+        return [f"{v:g}" for v in self.scales if 1 / most <= v <= most]
 
 
 def judge(
@@ -52,50 +71,75 @@ def judge(
     return turns
 
 
-def digits() -> tuple[Tensor, Tensor]:
-    """Return scikit-learn's sixes and nines: uint8 (n, 3, 8, 8), and 0 or 1."""
+def digits(pair: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Return scikit-learn's digits of two kinds: uint8 (n, 3, 8, 8), and 0 or 1."""
     found = load_digits()
-    wanted = (found.target == SIX) | (found.target == NINE)
+    wanted = np.isin(found.target, pair)
     pixels = torch.from_numpy(found.images[wanted] * 255 / 16).round().to(torch.uint8)
-    return pixels[:, None].repeat(1, 3, 1, 1), torch.from_numpy(found.target[wanted] == NINE).long()
+    return pixels[:, None].repeat(1, 3, 1, 1), torch.from_numpy(
+        found.target[wanted] == pair[1]
+    ).long()
 
 
-def _six_or_nine(job: tuple[Material, Settings, int, bool]) -> list[bool]:
-    """Train on half of the sixes and nines, turned by any angle or not; judge on the other half."""
-    material, settings, seed, turned = job
-    pictures, labels = digits()
+def _tell_apart(job: tuple[Material, Settings, str, int, bool]) -> list[bool]:
+    """Train on half of two kinds of digit, turned by any angle or not; judge on the other half."""
+    material, settings, name, seed, turned = job
+    pictures, labels = digits(PAIRS[name])
     half = len(pictures) // 2
     scaled = pictures[:half].double() / 255
     data = Description(
-        8, ["6", "9"], ["six", "nine"], [float(scaled.mean())] * 3, [float(scaled.std())] * 3, ""
+        8, ["0", "1"], name.split(" or "), [float(scaled.mean())] * 3, [float(scaled.std())] * 3, ""
     )
     network = material.planned(settings.network)
     arguments = dict(network.arguments)
     if "channels" in arguments:
         arguments["channels"] = arguments["channels"][:2]  # digits are small
     blueprint = Blueprint(network.module, network.class_, arguments, (3, 8, 8), data.classes)
-    torch.manual_seed(seed)
-    trained = learning.learn(
-        blueprint.build(),
-        data,
-        pictures[:half],
-        labels[:half],
-        settings.digits,
-        learning_rate=material.learning_rates[settings.network],
-        weight_decay=material.plan.weight_decay,
-        seed=seed,
-        device=workers.device(),
-        augmentation=Augmentation(shift=0, rotation=180 if turned else 0, scale=1, flip=False),
-    )
-    found: list[bool] = learning.right(
-        trained, pictures[half:], labels[half:], workers.device()
-    ).tolist()
+    recorded = {"digits": name, "seed": seed, "turned": turned} | settings.digits.model_dump()
+    with tracking.run("study", f"{name} {seed}", recorded, {"question": "orientation"}) as run:
+        torch.manual_seed(seeds.seed("digits", name, seed))
+        trained = learning.learn(
+            blueprint.build(),
+            data,
+            pictures[:half],
+            labels[:half],
+            settings.digits,
+            learning_rate=material.learning_rates[settings.network],
+            weight_decay=material.plan.weight_decay,
+            seed=seeds.seed("digits", seed),
+            device=workers.device(),
+            augmentation=Augmentation(shift=0, rotation=180 if turned else 0, scale=1, flip=False),
+        )
+        right = learning.right(trained, pictures[half:], labels[half:], workers.device())
+        run.metrics({"accuracy": float(right.float().mean())})
+    found: list[bool] = right.tolist()
+    return found
+
+
+def told_apart(material: Material, settings: Settings) -> dict[str, Any]:
+    """Return how well each pair of digits is told apart, trained as they are and turned."""
+    numbers = range(settings.digit_runs)
+    jobs = [
+        (material, settings, name, number, way)
+        for name in PAIRS
+        for way in (False, True)
+        for number in numbers
+    ]
+    judged = iter(workers.each(_tell_apart, jobs))
+    found = {}
+    for name in PAIRS:
+        as_they_are, turned = ([next(judged) for _ in numbers] for _ in range(2))
+        found[name] = {
+            "as they are": interval(as_they_are),
+            "turned by any angle": interval(turned),
+            "lost": difference(as_they_are, turned),
+        }
     return found
 
 
 def measure(material: Material, settings: Settings) -> dict[str, Any]:
     """Return accuracy by angle and by scale, with and without augmentation; and the digits'."""
-    seeds = material.plan.seeds
+    plan_seeds = material.plan.seeds
     budget = material.plan.budget
     much = budget.model_copy(update={"steps": settings.longer * budget.steps})
     taught = {"augmentation": settings.augmentation}
@@ -103,39 +147,36 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
     runs = [
         material.run("orientation", settings.network, "uniform", seed, **change)
         for change in changes
-        for seed in seeds
+        for seed in plan_seeds
     ]
     judged = train_all(material, runs, partial(judge, settings))
     turned: dict[str, Any] = {}
     for number, kind in enumerate(KINDS):
-        mine = judged[number * len(seeds) : (number + 1) * len(seeds)]
+        mine = judged[number * len(plan_seeds) : (number + 1) * len(plan_seeds)]
         turned[kind] = {
             change: {
                 value: interval([run[change][value] for run in mine]) for value in mine[0][change]
             }
             for change in ("angle", "scale")
         }
-    # What augmentation changes, mean of all angles or scales.
+    # What augmentation changes, mean of the angles or scales that it shows.
     gained: dict[str, Any] = {kind: {} for kind in KINDS[1:]}
     for change in ("angle", "scale"):
-        every = np.array([list(run[change].values()) for run in judged], dtype=float).mean(1)
-        plain, *others = every.reshape(len(KINDS), len(seeds), -1)
+        every = np.array(
+            [[run[change][value] for value in settings.taught(change)] for run in judged],
+            dtype=float,
+        ).mean(1)
+        plain, *others = every.reshape(len(KINDS), len(plan_seeds), -1)
         for kind, other in zip(KINDS[1:], others, strict=True):
-            gained[kind][change] = interval(other - plain)
-    jobs = [(material, settings, seed, way) for way in (False, True) for seed in seeds]
-    right = np.array(workers.each(_six_or_nine, jobs), dtype=float)
-    as_they_are, turned_too = right[: len(seeds)], right[len(seeds) :]
+            gained[kind][change] = difference(other, plain)
     return {
         "network": settings.network,
         "chance": 1 / len(material.data.classes),
         "longer": settings.longer,
+        "taught": {change: settings.taught(change) for change in ("angle", "scale")},
         "turned": turned,
         "gained": gained,
-        "digits": {
-            "as they are": interval(as_they_are),
-            "turned by any angle": interval(turned_too),
-            "lost": interval(as_they_are - turned_too),
-        },
+        "digits": told_apart(material, settings),
     }
 
 

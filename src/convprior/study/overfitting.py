@@ -10,7 +10,7 @@ from torch import nn
 
 from convprior import learning, params, workers
 from convprior.augmentation import Augmentation
-from convprior.study.intervals import interval
+from convprior.study.intervals import difference, interval
 from convprior.study.material import Material, Run, pictures, train_all
 
 
@@ -74,7 +74,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         }
         right = np.array([run["test"] for run in mine], dtype=float)
         bare_right = right if bare_right is None else bare_right
-        found[remedy]["gained"] = interval(right - bare_right)
+        found[remedy]["gained"] = difference(right, bare_right)
     return {
         "network": settings.network,
         "pictures": settings.pictures,

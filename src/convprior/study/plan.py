@@ -40,3 +40,16 @@ class Plan(params.Section):
     weight_decay: Annotated[float, Field(ge=0)]
     seeds: Annotated[list[int], Field(min_length=1)]
     networks: dict[str, Network]
+
+
+def unshared(networks: dict[str, Network]) -> tuple[str, str] | None:
+    """Return a locally connected network and the CNN that differs from it in sharing alone."""
+    for local, of in networks.items():
+        if of.class_ == "Local":
+            shared = {"head": "flatten"} | of.arguments
+            changes = {"module": "cnn", "class_": "CNN", "arguments": shared}
+            like = of.model_copy(update=changes)
+            for name, other in networks.items():
+                if other == like:
+                    return local, name
+    return None

@@ -4,6 +4,7 @@ Kayhan and van Gemert, "On translation invariance in CNNs", CVPR 2020, for what 
 Zhang, ICML 2019, for the consistency under moves by one pixel.
 """
 
+import math
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from convprior import learning, params, workers
 from convprior.networks.cnn import CNN
-from convprior.study.intervals import interval
+from convprior.study.intervals import difference, interval
 from convprior.study.material import Material
 from convprior.study.plan import PLACES, Network, Place
 
@@ -24,7 +25,10 @@ PLAIN = {"padding": "zeros", "pooling": "max"}  # what a CNN has unless its argu
 
 
 class Settings(params.Section):
-    """The part `study.position`: the pixels between two offsets, and how many pictures."""
+    """The part `study.position`: the pixels between two offsets, and how many pictures.
+
+    A ``step`` that is odd shows objects on and off the grids of poolings.
+    """
 
     step: params.Count
     pictures: Annotated[int, Field(ge=2)]
@@ -77,7 +81,7 @@ def equivariance(
             if not isinstance(layer, nn.ReLU):
                 continue
             stride = size // x.shape[-1]
-            expected = x.roll(round(move / stride), 3)
+            expected = x.roll(math.floor(move / stride + 0.5), 3)
             error = float((moved - expected).norm() / x.norm())
             found.setdefault(f"after {number + 1} layers, stride {stride}", {})[str(move)] = error
         # What the head sees: the flattened map, or its average over position.
@@ -120,6 +124,17 @@ def alterations(networks: Mapping[str, Network]) -> dict[tuple[str, ...], str]:
     return {}
 
 
+def heads(networks: Mapping[str, Network]) -> dict[str, str]:
+    """Return the first two CNNs that differ in their head alone, by head; empty if none do."""
+    for name, of in networks.items():
+        if of.class_ == CNN.__name__ and of.arguments["head"] == "flatten":
+            pooled = of.model_copy(update={"arguments": of.arguments | {"head": "pool"}})
+            for other, like in networks.items():
+                if like == pooled:
+                    return {"flatten": name, "pool": other}
+    return {}
+
+
 def moved_and_not(networks: Mapping[str, Network]) -> dict[str, str | None]:
     """Return the networks whose objects are moved in training, each with its like without."""
     found = {}
@@ -142,33 +157,38 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
     ]
     found = iter(workers.each(_over_places, jobs))
     networks: dict[str, Any] = {}
-    anywhere: dict[str, np.ndarray] = {}  # of those trained in the corner: seeds, pictures
+    elsewhere: dict[str, np.ndarray] = {}  # of those trained in the corner: seeds, pictures
     for name in plan.networks:
         networks[name] = {}
         for place in PLACES:
             runs = [next(found) for _ in seeds]
             right = torch.tensor([run["right"] for run in runs])  # seeds, rows, columns, pictures
-            over_all = right.float().mean((1, 2)).numpy()
+            away = right.double().flatten(1, 2)[:, 1:].mean(1).numpy()  # from the corner
             if place == "corner":
-                anywhere[name] = over_all
+                elsewhere[name] = away
             networks[name][place] = {
                 "map": right.float().mean((0, 3)).tolist(),
-                "anywhere": interval(over_all),
+                "elsewhere": interval(away),
                 "corner": interval(right[:, 0, 0].numpy()),
                 "consistency": interval([run["same"] for run in runs]),
             }
     altered: dict[str, Any] = {}
     if names := alterations(plan.networks):
-        gained = {parts: anywhere[name] - anywhere[names[()]] for parts, name in names.items()}
+        plain = elsewhere[names[()]]
+        gained = {parts: elsewhere[name] - plain for parts, name in names.items()}
         alone = sum(gained[part,] for part in PLAIN)
         altered = {
             "plain": names[()],
             "networks": {" and ".join(parts): name for parts, name in names.items() if parts},
-            "gained": {" and ".join(parts): interval(of) for parts, of in gained.items() if parts},
-            "beyond the sum": interval(gained[tuple(PLAIN)] - alone),
+            "gained": {
+                " and ".join(parts): difference(elsewhere[name], plain)
+                for parts, name in names.items()
+                if parts
+            },
+            "beyond the sum": difference(gained[tuple(PLAIN)], alone),
         }
     moved = {
-        name: {"without": still, "gained": interval(anywhere[name] - anywhere[still])}
+        name: {"without": still, "gained": difference(elsewhere[name], elsewhere[still])}
         if still
         else {}
         for name, still in moved_and_not(plan.networks).items()
@@ -178,15 +198,19 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
     layers, padding = {}, {}
     for name, network in plan.networks.items():
         built = material.network(name, "uniform", seeds[0])
-        if network.class_ == CNN.__name__:
+        if network.class_ in (CNN.__name__, "Local"):  # whose layers follow one another
             shown = built[0](test.at(middle, middle))  # type: ignore[index]
             layers[name] = equivariance(built[1], shown, settings.moves)  # type: ignore[index]
+        if network.class_ == CNN.__name__:
             padding[name] = told_by_padding(built[1], tuple(shown.shape[1:]))  # type: ignore[index]
     return {
         "chance": 1 / len(material.data.classes),
         "offsets": list(range(0, test.free + 1, settings.step)),
         "networks": networks,
-        "borders": {name: plan.networks[name].arguments.get("padding", "zeros") for name in layers},
+        "borders": {
+            name: plan.networks[name].arguments.get("padding", "zeros") for name in padding
+        },
+        "heads": heads(plan.networks),
         "altered": altered,
         "moved": moved,
         "equivariance": layers,
@@ -195,8 +219,9 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
 
 
 def curve(metrics: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return each network's accuracy in the corner that it was trained at, and anywhere."""
+    """Return each network's accuracy in the corner that it was trained at, and elsewhere."""
     return [
-        {"network": name} | {shown: of["corner"][shown]["mean"] for shown in ("corner", "anywhere")}
+        {"network": name}
+        | {shown: of["corner"][shown]["mean"] for shown in ("corner", "elsewhere")}
         for name, of in metrics["networks"].items()
     ]

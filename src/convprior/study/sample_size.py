@@ -12,6 +12,7 @@ from convprior.study.material import Material, judge_on_test, train_all
 class Settings(params.Section):
     """The part `study.sample_size`."""
 
+    steps: params.Count
     networks: list[str]
     pictures: Annotated[list[params.Count], Field(min_length=2)]
 
@@ -20,8 +21,9 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
     """Return each network's accuracy by the number of training pictures."""
     there = len(material.split("train"))
     sizes = sorted({min(size, there) for size in settings.pictures})
+    budget = material.plan.budget.model_copy(update={"steps": settings.steps})
     runs = [
-        material.run("sample_size", name, "uniform", seed, pictures=size)
+        material.run("sample_size", name, "uniform", seed, pictures=size, budget=budget)
         for name in settings.networks
         for size in sizes
         for seed in material.plan.seeds
@@ -29,7 +31,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
     judged = iter(train_all(material, runs, judge_on_test))
     return {
         "chance": 1 / len(material.data.classes),
-        "steps": material.plan.budget.steps,
+        "steps": settings.steps,
         "classes": {name: material.planned(name).class_ for name in settings.networks},
         "networks": {
             name: {

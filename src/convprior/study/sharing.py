@@ -7,11 +7,13 @@ of parameters and at one number of multiply-adds, trained alike.
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from convprior import cost, params
 from convprior.blueprint import Blueprint
-from convprior.study.intervals import interval
+from convprior.study.intervals import difference, interval
 from convprior.study.material import Material, best, judge_on_test, train_all, try_rates
-from convprior.study.plan import StudyError
+from convprior.study.plan import StudyError, unshared
 
 NEURONS = 10_000  # that the texts put on a 256×256×3 picture
 PICTURE = (3, 256, 256)
@@ -22,11 +24,12 @@ COSTS = ("parameters", "multiply_adds")
 
 
 class Settings(params.Section):
-    """The part `study.sharing`."""
+    """The part `study.sharing`; ``sizes`` are sides of pictures that networks are counted at."""
 
     families: list[str]
     parameters: params.Count
     multiply_adds: params.Count
+    sizes: list[params.Count]
 
 
 def widened(blueprint: Blueprint, factor: float) -> Blueprint:
@@ -40,13 +43,7 @@ def widened(blueprint: Blueprint, factor: float) -> Blueprint:
                 if isinstance(many, list)
                 else max(1, round(factor * many))
             )
-    return Blueprint(
-        blueprint.module,
-        blueprint.class_name,
-        arguments,
-        blueprint.picture_shape,
-        blueprint.classes,
-    )
+    return replace(blueprint, arguments=arguments)
 
 
 def fitted(blueprint: Blueprint, what: str, wanted: int) -> Blueprint:
@@ -66,8 +63,26 @@ def fitted(blueprint: Blueprint, what: str, wanted: int) -> Blueprint:
         middle = (low + high) / 2
         below = cost.total(widened(blueprint, middle))[what] < wanted
         low, high = (middle, high) if below else (low, middle)
-    near = (widened(blueprint, low), widened(blueprint, high))
+    # All widths are rounded at once, which is coarse; one of them a step on may be nearer.
+    near = [widened(blueprint, low), widened(blueprint, high)]
+    near += [other for network in tuple(near) for other in _one_width_on(network)]
     return min(near, key=lambda network: abs(cost.total(network)[what] - wanted))
+
+
+def _one_width_on(blueprint: Blueprint) -> list[Blueprint]:
+    """Return the networks one of whose widths is one more or one less."""
+    found = []
+    for name in ("channels", "hidden"):
+        many = blueprint.arguments.get(name, [])
+        widths = many if isinstance(many, list) else [many]
+        for place, width in enumerate(widths):
+            for other in {max(1, width - 1), width + 1}:
+                changed = [*widths[:place], other, *widths[place + 1 :]]
+                value = changed if isinstance(many, list) else changed[0]
+                found.append(
+                    replace(blueprint, arguments=dict(blueprint.arguments) | {name: value})
+                )
+    return found
 
 
 def measure(material: Material, settings: Settings) -> dict[str, Any]:
@@ -123,16 +138,28 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
     of_each = iter(zip(firsts, rates, strict=True))
     equal: dict[str, Any] = {what: {} for what in COSTS}
     for what in COSTS:
+        right: dict[str, np.ndarray] = {}
         for name in settings.families:
             first, rate = next(of_each)
-            right = [next(judged)["right"] for _ in plan.seeds]
+            right[name] = np.array([next(judged)["right"] for _ in plan.seeds], dtype=float)
             counts = cost.total(first.blueprint)
-            equal[what][name] = interval(right) | counts | {"learning_rate": rate}
+            equal[what][name] = interval(right[name]) | counts | {"learning_rate": rate}
+        best = max(right, key=lambda name: right[name].mean())
+        for name, found in right.items():
+            equal[what][name]["behind"] = difference(right[best], found)
     return {
         "neuron_weights": weights,
         "layer_neurons": NEURONS,
         "layer_weights": weights * NEURONS,
         "counted": counted,
+        "by_size": {
+            name: {
+                str(side): cost.total(replace(blueprint, picture_shape=(3, side, side)))
+                for side in settings.sizes
+            }
+            for name, blueprint in built.items()
+        },
+        "unshared": unshared(plan.networks),
         "equal": equal,
         "wanted": {what: getattr(settings, what) for what in COSTS},
     }

@@ -19,8 +19,9 @@ from convprior import decoding, degradation, params, seeds, tracking, workers
 from convprior.metrics import psnr
 from convprior.observation import Observation
 from convprior.study.ablation import FLAT, HOURGLASS, UNNORMALISED, variants
-from convprior.study.intervals import interval
+from convprior.study.intervals import difference
 from convprior.study.material import Material, photograph
+from convprior.study.plan import StudyError
 
 TARGETS = ("photograph", "photograph and noise", "pixels shuffled", "noise")
 FILMED = 3  # one picture every so many recorded steps
@@ -49,6 +50,10 @@ class Settings(params.Section):
                 f"a network of {len(self.channels)} scales needs a `size` of 2, 3, … times {unit}"
             )
         return self
+
+    def rate(self, variant: str) -> float:
+        """Return the learning rate of a network."""
+        return self.unnormalised_learning_rate if variant == UNNORMALISED else self.learning_rate
 
     def networks(self) -> dict[str, Callable[[tuple[int, ...]], nn.Module]]:
         """Return how to build each network for pictures of a shape (c, h, w)."""
@@ -103,10 +108,7 @@ def fit(job: tuple[Settings, str, str, str, int]) -> dict[str, Any]:
     latent = 0.1 * torch.rand(1, settings.latent_channels, settings.size, settings.size)
     latent = latent.to(device)
     observed, known = observation.observed.to(device), observation.known.to(device)
-    rate = (
-        settings.unnormalised_learning_rate if variant == UNNORMALISED else settings.learning_rate
-    )
-    optimiser = torch.optim.Adam(network.parameters(), rate, fused=True)
+    optimiser = torch.optim.Adam(network.parameters(), settings.rate(variant), fused=True)
     wanted = set(recorded_steps(settings.steps))
     whole = band_powers(reference, settings.bands)
     rows: list[dict[str, Any]] = []
@@ -127,11 +129,21 @@ def fit(job: tuple[Settings, str, str, str, int]) -> dict[str, Any]:
                 rows.append(row | {"missed": missed.tolist()})
             loss.backward()
             optimiser.step()
-    return {"rows": rows, "weights": sum(p.numel() for p in network.parameters())}
+    seen = observation.observed[:, observation.known]
+    return {
+        "rows": rows,
+        "weights": sum(p.numel() for p in network.parameters()),
+        "variance": float(seen.var(1, correction=0).mean()),
+    }
 
 
 def measure(material: Material, settings: Settings) -> dict[str, Any]:
     """Return the curves of every fit, means over photographs and seeds, and when bands arrive."""
+    if len(material.plan.seeds) < 2:
+        raise StudyError(
+            f"study.untrained: learn.seeds {material.plan.seeds} is one run, of which nobody knows "
+            "how sure it is: give two or more"
+        )
     names = list(settings.networks())
     wanted = [(name, target) for name in (HOURGLASS, FLAT) for target in TARGETS]
     wanted += [(name, "photograph and noise") for name in names[2:]]
@@ -159,7 +171,8 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
             "psnr": stacked["psnr"].mean(0).tolist(),
             "missed": stacked["missed"].mean(0).tolist(),
             "peak": float(best.mean()),
-            "peak_step": steps[int(stacked["psnr"].mean(0).argmax())],
+            "peak_step": steps[int(stacked["psnr"].argmax(1).median())],
+            "variance": sum(run["variance"] for run in runs) / len(runs),
             "last": float(stacked["psnr"][:, -1].mean()),
         }
         if target == "photograph and noise" and name in (HOURGLASS, FLAT):
@@ -169,8 +182,8 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
                 if "picture" in row
             ]
         if (HOURGLASS, target) in peaks:  # beside the whole network on the same photographs
-            gained = best - peaks[HOURGLASS, target]
-            fits[name][target]["gained"] = interval(gained[:, None].numpy())
+            beside = peaks[HOURGLASS, target][:, None].numpy()
+            fits[name][target]["gained"] = difference(best[:, None].numpy(), beside)
     references = [photograph(photo, settings.size) for photo, _ in each]
     noisy = [
         targets(reference, settings, seed)["photograph and noise"].observed
@@ -179,6 +192,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
     observed = list(map(psnr, references, noisy))
     return {
         "weights": weights,
+        "learning_rates": {name: settings.rate(name) for name in names},
         "fits": fits,
         "film": {
             "clean": decoding.data_uri(references[0]),
