@@ -97,7 +97,7 @@ def tiny_study(content: dict) -> dict:
         "budget": {"steps": 4, "batch_size": 16}, "channels": [4, 4], "pictures": 40, "shown": 1
     }  # fmt: skip
     study["untrained"] |= {
-        "photographs": ["coffee"], "size": 16, "channels": [4, 4], "steps": 6, "bands": 3
+        "photographs": ["coffee"], "runs": 2, "size": 16, "channels": [4, 4], "steps": 6, "bands": 3
     }  # fmt: skip
     compose = content["compose"] | {"size": 16, "train": 40, "validation": 20, "test": 30}
     return {"compose": compose, "learn": learn, "study": study}

@@ -1,5 +1,6 @@
 """`dvc repro` with tiny numbers: everything runs, then nothing, then what a change touches."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -66,6 +67,11 @@ def test_everything_runs_then_nothing_then_what_a_change_touches(copy: Path) -> 
         r"""(src|href)=["']https?:|url\((?!#)|@import""", written
     )  # self-contained
     assert would_run(copy) == set()
+    plotted = json.loads(call(copy, "dvc", "plots", "show", "--json"))
+    assert not plotted.get("errors")
+    drawn = {name: content[0]["content"] for name, content in plotted["data"].items()}
+    assert len(drawn) == 1 + len(QUESTIONS)
+    assert all(content["data"]["values"] for content in drawn.values())
 
     mlp = copy / "src/convprior/networks/mlp.py"
     mlp.write_text(mlp.read_text() + "# one more line\n")

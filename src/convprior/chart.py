@@ -29,10 +29,11 @@ def lines(
 ) -> str:
     """Return a line chart of named curves.
 
-    ``percent`` shows shares of one; ``dots`` marks every point; ``logarithmic`` is the x axis. With
-    ``stops``, it is too, a circle marks each curve's stop and a triangle its peak. ``levels`` are
-    horizontal lines; ``bands`` are low and high at each point of a curve; curves whose names begin
-    with ``dashed`` are dashed, and take the colours from the first again.
+    ``percent`` shows shares of one; ``dots`` marks every point, of each curve in another shape;
+    ``logarithmic`` is the x axis. With ``stops``, it is too, a circle marks each curve's stop and a
+    triangle its peak. ``levels`` are horizontal lines; ``bands`` are low and high at each point of
+    a curve; curves whose names begin with ``dashed`` are dashed, and take the colours from the
+    first again.
     """
     logarithmic = logarithmic or stops is not None
     names = list(curves)
@@ -42,7 +43,7 @@ def lines(
     colours = [
         COLOURS[group.index(name) % len(COLOURS)] for name, group in zip(names, alike, strict=True)
     ]
-    shape = ".0%" if percent else ".3~g"
+    number = ".0%" if percent else ".3~g"
     places = sorted({x for curve in curves.values() for x, _ in curve})
     x: Json = {
         "field": "x", "type": "quantitative", "title": x_label,
@@ -52,9 +53,9 @@ def lines(
     }  # fmt: skip
     y: Json = {
         "field": "y", "type": "quantitative", "title": y_label,
-        "scale": {"zero": False}, "axis": {"format": shape, "tickCount": 6},
+        "scale": {"zero": False}, "axis": {"format": number, "tickCount": 6},
     }  # fmt: skip
-    named = legend(names) | {"symbolType": "stroke"}
+    named = legend(names) | ({} if dots else {"symbolType": "stroke"})
     colour: Json = {
         "field": "name", "type": "nominal", "legend": named,
         "scale": {"domain": names, "range": colours},
@@ -105,8 +106,9 @@ def lines(
         },
     ]  # fmt: skip
     if dots:
-        seen: Json = {"x": x, "y": y, "color": colour, "opacity": SHOWN}
-        layers.insert(1, {"mark": {"type": "point", "filled": True, "size": 25}, "encoding": seen})
+        shape = {"field": "name", "type": "nominal", "legend": named, "scale": {"domain": names}}
+        seen: Json = {"x": x, "y": y, "color": colour, "shape": shape, "opacity": SHOWN}
+        layers.insert(1, {"mark": {"type": "point", "filled": True, "size": 45}, "encoding": seen})
     if bands:
         spread = {"type": "area", "fillOpacity": 0.15}
         ends: Json = {"y": y | {"field": "low"}, "y2": {"field": "high"}}

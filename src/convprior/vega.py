@@ -47,7 +47,7 @@ def drawn(specification: Json, width: int | None = None) -> str:
         "width": width or "container",
     } | specification
     svg: str = vl_convert.vegalite_to_svg(whole | {"width": width or WIDTH}, vl_version=VERSION)
-    text = json.dumps(whole, ensure_ascii=False, separators=(",", ":")).replace("</", r"<\/")
+    text = json.dumps(whole, ensure_ascii=False, separators=(",", ":")).replace("<", r"\u003c")
     return f'<div class="chart">{svg}<script type="application/json">{text}</script></div>'
 
 

@@ -29,11 +29,13 @@ def saved(counted: dict[str, Any], unshared: list[str] | None) -> str:
     if not unshared:
         return ""
     local, shared = unshared
+    work = [f"{counted[name]['multiply_adds']:,}" for name in (shared, local)]
     return (
         f"Sharing saves weights, not work: {code(shared)} has {counted[shared]['parameters']:,} "
         f"parameters and {code(local)}, the same without sharing, "
-        f"{counted[local]['parameters']:,}; they take {counted[shared]['multiply_adds']:,} and "
-        f"{counted[local]['multiply_adds']:,} multiply-adds. "
+        f"{counted[local]['parameters']:,}; "
+        + (f"both take {work[0]}" if work[0] == work[1] else f"they take {' and '.join(work)}")
+        + " multiply-adds. "
     )
 
 

@@ -73,8 +73,8 @@ def filmed(shown: dict[str, Any], sigma: float) -> Figure:
             networks,
             first.index(max(first)),
         ),
-        f"Fitted to a photograph with noise (σ {sigma:g}), the first run of each network: what "
-        "comes first, the picture or the damage?",
+        f"What comes first, the picture or the damage? The first run of each network, fitted to a "
+        f"photograph with noise (σ {sigma:g}).",
         "The clean and the noisy photograph, and beside them what each network shows at some "
         "steps: " + "; ".join(f"{name}, {frames[-1][0]}" for name, frames in networks.items()),
     )

@@ -144,9 +144,9 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
             right[name] = np.array([next(judged)["right"] for _ in plan.seeds], dtype=float)
             counts = cost.total(first.blueprint)
             equal[what][name] = interval(right[name]) | counts | {"learning_rate": rate}
-        best = max(right, key=lambda name: right[name].mean())
+        leader = max(right, key=lambda name: right[name].mean())
         for name, found in right.items():
-            equal[what][name]["behind"] = difference(right[best], found)
+            equal[what][name]["behind"] = difference(right[leader], found)
     return {
         "neuron_weights": weights,
         "layer_neurons": NEURONS,

@@ -21,7 +21,6 @@ from convprior.observation import Observation
 from convprior.study.ablation import FLAT, HOURGLASS, UNNORMALISED, variants
 from convprior.study.intervals import difference
 from convprior.study.material import Material, photograph
-from convprior.study.plan import StudyError
 
 TARGETS = ("photograph", "photograph and noise", "pixels shuffled", "noise")
 FILMED = 3  # one picture every so many recorded steps
@@ -31,6 +30,7 @@ class Settings(params.Section):
     """The part `study.untrained`; the numbers of the network are named as in `restore.recipes`."""
 
     photographs: Annotated[list[str], Field(min_length=1)]
+    runs: Annotated[int, Field(ge=2)]
     size: Annotated[int, Field(ge=16)]
     channels: list[params.Count]
     skip_channels: int
@@ -137,19 +137,14 @@ def fit(job: tuple[Settings, str, str, str, int]) -> dict[str, Any]:
     }
 
 
-def measure(material: Material, settings: Settings) -> dict[str, Any]:
+def measure(_: Material, settings: Settings) -> dict[str, Any]:
     """Return the curves of every fit, means over photographs and seeds, and when bands arrive."""
-    if len(material.plan.seeds) < 2:
-        raise StudyError(
-            f"study.untrained: learn.seeds {material.plan.seeds} is one run, of which nobody knows "
-            "how sure it is: give two or more"
-        )
     names = list(settings.networks())
     wanted = [(name, target) for name in (HOURGLASS, FLAT) for target in TARGETS]
     wanted += [(name, "photograph and noise") for name in names[2:]]
     wanted += [(name, "holes") for name in names]
-    # Each seed has another photograph, as far as there are.
-    each = list(zip(cycle(settings.photographs), material.plan.seeds, strict=False))
+    # Each run has another photograph, as far as there are.
+    each = list(zip(cycle(settings.photographs), range(settings.runs), strict=False))
     jobs = [
         (settings, name, photo, target, seed) for name, target in wanted for photo, seed in each
     ]
