@@ -47,7 +47,7 @@ def lines(
     places = sorted({x for curve in curves.values() for x, _ in curve})
     x: Json = {
         "field": "x", "type": "quantitative", "title": x_label,
-        "scale": {"type": "log" if logarithmic else "linear", "zero": False, "nice": False},
+        "scale": {"nice": False} | ({"type": "log"} if logarithmic else {"zero": False}),
         "axis": {"grid": False, "format": ",~r", "labelFlush": True}
         | ({"values": places} if logarithmic and len(places) <= FEW else {"tickCount": 8}),
     }  # fmt: skip
@@ -67,7 +67,7 @@ def lines(
         },
     }  # fmt: skip
     tooltip = [
-        {"field": "name", "title": " "},
+        {"field": "name", "title": "curve"},
         {"field": "x", "title": x_label, "format": ",~r"},
         {"field": "y", "title": y_label, "format": ".1%" if percent else ".3~f"},
     ]
@@ -89,17 +89,17 @@ def lines(
             "encoding": {"x": x, "y": y, "color": colour, "strokeDash": dash, "opacity": SHOWN},
         },
         {
-            # Points that nobody sees are what the pointer finds.
-            "mark": {"type": "point", "filled": True, "size": 40},
+            # Points that nobody sees until the pointer, or a finger, finds them. (With `nearest`,
+            # Vega-Lite 6.4 loses the names.)
+            "mark": {"type": "point", "filled": True, "size": 150},
             "params": [{
                 "name": "near",
-                "select": {"type": "point", "on": "pointerover", "nearest": True,
-                           "clear": "pointerout"},
+                "select": {"type": "point", "on": "pointerover", "clear": "pointerout"},
             }],
             "encoding": {
                 "x": x, "y": y, "color": colour, "tooltip": tooltip,
                 "opacity": {
-                    "condition": {"param": "near", "value": 1, "empty": False},
+                    "condition": {"param": "near", "value": 0.5, "empty": False},
                     "value": 0,
                 },
             },
@@ -170,7 +170,7 @@ def bars(groups: Mapping[str, Mapping[str, Interval]], x_label: str, level: floa
         "legend": legend(names) if len(names) > 1 else None,
         "scale": {"domain": names, "range": list(COLOURS[: len(names)])},
     }  # fmt: skip
-    tooltip = [{"field": "group", "title": " "}, {"field": "name", "title": " "}] + [
+    tooltip = [{"field": "group", "title": "of"}, {"field": "name", "title": "bar"}] + [
         {"field": end, "format": ".1%", "title": title}
         for end, title in (("mean", x_label), ("low", "95 %, low"), ("high", "95 %, high"))
     ]
@@ -242,7 +242,7 @@ def _map(
                 "tooltip": [
                     {"field": "down", "title": "down"},
                     {"field": "across", "title": "right"},
-                    {"field": "value", "title": " ", "format": shape},
+                    {"field": "value", "title": "value", "format": shape},
                 ],
             },
         },

@@ -42,10 +42,11 @@ input[type=range] { width: 100%; accent-color: var(--accent); }
 @media print { body { max-width: none; padding: 0; } figure { break-inside: avoid; }
   .wide { overflow: visible; } input[type=range] { display: none; } table, th { font-size: .7rem; }
   th, td { padding: .2rem .25rem; } td + td { white-space: normal; }
-  .chart { break-inside: avoid; } details::details-content { content-visibility: visible; } }
+  .chart { break-inside: avoid; } h2, .lead { break-after: avoid; }
+  details::details-content { content-visibility: visible; } }
 @media screen { .off { display: none; } } @media (max-width: 30rem) {
   .strip { grid-template-columns: repeat(2, 1fr); } }
-code { background: #f5f5f4; padding: .1rem .3rem; }
+code { background: #f5f5f4; padding: .1rem .3rem; overflow-wrap: anywhere; }
 """
 
 # Charts are drawn anew from what lies beside them; a film shows one step at a time.

@@ -197,7 +197,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
             ),
         )
         for where, found in (
-            ("the first layer sees", first_layers),
+            ("the first layer puts out", first_layers),
             ("the head sees, the flattened map or its mean over position,", curves),
         )
         if found

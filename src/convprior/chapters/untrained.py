@@ -136,7 +136,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         f"{holes[flat]['peak']:.1f} dB. Changed in one part, its peak moves. With noise: "
         f"{parts_told(changed, convolutional)}. With holes: "
         f"{parts_told(changed_holes, convolutional)}."
-        + (f" ({'; '.join(own)}.)" if own else "")
+        + (f" Note that {'; '.join(own)}." if own else "")
         + f" Its lowest band of frequencies is there at {told(bands[convolutional][0])}, its "
         f"highest at {told(bands[convolutional][-1])}; the fully connected network's at "
         f"{told(bands[flat][0])} and {told(bands[flat][-1])}."
