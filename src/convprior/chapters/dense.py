@@ -20,7 +20,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         f"{dense['parameters']:,} weights with {between(dense[seen])} and {between(dense[new])}."
     )
     examples: dict[str, dict[str, str]] = {}  # the picture and what each network found in it
-    for name, picture in metrics["examples"].items():
+    for name, picture in metrics["examples"]:
         examples.setdefault(name.split(", ")[-1], {})[name] = picture
     return Chapter(
         "Dense prediction",

@@ -71,13 +71,13 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                 f"{len(metrics['kernels'][0])} as coloured squares.",
             ),
             Figure(
-                pictures(metrics["maps"]),
+                pictures(dict(metrics["maps"])),
                 "One test picture and its strongest feature maps by depth: smaller, and less of "
                 "the picture.",
                 "Grey maps of features, from the picture's size down.",
             ),
             Figure(
-                pictures(metrics["by_hand"]),
+                pictures(dict(metrics["by_hand"])),
                 f"The kernels of the texts on a photograph ({metrics['photograph']}), by kornia.",
                 "A photograph, and its edges by Laplace's and Sobel's kernels.",
             ),

@@ -69,7 +69,7 @@ def filmed(shown: dict[str, Any], sigma: float) -> Figure:
     first = [frame["psnr"] for frame in next(iter(shown["networks"].values()))]
     return Figure(
         film(
-            {"clean": shown["clean"], "observed": shown["observed"]},
+            dict(shown["still"]),
             networks,
             first.index(max(first)),
         ),

@@ -152,7 +152,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
     nearest = (free + 1) // 2 - 1  # the last seen offset
     return {
         "networks": networks,
-        "examples": examples,
+        "examples": list(examples.items()),  # in a list, `dvc metrics show` leaves them out
         "offsets": {PLACES[0]: [0, nearest], PLACES[1]: [free - nearest, free]},
     }
 

@@ -138,12 +138,12 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         "network": settings.network,
         "held": HELD,
         "kernels": [kernel.mean(0).tolist() for kernel in kernels],
-        "maps": maps,
+        "maps": list(maps.items()),
         "fields": {
             settings.network: fields(features, normalised),
             DEEPER: fields(deep.features, noise),
         },
-        "by_hand": {name: stretched(picture) for name, picture in hand.items()},
+        "by_hand": [(name, stretched(picture)) for name, picture in hand.items()],
         "photograph": settings.photograph,
         "example": worked_example.compute(),
     }

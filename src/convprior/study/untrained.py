@@ -190,8 +190,10 @@ def measure(_: Material, settings: Settings) -> dict[str, Any]:
         "learning_rates": {name: settings.rate(name) for name in names},
         "fits": fits,
         "film": {
-            "clean": decoding.data_uri(references[0]),
-            "observed": decoding.data_uri(noisy[0]),
+            "still": [
+                ("clean", decoding.data_uri(references[0])),
+                ("observed", decoding.data_uri(noisy[0])),
+            ],
             "networks": film,
         },
         "runs": len(each),
