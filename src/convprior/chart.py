@@ -1,4 +1,4 @@
-"""Charts for the pages: curves, bars with intervals, and maps."""
+"""Charts for the pages: curves, and bars with intervals."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,6 @@ from convprior.vega import COLOURS, INK, SHOWN, SOFT, Json, chosen, drawn, legen
 DASHES = ([6, 4], [2, 3], [8, 3, 2, 3], [12, 4])
 FEW = 10  # points of a logarithmic axis that have room for their numbers
 HEIGHT = 260  # pixels
-CELL = 26  # pixels of a place of a map, with a number in it
 
 Point = tuple[float, float]
 Curve = Sequence[Point]
@@ -105,16 +104,14 @@ def lines(
             },
         },
     ]  # fmt: skip
+    both: Json = {"x": x, "color": colour, "opacity": SHOWN}
     if dots:
         shape = {"field": "name", "type": "nominal", "legend": named, "scale": {"domain": names}}
-        seen: Json = {"x": x, "y": y, "color": colour, "shape": shape, "opacity": SHOWN}
+        seen: Json = both | {"y": y, "shape": shape}
         layers.insert(1, {"mark": {"type": "point", "filled": True, "size": 45}, "encoding": seen})
     if bands:
-        spread = {"type": "area", "fillOpacity": 0.15}
         ends: Json = {"y": y | {"field": "low"}, "y2": {"field": "high"}}
-        layers.insert(0, {
-            "mark": spread, "encoding": {"x": x, **ends, "color": colour, "opacity": SHOWN},
-        })  # fmt: skip
+        layers.insert(0, {"mark": {"type": "area", "fillOpacity": 0.15}, "encoding": both | ends})
     if stops is not None:
         peaks = {name: max(curve, key=lambda point: point[1]) for name, curve in curves.items()}
         for mark, marked in (("triangle-up", peaks), ("circle", stops)):
@@ -124,9 +121,16 @@ def lines(
                 "mark": {"type": "point", "shape": mark, "size": 90, "filled": mark != "circle"},
                 "encoding": {"x": x, "y": y, "color": colour},
             })  # fmt: skip
-    for dashes, (name, level) in zip(DASHES, (levels or {}).items(), strict=False):
-        at: Json = {"y": y | {"field": None, "datum": level}}
-        del at["y"]["field"]
+    layers += _levels(levels or {}, y)
+    return drawn({"data": {"values": rows}, "height": HEIGHT, "layer": layers})
+
+
+def _levels(levels: Mapping[str, float], y: Json) -> list[Json]:
+    """Return a line across for each level, with its name at the left."""
+    layers: list[Json] = []
+    scale = {key: value for key, value in y.items() if key != "field"}
+    for dashes, (name, level) in zip(DASHES, levels.items(), strict=False):
+        at: Json = {"y": scale | {"datum": level}}
         layers.append({
             "data": {"values": [{"name": name}]},
             "layer": [
@@ -138,7 +142,7 @@ def lines(
                 },
             ],
         })  # fmt: skip
-    return drawn({"data": {"values": rows}, "height": HEIGHT, "layer": layers})
+    return layers
 
 
 def bars(groups: Mapping[str, Mapping[str, Interval]], x_label: str, level: float = 0.0) -> str:
@@ -193,77 +197,3 @@ def bars(groups: Mapping[str, Mapping[str, Interval]], x_label: str, level: floa
             "encoding": {"x": {"datum": level}},
         })  # fmt: skip
     return drawn({"data": {"values": rows}, "height": {"step": 16}, "layer": layers})
-
-
-def maps(
-    named: Mapping[str, Sequence[Sequence[float]]],
-    *,
-    diverging: bool = False,
-    ticks: Sequence[int] | None = None,
-) -> str:
-    """Return matrices as coloured maps under their names, side by side where there is room.
-
-    Shares of one in one scale, each with its number; or ``diverging``, each centred at zero.
-    ``ticks`` are the numbers of rows and columns, counted from 0 where they are left away.
-    """
-    return (
-        f'<div class="maps">{"".join(_map(*one, diverging, ticks) for one in named.items())}</div>'
-    )
-
-
-def _map(
-    name: str, matrix: Sequence[Sequence[float]], diverging: bool, ticks: Sequence[int] | None
-) -> str:
-    height, width = len(matrix), len(matrix[0])
-    down, across = ticks or range(height), ticks or range(width)
-    rows = [
-        {"down": down[row], "across": across[column], "value": value}
-        for row, values in enumerate(matrix)
-        for column, value in enumerate(values)
-    ]
-    axis = {"ticks": False, "domain": False, "labelAngle": 0} if ticks else None
-    most = max(abs(row["value"]) for row in rows) or 1.0
-    scale: Json = (
-        {"scheme": "blueorange", "domain": [-most, most]}
-        if diverging
-        else {"scheme": "magma", "domain": [0, 1]}
-    )
-    shape = ".3f" if diverging else ".1%"
-    place: Json = {
-        key: {"field": field, "type": "ordinal", "title": None, "axis": axis,
-              "scale": {"padding": 0}}
-        for key, field in (("x", "across"), ("y", "down"))
-    }  # fmt: skip
-    layers: list[Json] = [
-        {
-            "mark": "rect",
-            "encoding": {
-                "color": {"field": "value", "type": "quantitative", "scale": scale, "legend": None},
-                "tooltip": [
-                    {"field": "down", "title": "down"},
-                    {"field": "across", "title": "right"},
-                    {"field": "value", "title": "value", "format": shape},
-                ],
-            },
-        },
-    ]
-    if not diverging:
-        layers.append({
-            "mark": {"type": "text", "fontSize": 10, "tooltip": None},
-            "encoding": {
-                "text": {"field": "hundredths", "type": "quantitative", "format": ".0f"},
-                "color": {"condition": {"test": "datum.value < 0.6", "value": "white"},
-                          "value": "black"},
-            },
-            "transform": [{"calculate": "100 * datum.value", "as": "hundredths"}],
-        })  # fmt: skip
-    return drawn(
-        {
-            "title": name,
-            "data": {"values": rows},
-            "height": CELL * height,
-            "encoding": place,
-            "layer": layers,
-        },
-        CELL * width,
-    )

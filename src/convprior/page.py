@@ -46,7 +46,7 @@ input[type=range] { width: 100%; accent-color: var(--accent); }
   details::details-content { content-visibility: visible; } }
 @media screen { .off { display: none; } } @media (max-width: 30rem) {
   .strip { grid-template-columns: repeat(2, 1fr); } }
-code { background: #f5f5f4; padding: .1rem .3rem; overflow-wrap: anywhere; }
+code { background: #f5f5f4; padding: .1rem .3rem; } .change code { overflow-wrap: anywhere; }
 """
 
 # Charts are drawn anew from what lies beside them; a film shows one step at a time.

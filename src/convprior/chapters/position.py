@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from convprior import chart
+from convprior import heatmap
+from convprior.chapters import equivariance
 from convprior.chapters.chapter import (
     Chapter,
     Figure,
@@ -13,76 +14,7 @@ from convprior.chapters.chapter import (
     percent,
     points,
 )
-from convprior.page import opened, table
-
-SILENT = 1e-5  # difference over position: less is rounding
-
-
-def layer_table(equivariance_of: dict[str, Any]) -> str:
-    """Return the errors of each layer as a table that opens."""
-    rows = [
-        [code(name), layer, *(f"{error:.3f}" for error in of.values())]
-        for name, layers in equivariance_of.items()
-        for layer, of in layers.items()
-    ]
-    if not rows:
-        return ""
-    moves = next(iter(next(iter(equivariance_of.values())).values()))
-    return opened(
-        "‖f(Tx) − Tf(x)‖ / ‖f(x)‖, layer by layer",
-        ("network", "where", *(f"{move} pixels" for move in moves)),
-        rows,
-    )
-
-
-def sharing_is_not_enough(exact: dict[str, float], heads: dict[str, str]) -> str:
-    """Return how differently two heads see moved pictures, if the flattened one does more."""
-    if not heads or exact[heads["flatten"]] <= exact[heads["pool"]]:
-        return ""
-    least = min(exact, key=lambda name: exact[name])
-    return (
-        f" Sharing alone does not make position irrelevant: moved in a circle, what the head of "
-        f"{code(heads['flatten'])} sees changes by up to {exact[heads['flatten']]:.0%} of its "
-        f"length, that of {code(heads['pool'])}, which differs in its head alone, by "
-        f"{exact[heads['pool']]:.0%}"
-        + (f", and that of {code(least)} by {exact[least]:.1%}." if least not in heads.values()
-           else ".")
-    )  # fmt: skip
-
-
-def on_its_grid(equivariance_of: dict[str, Any]) -> str:
-    """Return which first layers follow the picture, on the grid of their stride and off it."""
-    follow, off = [], []
-    for name, layers in equivariance_of.items():
-        first, errors = next(iter(layers.items()))
-        stride = int(first.rsplit(" ", 1)[1])
-        on = [error for move, error in errors.items() if int(move) % stride == 0]
-        if on and max(on) < SILENT:
-            follow.append(name)
-            off += [error for move, error in errors.items() if int(move) % stride]
-    if not follow or not off:
-        return ""
-    return (
-        f" The first layers of {listed(follow)} follow a picture exactly when it moves by "
-        f"multiples of their stride; by other moves they miss up to {max(off):.0%} of their length."
-    )
-
-
-def borders(metrics: dict[str, Any]) -> str:
-    """Return what a constant picture shows of the border."""
-    told = {name: max(map(max, of)) for name, of in metrics["padding"].items()}
-    talking = [name for name, value in told.items() if value >= SILENT]
-    silent = [name for name in told if name not in talking]
-    if not talking:
-        return ""
-    zeros = all(metrics["borders"][name] == "zeros" for name in talking)
-    circular = [name for name in silent if metrics["borders"][name] == "circular"]
-    return (
-        f" On a constant picture the features of {listed(talking)} differ over position, from "
-        f"those in the middle by up to {max(told.values()):.0%} of their length"
-        + (": zeros around a picture tell where its border is" if zeros else "")
-        + (f"; those of {listed(circular)}, whose border is circular, do not." if circular else ".")
-    )
+from convprior.page import table
 
 
 def altered(of: dict[str, Any]) -> str:
@@ -150,15 +82,11 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
     networks = metrics["networks"]
     still = {name: of for name, of in networks.items() if name not in metrics["moved"]}
     steadiest = max(networks, key=lambda name: networks[name]["uniform"]["consistency"]["mean"])
-    exact = {
-        name: max(layers["what the head sees"].values())
-        for name, layers in metrics["equivariance"].items()
-    }
     findings = (
         taught(networks, metrics["moved"])
-        + on_its_grid(metrics["equivariance"])
-        + sharing_is_not_enough(exact, metrics["heads"])
-        + borders(metrics)
+        + equivariance.on_its_grid(metrics["equivariance"])
+        + equivariance.sharing_is_not_enough(metrics["equivariance"], metrics["heads"])
+        + equivariance.borders(metrics)
         + altered(metrics["altered"])
         + f" Moved by one pixel, {code(steadiest)} keeps its answer most often, "
         f"{between(networks[steadiest]['uniform']['consistency'])}."
@@ -175,47 +103,6 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
               "trained in the corner: shown elsewhere",
               "trained anywhere: shown in the corner", "trained anywhere: shown elsewhere",
               "same answer one pixel on")  # fmt: skip
-    curves = {
-        name: [(float(move), error) for move, error in layers["what the head sees"].items()]
-        for name, layers in metrics["equivariance"].items()
-    }
-    first_layers = {
-        name: [(float(move), error) for move, error in next(iter(layers.values())).items()]
-        for name, layers in metrics["equivariance"].items()
-    }
-    moved = [
-        Figure(
-            chart.lines(
-                found, "move in a circle, pixels", "change, of its length", percent=True, dots=True
-            ),
-            f"How much of what {where} changes when the picture is moved in a circle"
-            + (", beside what moves with it." if found is first_layers else "."),
-            f"Curves of the change of what {where}; the largest values: "
-            + ", ".join(
-                f"{name} {percent(max(error for _, error in curve))}"
-                for name, curve in found.items()
-            ),
-        )
-        for where, found in (
-            ("the first layer puts out", first_layers),
-            ("the head sees, the flattened map or its mean over position,", curves),
-        )
-        if found
-    ]
-    told = []
-    if metrics["padding"]:
-        told = [
-            Figure(
-                chart.maps(metrics["padding"]),
-                "A constant picture, seen before the head: how far each place's features are from "
-                "those in the middle, in percent of the features' length.",
-                "Maps of differences over position; the largest: "
-                + ", ".join(
-                    f"{name} {percent(max(map(max, of)))}"
-                    for name, of in metrics["padding"].items()
-                ),
-            ),
-        ]
     return Chapter(
         "Position",
         "Does a network know the same object at another place?",
@@ -223,7 +110,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         findings,
         (
             Figure(
-                chart.maps(
+                heatmap.maps(
                     {name: of["corner"]["map"] for name, of in networks.items()},
                     ticks=metrics["offsets"],
                 ),
@@ -237,16 +124,15 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                 "Heat maps of accuracy over places; the means are in the table.",
             ),
             Figure(
-                chart.maps(
+                heatmap.maps(
                     {name: of["uniform"]["map"] for name, of in networks.items()},
                     ticks=metrics["offsets"],
                 ),
                 "Trained with objects anywhere.",
                 "Heat maps of accuracy over places; the means are in the table.",
             ),
-            *moved,
-            *told,
+            *equivariance.figures(metrics),
         ),
         "dvc exp run -S study.position.step=1",
-        table(header, rows) + layer_table(metrics["equivariance"]),
+        table(header, rows) + equivariance.layer_table(metrics["equivariance"]),
     )

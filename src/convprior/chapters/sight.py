@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from convprior import chart
+from convprior import heatmap
 from convprior.chapters.chapter import Chapter, Figure, code
 from convprior.page import pictures, table
 
@@ -62,7 +62,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         findings,
         (
             Figure(
-                chart.maps(
+                heatmap.maps(
                     {f"kernel {n}": k for n, k in enumerate(metrics["kernels"])}, diverging=True
                 ),
                 f"First-layer kernels that {code(metrics['network'])} has learned, mean of "
