@@ -78,38 +78,32 @@ def borders(metrics: dict[str, Any]) -> str:
     )
 
 
+def changes(what: str, after: str, errors_of: dict[str, dict[str, float]]) -> Figure:
+    """Return how much of what a layer or a head has changes, by how far the picture moves."""
+    curves = {
+        name: [(float(move), error) for move, error in errors.items()]
+        for name, errors in errors_of.items()
+    }
+    largest = (f"{name} {percent(max(errors.values()))}" for name, errors in errors_of.items())
+    return Figure(
+        chart.lines(
+            curves, "move in a circle, pixels", "change, of its length", percent=True, dots=True
+        ),
+        f"How much of what {what} changes when the picture is moved in a circle{after}",
+        f"Curves of the change of what {what}; the largest values: {', '.join(largest)}",
+    )
+
+
 def figures(metrics: dict[str, Any]) -> list[Figure]:
     """Return how first layers and heads change with the picture, and what borders tell."""
-    layers_of = metrics["equivariance"]
     found = []
-    for what, after, pick in (
-        (
-            "the first layer puts out",
-            ", beside what moves with it.",
-            lambda layers: next(iter(layers)),
-        ),
-        ("the head sees, the flattened map or its mean over position,", ".", lambda _: HEAD),
-    ):
-        curves = {
-            name: [(float(move), error) for move, error in layers[pick(layers)].items()]
-            for name, layers in layers_of.items()
-        }
-        if curves:
-            largest = (
-                f"{name} {percent(max(error for _, error in curve))}"
-                for name, curve in curves.items()
-            )
-            found.append(
-                Figure(
-                    chart.lines(
-                        curves, "move in a circle, pixels", "change, of its length", percent=True,
-                        dots=True,
-                    ),
-                    f"How much of what {what} changes when the picture is moved in a circle{after}",
-                    f"Curves of the change of what {what}; the largest values: "
-                    + ", ".join(largest),
-                )
-            )  # fmt: skip
+    if layers_of := metrics["equivariance"]:
+        firsts = {name: next(iter(layers.values())) for name, layers in layers_of.items()}
+        heads = {name: layers[HEAD] for name, layers in layers_of.items()}
+        found += [
+            changes("the first layer puts out", ", beside what moves with it.", firsts),
+            changes("the head sees, the flattened map or its mean over position,", ".", heads),
+        ]
     if metrics["padding"]:
         largest = (
             f"{name} {percent(max(map(max, of)))}" for name, of in metrics["padding"].items()
