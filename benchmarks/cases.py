@@ -14,8 +14,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from convprior import decoding, degradation, images, seeds
-from convprior.observation import Observation
+from convprior.ground import seeds
+from convprior.pictures import decoding, files
+from convprior.problem import damage
+from convprior.problem.observation import Observation
 from damages import DAMAGES
 
 SIZE = 256  # side of the pictures to denoise
@@ -69,13 +71,13 @@ def _damaged(name: str, path: Path) -> Case:
 
 
 def _inpaint(name: str, path: Path) -> Case:
-    reference = images.read(path).pixels
-    known = images.read_mask(_mask_of(path))
+    reference = files.read(path).pixels
+    known = files.read_mask(_mask_of(path))
     if max(known.shape) > SIZE:
         top, left = (max(0, (side - CENTRE) // 2) for side in known.shape)
         rows, columns = slice(top, top + CENTRE), slice(left, left + CENTRE)
         reference, known = reference[:, rows, columns], known[rows, columns]
-    return Case(name, degradation.lose_masked(reference, ~known), reference)
+    return Case(name, damage.lose_masked(reference, ~known), reference)
 
 
 def machine() -> str:

@@ -13,8 +13,9 @@ from PIL import Image
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from convprior import decoding, degradation
-from convprior.observation import Observation
+from convprior.pictures import decoding
+from convprior.problem import damage
+from convprior.problem.observation import Observation
 
 SIGMA = 25 / 255
 Damage = Callable[[Tensor, Generator], Observation]
@@ -25,7 +26,7 @@ def _noisy(picture: Tensor) -> Observation:
 
 
 def _white(sigma: float, picture: Tensor, generator: Generator) -> Observation:
-    return degradation.add_gaussian_noise(picture, sigma, clip=True, generator=generator)
+    return damage.add_gaussian_noise(picture, sigma, clip=True, generator=generator)
 
 
 def _poisson(picture: Tensor, generator: Generator) -> Observation:
@@ -84,7 +85,7 @@ def _clean(picture: Tensor, _: Generator) -> Observation:
 
 
 def _missing(share: float, picture: Tensor, generator: Generator) -> Observation:
-    return degradation.lose_pixels(picture, share, generator=generator)
+    return damage.lose_pixels(picture, share, generator=generator)
 
 
 DAMAGES: dict[str, Damage] = {

@@ -17,9 +17,11 @@ from pathlib import Path
 import torch
 
 import cases
-from convprior import atomic, params, prior, recipes
-from convprior.observation import Observation
-from convprior.recipe import Recipe
+from convprior.ground import atomic, params
+from convprior.prior import restore
+from convprior.prior.recipe import Recipe
+from convprior.problem.observation import Observation
+from convprior.restoration import recipes
 
 OUT = Path("reports/benchmarks/memory.json")
 KIB = 1024 if sys.platform != "darwin" else 1024**2  # macOS counts in bytes
@@ -30,7 +32,7 @@ def peak(recipe: Recipe, size: int, precision: torch.dtype) -> float:
     torch.set_num_threads(1)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     observation = Observation(torch.rand(3, size, size), torch.ones(size, size, dtype=torch.bool))
-    prior.restore(observation, replace(recipe, max_steps=2), seed=0, precision=precision)
+    restore.restore(observation, replace(recipe, max_steps=2), seed=0, precision=precision)
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / KIB
 
 

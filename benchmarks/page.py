@@ -4,8 +4,9 @@ import html
 from pathlib import Path
 from typing import Any
 
-from convprior import atomic, chart
-from convprior.page import document, table
+from convprior.ground import atomic
+from convprior.report import chart
+from convprior.report.page import document, table
 
 
 def write(path: Path, result: dict[str, Any]) -> None:

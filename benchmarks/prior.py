@@ -34,22 +34,14 @@ from torch import Tensor
 import cases
 import page
 import yardstick
-from convprior import (
-    atomic,
-    classical,
-    collaborative,
-    metrics,
-    noise,
-    params,
-    prior,
-    recipes,
-    resume,
-    seeds,
-)
-from convprior.noise import Noise
-from convprior.prior import Iterate
-from convprior.recipe import Recipe
-from convprior.refinement import refine
+from convprior.ground import atomic, params, resume, seeds
+from convprior.prior import patches, restore
+from convprior.prior.recipe import Recipe
+from convprior.prior.refinement import refine
+from convprior.prior.restore import Iterate
+from convprior.problem import classical, metrics, noise
+from convprior.problem.noise import Noise
+from convprior.restoration import recipes
 from convprior.stages.restore import METHOD
 
 OUT = Path("reports/benchmarks")
@@ -87,7 +79,9 @@ def run_recipe(
         measuring += time.process_time() - begin
 
     start = time.process_time()
-    restored = prior.restore(case.observation, recipe, seed=seed, precision=precision, watch=watch)
+    restored = restore.restore(
+        case.observation, recipe, seed=seed, precision=precision, watch=watch
+    )
     seconds = time.process_time() - start - measuring
     peak = yardstick.peak(curve)
     psnr = metrics.psnr(case.reference, restored.picture)
@@ -136,7 +130,7 @@ def run_classical(case: cases.Case, recipe: Recipe) -> Story:
     def alike_of_noisy() -> Tensor:
         guide = classical.restore(case.observation)
         deviation = noise.measure(case.observation.observed, case.observation.known).deviation
-        return collaborative.wiener(
+        return patches.wiener(
             case.observation.observed, guide, deviation**2, recipe.similar_patches
         ).clamp(0, 1)
 
@@ -204,7 +198,7 @@ def seconds_per_step(
 ) -> dict[str, float]:
     """Return the median CPU seconds of a step of each configuration, measured in turns."""
     walks = {
-        name: prior.Iterates(
+        name: restore.Iterates(
             case.observation,
             replace(recipe, max_steps=TURNS * TURN),
             seed=0,
@@ -216,7 +210,7 @@ def seconds_per_step(
     for _ in range(TURNS):
         for name, walk in walks.items():
             begin = time.process_time()
-            for _ in range(TURN // prior.JUDGE_EVERY):
+            for _ in range(TURN // restore.JUDGE_EVERY):
                 next(walk)
             taken[name].append((time.process_time() - begin) / TURN)
     return {name: median(values[1:]) for name, values in taken.items()}

@@ -19,11 +19,12 @@ from skimage.restoration import richardson_lucy
 from torch import Tensor
 from torch.nn import functional
 
-from convprior import atomic, decoding, images, seeds
-from convprior.metrics import psnr
-from convprior.operators import blur, downsampling, gaussian_kernel
-from convprior.picture import Picture
-from convprior.samples import PHOTOGRAPHS
+from convprior.ground import atomic, seeds
+from convprior.pictures import decoding, files
+from convprior.pictures.photographs import PHOTOGRAPHS
+from convprior.pictures.picture import Picture
+from convprior.problem.metrics import psnr
+from convprior.problem.operators import blur, downsampling, gaussian_kernel
 
 SIDE = 192  # pixels
 SCALE = 2
@@ -68,10 +69,10 @@ def restored(folder: Path, name: str, damaged: Tensor, options: Sequence[str]) -
     """Write the damaged picture, run the command on it, and return what it wrote."""
     source = folder / f"{name}{'.jpg' if 'dejpeg' in options else '.png'}"
     target = folder / f"{name}.restored.png"
-    images.write(source, Picture(damaged), 20 if source.suffix == ".jpg" else None)
+    files.write(source, Picture(damaged), 20 if source.suffix == ".jpg" else None)
     command = [sys.executable, "-m", "convprior.cli", "restore", source, "-o", target, *options]
     subprocess.run(command, check=True)
-    return images.read(target).pixels
+    return files.read(target).pixels
 
 
 def main() -> None:
@@ -93,7 +94,7 @@ def main() -> None:
         folder = Path(name)
         for case, (reference, damaged, options) in given.items():
             after = restored(folder, case, damaged, options)
-            before = images.read(next(folder.glob(f"{case}.[jp][pn]g"))).pixels
+            before = files.read(next(folder.glob(f"{case}.[jp][pn]g"))).pixels
             measured[case] = {"options": " ".join(options), "restored": psnr(reference, after)}
             if case == "small":
                 measured[case]["bicubic"] = psnr(reference, enlarged(before))

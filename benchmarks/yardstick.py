@@ -18,8 +18,12 @@ from pathlib import Path
 import torch
 
 import cases
-from convprior import atomic, decoding, metrics, params, prior, recipes
-from convprior.recipe import Recipe
+from convprior.ground import atomic, params
+from convprior.pictures import decoding
+from convprior.prior import restore
+from convprior.prior.recipe import Recipe
+from convprior.problem import metrics
+from convprior.restoration import recipes
 
 KEPT = Path("reports/benchmarks/ulyanov2018")
 STATE = Path(".convprior/state/benchmarks")
@@ -30,7 +34,7 @@ def run(
 ) -> None:
     """Make the curve of one case, or go on with it."""
     recipe = replace(recipe, max_steps=steps)
-    iterates = prior.Iterates(case.observation, recipe, seed=0, precision=precision)
+    iterates = restore.Iterates(case.observation, recipe, seed=0, precision=precision)
     name = f"{case.name}.{str(precision).removeprefix('torch.')}"
     kept = STATE / f"{name.replace('/', '-')}.{recipe_name}.pt"
     curve: list[dict[str, float]] = []

@@ -18,7 +18,7 @@ import torch
 import yaml
 from PIL import Image
 
-from convprior.recipe import Recipe
+from convprior.prior.recipe import Recipe
 
 # Started in the background by a script, pytest and all that it starts would be deaf to Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -8,8 +8,9 @@ import pytest
 import torch
 import yaml
 
-from conftest import REPOSITORY, colourful, tiny_params
-from convprior import decoding, images, seeds
+from convprior.ground import seeds
+from convprior.pictures import decoding, files
+from tests.conftest import REPOSITORY, colourful, tiny_params
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 
@@ -28,7 +29,7 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     colourful(64, 48).save(tmp_path / "pictures/denoise/house_64.png")
     colourful(40, 24).convert("L").save(tmp_path / "pictures/inpaint/house.png")
     known = (torch.rand(1, 24, 40, generator=torch.Generator().manual_seed(0)) < 0.5).float()
-    images.write(tmp_path / "pictures/inpaint/house_known.png", images.Picture(known))
+    files.write(tmp_path / "pictures/inpaint/house_known.png", files.Picture(known))
     content = tiny_params()
     content["restore"]["recipes"]["ulyanov2018"] |= {"channels": [8, 8], "latent_channels": 4}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
@@ -85,7 +86,7 @@ def test_an_interrupted_yardstick_goes_on_to_the_same_curve(
 def test_of_larger_pictures_to_inpaint_the_centre_is_taken(
     pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = images.read(pictures / "inpaint/house.png").pixels
+    whole = files.read(pictures / "inpaint/house.png").pixels
     monkeypatch.setattr(cases, "CENTRE", 30)  # the picture is 40 wide and 24 high
     (case,) = cases.read(pictures, ["inpaint/house"])
     assert torch.equal(case.reference, whole[:, :, 5:35])

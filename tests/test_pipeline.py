@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import REPOSITORY, clean_environment, tiny_params
-from convprior.chapters import QUESTIONS
+from convprior.report.chapters import QUESTIONS
+from tests.conftest import REPOSITORY, clean_environment, tiny_params
 
 STAGES = {
     "prepare", "train@mlp", "train@cnn_flatten", "train@cnn_pool", "evaluate@mlp",

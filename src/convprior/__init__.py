@@ -33,11 +33,13 @@ def restore(
     differs. ``time_limit`` is in seconds. Raises ValueError for shapes that do not fit, and
     `convprior.prior.DivergedError`.
     """
-    from convprior import tool  # torch takes seconds to import; `import convprior` need not
+    from convprior.restoration import (
+        within_memory,  # torch takes seconds to import; `import convprior` need not
+    )
 
     task = task or ("denoise" if known is None else "inpaint")
-    observation = tool.observe(picture, known, task)
-    return tool.restore(
+    observation = within_memory.observe(picture, known, task)
+    return within_memory.restore(
         observation, task, runs=runs, seed=seed, device=device, precision=precision,
         time_limit=time_limit,
     ).picture  # fmt: skip

@@ -24,7 +24,7 @@ app.command("sync", epilog=sync.EXAMPLE)(sync.sync)
 
 def main() -> None:
     """Run the command; what the user can mend ends in one line and a non-zero code."""
-    from convprior.errors import InputError
+    from convprior.ground.errors import InputError
 
     try:
         app(prog_name="convprior")  # also where Python was called with -m

@@ -19,8 +19,9 @@ def compare(
     ] = False,
 ) -> None:
     """Write one self-contained page with a slider between OBSERVED and RESTORED."""
-    from convprior import atomic, comparison
-    from convprior.errors import InputError
+    from convprior.ground import atomic
+    from convprior.ground.errors import InputError
+    from convprior.report import slider
 
     if output.exists() and any(p.exists() and output.samefile(p) for p in (observed, restored)):
         raise InputError(f"{output}: is one of the pictures, which are never replaced")
@@ -28,5 +29,5 @@ def compare(
         raise InputError(f"{output}: exists already: choose another -o, or --overwrite")
     if not output.parent.is_dir():
         raise InputError(f"{output}: the folder {output.parent} does not exist: create it first")
-    atomic.write_text(output, comparison.page(observed, restored))
+    atomic.write_text(output, slider.page(observed, restored))
     print(f"{output}: open it in a browser")

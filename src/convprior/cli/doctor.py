@@ -17,7 +17,7 @@ def doctor() -> None:
     import psutil
     import torch
 
-    from convprior import selftest
+    from convprior.restoration import selftest
 
     names = ("convprior", "torch", "kornia", "pillow", "tifffile", "imagecodecs")
     print(f"python       {platform.python_version()} on {platform.system()} {platform.machine()}")
@@ -51,11 +51,12 @@ def doctor() -> None:
 def _steps_a_second(device: str, precision: str, seconds: float) -> float:
     import torch
 
-    from convprior import prior, recipes
-    from convprior.observation import Observation
+    from convprior.prior import restore
+    from convprior.problem.observation import Observation
+    from convprior.restoration import recipes
 
     observation = Observation(torch.rand(3, SIDE, SIDE), torch.ones(SIDE, SIDE, dtype=torch.bool))
-    iterates = prior.Iterates(
+    iterates = restore.Iterates(
         observation,
         recipes.load().of("denoise"),
         seed=0,

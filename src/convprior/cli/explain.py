@@ -84,8 +84,8 @@ def explain(
     if operation == "receptive-field" and given is not None:
         raise typer.BadParameter(f"receptive-field takes --layers, no INPUT: got '{given[:60]}'")
 
-    from convprior import explaining, notation
-    from convprior.errors import InputError
+    from convprior.ground.errors import InputError
+    from convprior.study.lessons import notation, telling
 
     size = size or (3 if operation == "share" else 2)
     stride = stride or (size if operation == "pool" else 1)
@@ -102,11 +102,11 @@ def explain(
         else:
             matrix = notation.matrix_of(DEFAULT if given is None else given)
             if operation == "flatten":
-                told = explaining.flatten(matrix)
+                told = telling.flatten(matrix)
             elif operation == "pool":
-                told = explaining.pooling(matrix, size, stride, padding)
+                told = telling.pooling(matrix, size, stride, padding)
             else:
-                told = explaining.conv(matrix, notation.kernel_of(kernel), stride, padding)
+                told = telling.conv(matrix, notation.kernel_of(kernel), stride, padding)
             print("\n\n".join(told))
             if output is not None:
                 _animate(operation, matrix, kernel, stride, padding, size, output)
@@ -135,7 +135,7 @@ def _slid(
     operation: str, matrix: "Tensor", kernel: str, stride: int, padding: int, size: int
 ) -> tuple["Tensor", tuple[int, int]]:
     """Return the result of a convolution or a max pooling, and the window's height and width."""
-    from convprior import notation, operations
+    from convprior.study.lessons import notation, operations
 
     if operation == "pool":
         return operations.pool(matrix, "max", size, stride, padding), (size, size)
@@ -154,42 +154,43 @@ def _animate(
     output: Path,
 ) -> None:
     """Write the steps of a convolution or a pooling of a small matrix."""
-    from convprior import animation, operations
+    from convprior.study.lessons import drawing, operations
 
     result, window = _slid(operation, matrix, kernel, stride, padding, size)
     title, border = ("max pooling", -math.inf) if operation == "pool" else ("correlation", 0.0)
     seen = operations.padded(matrix, padding, border)
     each = operations.windows(seen, result, window, stride)
-    animation.write(output, seen, result, each, title)
+    drawing.write(output, seen, result, each, title)
     print(f"\n{output}: the same, step by step")
 
 
 def _receptive_field(layers: str, output: Path | None) -> None:
     """Say what a unit of each layer sees, and draw how it grows."""
-    from convprior import explaining, notation
+    from convprior.study.lessons import notation, telling
 
     found = notation.layers_of(layers)
-    print("\n\n".join(explaining.receptive_field(found)))
+    print("\n\n".join(telling.receptive_field(found)))
     if output is not None:
-        from convprior import animation, operations
+        from convprior.study.lessons import drawing, operations
 
-        animation.write_fields(output, operations.receptive_fields(found))
+        drawing.write_fields(output, operations.receptive_fields(found))
         print(f"\n{output}: the same, layer by layer")
 
 
 def _share(given: str | None, path: Path | None, neurons: int, window: int) -> None:
     """Say what sharing saves on a picture file, or on one of ``SIDE`` by ``SIDE`` pixels."""
-    from convprior import explaining, images
+    from convprior.pictures import files
+    from convprior.study.lessons import telling
 
     if path is not None:
-        channels, height, width = images.read(path).pixels.shape
+        channels, height, width = files.read(path).pixels.shape
     elif given is None:
         channels, height, width = 3, SIDE, SIDE
     else:
         raise ValueError(
             f"share takes a picture file, or no INPUT for {SIDE}×{SIDE}×3: got '{given[:60]}'"
         )
-    print("\n\n".join(explaining.share((height, width, channels), neurons, window)))
+    print("\n\n".join(telling.share((height, width, channels), neurons, window)))
 
 
 def _explain_picture(
@@ -202,14 +203,14 @@ def _explain_picture(
     output: Path | None,
 ) -> None:
     """Write what becomes of a picture's grey values, and say so."""
-    from convprior import images
-    from convprior.picture import Picture
+    from convprior.pictures import files
+    from convprior.pictures.picture import Picture
 
     if operation == "flatten":
         raise ValueError(f"flatten takes a small matrix, as '0 1; 2 3', and no picture: got {path}")
     if output is None:
         raise ValueError(f"{path}: is a picture: say with -o where the result goes")
-    grey = images.read(path).pixels.mean(0)
+    grey = files.read(path).pixels.mean(0)
     height, width = grey.shape
     result, _ = _slid(operation, grey, kernel, stride, padding, size)
     kind = (
@@ -217,7 +218,7 @@ def _explain_picture(
         if operation == "pool"
         else "correlation, which the libraries call convolution; a true one flips the kernel"
     )
-    images.write(output, Picture(result.abs().clamp(0, 1)[None]))
+    files.write(output, Picture(result.abs().clamp(0, 1)[None]))
     print(
         f"{output}: {kind}; {height}×{width} became {result.shape[0]}×{result.shape[1]}; values "
         f"from {float(result.min()):.3f} to {float(result.max()):.3f}, drawn by their size (0 to 1)"

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from convprior.job import Watcher
+from convprior.restoration.job import Watcher
 
 EVERY = 10.0  # seconds between two lines where there is no terminal
 

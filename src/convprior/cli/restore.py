@@ -139,10 +139,10 @@ def restore(
     every = math.inf if preview is None else sizes.seconds(preview)
     budget = None if memory is None else sizes.number_of_bytes(memory)
 
-    from convprior import batch
     from convprior.cli import running
     from convprior.cli.progress import Progress
-    from convprior.job import Job, Settings
+    from convprior.restoration import folder
+    from convprior.restoration.job import Job, Settings
 
     chosen: Any = {"task": task, "precision": precision}  # checked above
     settings = Settings(
@@ -174,11 +174,11 @@ def restore(
             raise typer.BadParameter("a folder needs -o: where the restored pictures go")
         if spread is not None or preview is not None:
             raise typer.BadParameter("--spread and --preview take one picture, not a folder")
-        tasks = batch.plan(picture, output, settings, recursive=recursive, overwrite=overwrite)
-        code = running.folder(tasks, device, progress, as_json=as_json)
+        tasks = folder.plan(picture, output, settings, recursive=recursive, overwrite=overwrite)
+        code = running.restore_folder(tasks, device, progress, as_json=as_json)
     else:
         target = output or picture.with_suffix(f".restored{picture.suffix}")
         job = Job(picture, target, settings, spread, overwrite, previews=preview is not None)
-        code = running.file(job, device, progress, as_json=as_json)
+        code = running.restore_file(job, device, progress, as_json=as_json)
     if code:
         sys.exit(code)

@@ -5,14 +5,15 @@ import sys
 
 import torch
 
-from convprior import batch, devices, selftest
-from convprior.batch import Planned
 from convprior.cli.progress import Progress
-from convprior.job import Job, Report
-from convprior.restoring import restore_one
+from convprior.ground import machine
+from convprior.restoration import folder, selftest
+from convprior.restoration.folder import Planned
+from convprior.restoration.job import Job, Report
+from convprior.restoration.one import restore_one
 
 
-def file(job: Job, device: str, progress: Progress, *, as_json: bool) -> int:
+def restore_file(job: Job, device: str, progress: Progress, *, as_json: bool) -> int:
     """Restore one file and return the exit code."""
     using = _checked(device, progress)[0]  # an impossible device is said before the work starts
     with progress:
@@ -31,7 +32,7 @@ def file(job: Job, device: str, progress: Progress, *, as_json: bool) -> int:
     return 130 if report.interrupted else 0
 
 
-def folder(tasks: list[Planned], device: str, progress: Progress, *, as_json: bool) -> int:
+def restore_folder(tasks: list[Planned], device: str, progress: Progress, *, as_json: bool) -> int:
     """Restore what a folder holds and return the exit code."""
     using = _checked(device, progress)
     failed: list[str] = []
@@ -39,7 +40,7 @@ def folder(tasks: list[Planned], device: str, progress: Progress, *, as_json: bo
     progress.files = len(tasks)
     with progress:
         try:
-            for task, report in batch.run(
+            for task, report in folder.run(
                 tasks, using, lambda n: progress.file(n, tasks[n].job.source.name)
             ):
                 if report.error:
@@ -65,7 +66,7 @@ def folder(tasks: list[Planned], device: str, progress: Progress, *, as_json: bo
 def _checked(names: str, progress: Progress) -> list[str]:
     """Return the devices to work on; one that computes wrong is replaced by the CPU."""
     using = []
-    for name in devices.every(names):
+    for name in machine.every(names):
         if not selftest.computes_right(torch.device(name)):
             progress.say(f"warning: {name} computes wrong on a known case: the CPU is used instead")
             name = "cpu"

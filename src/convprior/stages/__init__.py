@@ -6,8 +6,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from convprior.errors import InputError
-from convprior.params import PACKAGED
+from convprior.ground.errors import InputError
+from convprior.ground.params import PACKAGED
 
 
 class StageError(InputError):

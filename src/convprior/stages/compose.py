@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from convprior import atomic, garments, params, seeds, tracking
-from convprior.composition import Scenes, halved, save
-from convprior.description import Description
-from convprior.samples import PHOTOGRAPHS
+from convprior.ground import atomic, params, seeds, tracking
+from convprior.pictures.photographs import PHOTOGRAPHS
 from convprior.stages import StageError, arguments, start
+from convprior.training.data import garments
+from convprior.training.data.card import Description
+from convprior.training.data.composition import Scenes, halved, save
 
 
 class Settings(params.Section):

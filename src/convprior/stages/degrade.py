@@ -15,10 +15,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from convprior import atomic, decoding, degradation, images, metrics, params, seeds, tracking
-from convprior.observation import Observation
-from convprior.picture import Picture
-from convprior.samples import DEFAULT, PHOTOGRAPHS
+from convprior.ground import atomic, params, seeds, tracking
+from convprior.pictures import decoding, files
+from convprior.pictures.photographs import DEFAULT, PHOTOGRAPHS
+from convprior.pictures.picture import Picture
+from convprior.problem import damage, metrics
+from convprior.problem.observation import Observation
 from convprior.stages import StageError, arguments, start
 
 
@@ -51,14 +53,14 @@ def read_references(source: str, size: int | None) -> dict[str, Tensor]:
     if source == "samples":
         loaded = {name: PHOTOGRAPHS[name].load() for name in DEFAULT}
     else:
-        files = sorted(p for p in Path(source).glob("*") if p.suffix.lower() in images.SUFFIXES)
-        if not files:
+        found = sorted(p for p in Path(source).glob("*") if p.suffix.lower() in files.SUFFIXES)
+        if not found:
             raise StageError(
                 f"degrade.source is '{source}': expected `samples` or a folder with pictures "
-                f"({', '.join(images.SUFFIXES)})"
+                f"({', '.join(files.SUFFIXES)})"
             )
-        loaded = {p.stem: decoding.decode_rgb(p.read_bytes(), str(p)) for p in files}
-        if len(loaded) < len(files):
+        loaded = {p.stem: decoding.decode_rgb(p.read_bytes(), str(p)) for p in found}
+        if len(loaded) < len(found):
             raise StageError(f"{source}: two pictures have the same name but for the ending")
     return {
         name: decoding.from_pillow(decoding.fit_square(image, size) if size else image)
@@ -71,16 +73,16 @@ def degrade(task: str, reference: Tensor, name: str, settings: Settings) -> Obse
     generator = seeds.generator("degrade", task, name, settings.seed)
     if task == "denoise":
         noise = settings.denoise
-        return degradation.add_gaussian_noise(reference, noise.sigma, noise.clip, generator)
+        return damage.add_gaussian_noise(reference, noise.sigma, noise.clip, generator)
     if settings.inpaint.mask is None:
-        return degradation.lose_pixels(reference, settings.inpaint.missing, generator)
-    mask = images.read_mask(Path(settings.inpaint.mask))
+        return damage.lose_pixels(reference, settings.inpaint.missing, generator)
+    mask = files.read_mask(Path(settings.inpaint.mask))
     if mask.shape != reference.shape[1:]:
         raise StageError(
             f"degrade.inpaint.mask is {tuple(mask.shape)}, the picture {name} "
             f"{tuple(reference.shape[1:])}: they must have the same height and width"
         )
-    return degradation.lose_masked(reference, mask)
+    return damage.lose_masked(reference, mask)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -105,11 +107,11 @@ def main(argv: Sequence[str]) -> None:
                     f"{name}: nothing is degraded, the observed picture is the reference: "
                     f"degrade.{args.task} in params.yaml must add noise or lose pixels"
                 )
-            images.write_float(out / "observed" / f"{name}.tiff", observation.observed)
+            files.write_float(out / "observed" / f"{name}.tiff", observation.observed)
             repair = (~observation.known)[None].float()
             for folder, pixels in (("repair", repair), ("reference", reference)):
                 (out / folder).mkdir(exist_ok=True)
-                images.write(out / folder / f"{name}.png", Picture(pixels))
+                files.write(out / folder / f"{name}.png", Picture(pixels))
             measured[name] = {
                 "height": reference.shape[1],
                 "width": reference.shape[2],

@@ -16,11 +16,12 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from convprior import atomic, devices, params, scenes, tracking
-from convprior.blueprint import load
-from convprior.description import Description
-from convprior.normalisation import Normalise
+from convprior.ground import atomic, machine, params, tracking
 from convprior.stages import StageError, arguments, start
+from convprior.training.blueprint import load
+from convprior.training.data import scenes
+from convprior.training.data.card import Description
+from convprior.training.normalisation import Normalise
 
 
 class Settings(params.Section):
@@ -103,7 +104,7 @@ def main(argv: Sequence[str]) -> None:
         "evaluate", args.network, settings.model_dump(), {"data": data.content}
     ) as run:
         try:
-            found = measure(network, data, table, move, moves, devices.choose())
+            found = measure(network, data, table, move, moves, machine.choose())
         except ValueError as error:
             raise StageError(f"evaluate.shifts: {error}") from None
         curve = []

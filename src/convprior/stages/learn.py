@@ -15,11 +15,13 @@ from typing import Any
 
 from torch import nn
 
-from convprior import atomic, blueprint, cost, learning, params, tracking, workers
+from convprior.ground import atomic, params, sharing, tracking
 from convprior.stages import StageError, arguments, start
-from convprior.study.intervals import interval
-from convprior.study.material import Material, Run, best, pictures, train_all, try_rates
-from convprior.study.plan import PLACES, Plan
+from convprior.study.trials import loop
+from convprior.study.trials.intervals import interval
+from convprior.study.trials.material import Material, Run, best, pictures, train_all, try_rates
+from convprior.study.trials.plan import PLACES, Plan
+from convprior.training import blueprint, cost
 
 
 def judge(folder: Path, material: Material, run: Run, network: nn.Module) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def judge(folder: Path, material: Material, run: Run, network: nn.Module) -> dic
         "nowhere": scenes.backgrounds,
     }
     right = {
-        place: learning.right(network, part, scenes.labels, workers.device()).tolist()
+        place: loop.right(network, part, scenes.labels, sharing.device()).tolist()
         for place, part in shown.items()
     }
     accuracies = {place: sum(found) / len(found) for place, found in right.items()}

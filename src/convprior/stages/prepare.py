@@ -20,10 +20,12 @@ import numpy as np
 from PIL import Image, ImageOps
 from pydantic import Field
 
-from convprior import atomic, decoding, environment, garments, params, scenes, tracking
-from convprior.description import Description
-from convprior.picture import ImageError
+from convprior.ground import atomic, environment, params, tracking
+from convprior.pictures import decoding
+from convprior.pictures.picture import ImageError
 from convprior.stages import StageError, arguments, start
+from convprior.training.data import garments, scenes
+from convprior.training.data.card import Description
 
 
 class Settings(params.Section):

@@ -18,10 +18,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from convprior import atomic, chart, decoding, images, params, tracking
-from convprior.chapters import QUESTIONS
-from convprior.chapters.chapter import Chapter, between
-from convprior.page import document, table
+from convprior.ground import atomic, params, tracking
+from convprior.pictures import decoding, files
+from convprior.report import chart
+from convprior.report.chapters import QUESTIONS
+from convprior.report.chapters.chapter import Chapter, between
+from convprior.report.page import document, table
 from convprior.stages import StageError, arguments, start
 
 STRIP = ("observed", "classical", "restored", "reference")
@@ -64,13 +66,13 @@ def read_curve(path: Path, x: str, y: str) -> list[tuple[float, float]]:
 def strip_pictures(data: Path, task: str, name: str) -> list[Tensor]:
     """Return observed, classical, restored and reference of one picture."""
     degraded, restored = data / "degraded" / task, data / "restored" / task
-    observed = images.read_float(degraded / "observed" / f"{name}.tiff")
-    files = [
+    observed = files.read_float(degraded / "observed" / f"{name}.tiff")
+    made = [
         restored / "classical" / f"{name}.png",
         restored / "restored" / f"{name}.png",
         degraded / "reference" / f"{name}.png",
     ]
-    return [observed, *(images.read(file).pixels for file in files)]
+    return [observed, *(files.read(file).pixels for file in made)]
 
 
 def baselines(reports: Path, names: Sequence[str]) -> str:
@@ -194,7 +196,7 @@ def backgrounds(measured: dict[str, Json]) -> str:
 def question(reports: Path, name: str) -> str:
     """Return the chapter of one question of the study."""
     metrics = read_json(reports / "study" / name / "metrics.json")
-    chapter: Chapter = import_module(f"convprior.chapters.{name}").chapter(metrics)
+    chapter: Chapter = import_module(f"convprior.report.chapters.{name}").chapter(metrics)
     first, *others = (
         f'<figure><div role="group" aria-label="{html.escape(figure.alt, quote=True)}">'
         f"{figure.picture}</div><figcaption>{figure.caption}</figcaption></figure>"

@@ -14,41 +14,35 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from convprior import (
-    atomic,
-    collaborative,
-    devices,
+from convprior.ground import atomic, machine, resume, seeds, tracking
+from convprior.ground.journal import Journal
+from convprior.networks import hourglass
+from convprior.pictures import files
+from convprior.prior import (
     fit,
-    images,
     muon,
-    noise,
-    observation,
-    operators,
-    prior,
+    patches,
     recipe,
-    recipes,
     refinement,
-    residual,
-    resume,
-    seeds,
+    restore,
+    robust,
     stopping,
     tiles,
-    tracking,
-    trainer,
 )
-from convprior.journal import Journal
-from convprior.networks import hourglass
-from convprior.observation import Observation
-from convprior.restorer import Job, Restorer
+from convprior.problem import noise, observation, operators
+from convprior.problem.observation import Observation
+from convprior.restoration import recipes
+from convprior.restoration.measured import Job, Restorer
 from convprior.stages import StageError, arguments, start
+from convprior.training import trainer
 
 STATE = Path(".convprior/state/restore")
 # Half a fit made by other code is not gone on with.
 METHOD = [
     Path(module.__file__)
     for module in (
-        collaborative, fit, hourglass, muon, noise, observation, operators, prior, recipe,
-        refinement, residual, seeds, stopping, tiles,
+        fit, hourglass, muon, noise, observation, operators, patches, recipe, refinement,
+        restore, robust, seeds, stopping, tiles,
     )
     if module.__file__
 ]  # fmt: skip
@@ -64,10 +58,10 @@ def read_jobs(degraded: Path, task: str, settings: list[object]) -> list[Job]:
         repair = degraded / "repair" / f"{path.stem}.png"
         reference = degraded / "reference" / f"{path.stem}.png"
         observation = Observation(
-            images.read_float(path), ~images.read_mask(repair), exact=task == "inpaint"
+            files.read_float(path), ~files.read_mask(repair), exact=task == "inpaint"
         )
         identity = resume.fingerprint([settings, path, repair, reference])
-        jobs.append(Job(path.stem, observation, images.read(reference).pixels, identity))
+        jobs.append(Job(path.stem, observation, files.read(reference).pixels, identity))
     return jobs
 
 
@@ -87,13 +81,13 @@ def main(argv: Sequence[str]) -> None:
             yield run
 
     # One small picture hardly uses a second core; a second picture does.
-    machine = trainer.make(min(len(jobs), devices.cores()), inference_mode=False)
+    processes = trainer.make(min(len(jobs), machine.cores()), inference_mode=False)
     restorer = Restorer(chosen, settings.seed, state, record)
-    restorer.trainer = machine
+    restorer.trainer = processes
     with trainer.honest_exit():
-        machine.predict(restorer, dataloaders=restorer.share(jobs), return_predictions=False)
-    machine.strategy.barrier()
-    if not machine.is_global_zero:
+        processes.predict(restorer, dataloaders=restorer.share(jobs), return_predictions=False)
+    processes.strategy.barrier()
+    if not processes.is_global_zero:
         return
     measured = {}
     with atomic.folder(args.restored) as pictures, atomic.folder(args.report / "curves") as curves:

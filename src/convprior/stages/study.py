@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from convprior import atomic, params, tracking
-from convprior.description import Description
+from convprior.ground import atomic, params, tracking
 from convprior.stages import StageError, arguments, start
-from convprior.study.material import Material
-from convprior.study.plan import Plan
+from convprior.study.trials.material import Material
+from convprior.study.trials.plan import Plan
+from convprior.training.data.card import Description
 
 
 def main(argv: Sequence[str]) -> None:

@@ -17,13 +17,15 @@ import torch
 from pydantic import Field
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from convprior import atomic, cost, environment, networks, params, resume, seeds, tracking, trainer
-from convprior.augmentation import Augmentation
-from convprior.blueprint import Blueprint, save
-from convprior.classifier import Classifier
-from convprior.description import Description
-from convprior.photographs import Photographs
+from convprior import networks
+from convprior.ground import atomic, environment, params, resume, seeds, tracking
 from convprior.stages import StageError, arguments, start
+from convprior.training import cost, trainer
+from convprior.training.augmentation import Augmentation
+from convprior.training.blueprint import Blueprint, save
+from convprior.training.classifier import Classifier
+from convprior.training.data.card import Description
+from convprior.training.prepared import Photographs
 
 
 class Network(params.Section):

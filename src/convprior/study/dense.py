@@ -13,12 +13,14 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from convprior import decoding, learning, params, seeds, tracking, workers
-from convprior.composition import Scenes, masks
-from convprior.learning import Budget
+from convprior.ground import params, seeds, sharing, tracking
 from convprior.networks.segmenter import EncoderDecoder, FullyConnected
-from convprior.study.intervals import interval
-from convprior.study.material import Material, best
+from convprior.pictures import decoding
+from convprior.study.trials import loop
+from convprior.study.trials.intervals import interval
+from convprior.study.trials.loop import Budget
+from convprior.study.trials.material import Material, best
+from convprior.training.data.composition import Scenes, masks
 
 NETWORKS = ("fully connected", "encoder-decoder")
 PLACES = ("seen places", "new places")
@@ -81,7 +83,7 @@ def _train(job: Training) -> dict[str, Any]:
     recorded = {"network": job.kind, "seed": job.seed, "learning_rate": job.learning_rate}
     recorded |= tracking.flat(settings.model_dump())
     with tracking.run("study", f"{job.kind} {job.seed}", recorded, tags) as run:
-        trained = learning.learn(
+        trained = loop.learn(
             network,
             data,
             known.on_background(canvases),
@@ -90,7 +92,7 @@ def _train(job: Training) -> dict[str, Any]:
             learning_rate=job.learning_rate,
             weight_decay=material.plan.weight_decay,
             seed=seeds.seed("dense", job.seed),
-            device=workers.device(),
+            device=sharing.device(),
             loss=loss,
         )
         judged = material.split(job.judged_on)
@@ -98,7 +100,7 @@ def _train(job: Training) -> dict[str, Any]:
         for place in PLACES:
             canvases = placed(judged, place, job.judged_on)
             shown = judged.on_background(canvases)
-            found = learning.scores(trained, shown, workers.device()) > 0
+            found = loop.scores(trained, shown, sharing.device()) > 0
             result[place] = overlap(found, masks(canvases))
             result[f"{place}, pictures"] = [
                 {
@@ -122,7 +124,7 @@ def choose_rates(material: Material, settings: Settings) -> dict[str, float]:
         for kind in NETWORKS
         for rate in rates
     ]
-    found = iter(workers.each(_train, tries))
+    found = iter(sharing.each(_train, tries))
     return {kind: best({rate: sum(next(found)[PLACES[0]]) for rate in rates}) for kind in NETWORKS}
 
 
@@ -134,7 +136,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         for kind in NETWORKS
         for seed in material.plan.seeds
     ]
-    found = iter(workers.each(_train, runs_of_all))
+    found = iter(sharing.each(_train, runs_of_all))
     networks: dict[str, Any] = {}
     examples: dict[str, Any] = {}
     for kind in NETWORKS:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from convprior import params
-from convprior.study.intervals import difference, interval
-from convprior.study.material import Material, judge_on_test, train_all
-from convprior.study.plan import unshared
+from convprior.ground import params
+from convprior.study.trials.intervals import difference, interval
+from convprior.study.trials.material import Material, judge_on_test, train_all
+from convprior.study.trials.plan import unshared
 
 
 class Settings(params.Section):

@@ -14,13 +14,14 @@ from pydantic import Field, model_validator
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from convprior import learning, params, seeds, tracking, workers
-from convprior.augmentation import Augmentation
-from convprior.blueprint import Blueprint
-from convprior.description import Description
-from convprior.learning import Budget
-from convprior.study.intervals import difference, interval
-from convprior.study.material import Material, Run, train_all
+from convprior.ground import params, seeds, sharing, tracking
+from convprior.study.trials import loop
+from convprior.study.trials.intervals import difference, interval
+from convprior.study.trials.loop import Budget
+from convprior.study.trials.material import Material, Run, train_all
+from convprior.training.augmentation import Augmentation
+from convprior.training.blueprint import Blueprint
+from convprior.training.data.card import Description
 
 PAIRS = {"six or nine": (6, 9), "one or seven": (1, 7)}  # a turn makes the other of the first
 KINDS = ("as they are", "turned and scaled", "turned and scaled, longer")
@@ -66,7 +67,7 @@ def judge(
         for value in values:
             change = (value, 1.0) if kind == "angle" else (0.0, value)
             shown = test.on_background(test.transformed(*change))
-            right = learning.right(network, shown, test.labels, workers.device())
+            right = loop.right(network, shown, test.labels, sharing.device())
             turns[kind][f"{value:g}"] = right.tolist()
     return turns
 
@@ -98,7 +99,7 @@ def _tell_apart(job: tuple[Material, Settings, str, int, bool]) -> list[bool]:
     recorded = {"digits": name, "seed": seed, "turned": turned} | settings.digits.model_dump()
     with tracking.run("study", f"{name} {seed}", recorded, {"question": "orientation"}) as run:
         torch.manual_seed(seeds.seed("digits", name, seed))
-        trained = learning.learn(
+        trained = loop.learn(
             blueprint.build(),
             data,
             pictures[:half],
@@ -107,10 +108,10 @@ def _tell_apart(job: tuple[Material, Settings, str, int, bool]) -> list[bool]:
             learning_rate=material.learning_rates[settings.network],
             weight_decay=material.plan.weight_decay,
             seed=seeds.seed("digits", seed),
-            device=workers.device(),
+            device=sharing.device(),
             augmentation=Augmentation(shift=0, rotation=180 if turned else 0, scale=1, flip=False),
         )
-        right = learning.right(trained, pictures[half:], labels[half:], workers.device())
+        right = loop.right(trained, pictures[half:], labels[half:], sharing.device())
         run.metrics({"accuracy": float(right.float().mean())})
     found: list[bool] = right.tolist()
     return found
@@ -125,7 +126,7 @@ def told_apart(material: Material, settings: Settings) -> dict[str, Any]:
         for way in (False, True)
         for number in numbers
     ]
-    judged = iter(workers.each(_tell_apart, jobs))
+    judged = iter(sharing.each(_tell_apart, jobs))
     found = {}
     for name in PAIRS:
         as_they_are, turned = ([next(judged) for _ in numbers] for _ in range(2))

@@ -14,11 +14,12 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from convprior import learning, params, workers
+from convprior.ground import params, sharing
 from convprior.networks.cnn import CNN
-from convprior.study.intervals import difference, interval
-from convprior.study.material import Material
-from convprior.study.plan import PLACES, Network, Place
+from convprior.study.trials import loop
+from convprior.study.trials.intervals import difference, interval
+from convprior.study.trials.material import Material
+from convprior.study.trials.plan import PLACES, Network, Place
 
 GREY = 0.3  # of the constant picture, in normalised units
 PLAIN = {"padding": "zeros", "pooling": "max"}  # what a CNN has unless its arguments say otherwise
@@ -44,7 +45,7 @@ def over_places(
     offsets = range(0, test.free + 1, settings.step)
     right = [
         [
-            learning.right(network, test.at(top, left), test.labels, workers.device()).tolist()
+            loop.right(network, test.at(top, left), test.labels, sharing.device()).tolist()
             for left in offsets
         ]
         for top in offsets
@@ -52,7 +53,7 @@ def over_places(
     # The object moves by one pixel, along a row in the middle.
     middle = test.free // 2
     seen = [
-        learning.scores(network, test.at(middle, left), workers.device()).argmax(1)
+        loop.scores(network, test.at(middle, left), sharing.device()).argmax(1)
         for left in range(test.free + 1)
     ]
     same = torch.stack([a == b for a, b in pairwise(seen)]).float().mean(0)
@@ -155,7 +156,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         for place in PLACES
         for seed in seeds
     ]
-    found = iter(workers.each(_over_places, jobs))
+    found = iter(sharing.each(_over_places, jobs))
     networks: dict[str, Any] = {}
     elsewhere: dict[str, np.ndarray] = {}  # of those trained in the corner: seeds, pictures
     for name in plan.networks:

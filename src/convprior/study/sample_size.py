@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from convprior import params
-from convprior.study.intervals import interval
-from convprior.study.material import Material, judge_on_test, train_all
+from convprior.ground import params
+from convprior.study.trials.intervals import interval
+from convprior.study.trials.material import Material, judge_on_test, train_all
 
 
 class Settings(params.Section):

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from convprior import cost, params
-from convprior.blueprint import Blueprint
-from convprior.study.intervals import difference, interval
-from convprior.study.material import Material, best, judge_on_test, train_all, try_rates
-from convprior.study.plan import StudyError, unshared
+from convprior.ground import params
+from convprior.study.trials.intervals import difference, interval
+from convprior.study.trials.material import Material, best, judge_on_test, train_all, try_rates
+from convprior.study.trials.plan import StudyError, unshared
+from convprior.training import cost
+from convprior.training.blueprint import Blueprint
 
 NEURONS = 10_000  # that the texts put on a 256×256×3 picture
 PICTURE = (3, 256, 256)

@@ -12,12 +12,13 @@ from kornia.filters import laplacian, spatial_gradient
 from pydantic import Field
 from torch import Tensor, nn
 
-from convprior import decoding, params
+from convprior.ground import params
 from convprior.networks.cnn import CNN
-from convprior.operations import receptive_fields, sliding
-from convprior.study import worked_example
-from convprior.study.material import Material, photograph
-from convprior.study.plan import StudyError
+from convprior.pictures import decoding
+from convprior.study.lessons import worked_example
+from convprior.study.lessons.operations import receptive_fields, sliding
+from convprior.study.trials.material import Material, photograph
+from convprior.study.trials.plan import StudyError
 
 HELD = 0.9  # share of the gradient's magnitude that the effective field holds
 MAPS = 4  # shown of each layer

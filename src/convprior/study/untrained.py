@@ -15,12 +15,14 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from convprior import decoding, degradation, params, seeds, tracking, workers
-from convprior.metrics import psnr
-from convprior.observation import Observation
-from convprior.study.ablation import FLAT, HOURGLASS, UNNORMALISED, variants
-from convprior.study.intervals import difference
-from convprior.study.material import Material, photograph
+from convprior.ground import params, seeds, sharing, tracking
+from convprior.networks.ablation import FLAT, HOURGLASS, UNNORMALISED, variants
+from convprior.pictures import decoding
+from convprior.problem import damage
+from convprior.problem.metrics import psnr
+from convprior.problem.observation import Observation
+from convprior.study.trials.intervals import difference
+from convprior.study.trials.material import Material, photograph
 
 TARGETS = ("photograph", "photograph and noise", "pixels shuffled", "noise")
 FILMED = 3  # one picture every so many recorded steps
@@ -65,16 +67,14 @@ def targets(photograph: Tensor, settings: Settings, seed: int) -> dict[str, Obse
     shape = photograph.shape
     generator = seeds.generator("untrained", seed)
     order = torch.randperm(shape[1] * shape[2], generator=generator)
-    noisy = degradation.add_gaussian_noise(
-        photograph, settings.sigma, clip=True, generator=generator
-    )
+    noisy = damage.add_gaussian_noise(photograph, settings.sigma, clip=True, generator=generator)
     known = noisy.known
     return {
         "photograph": Observation(photograph, known),
         "photograph and noise": noisy,
         "pixels shuffled": Observation(photograph.flatten(1)[:, order].view(shape), known),
         "noise": Observation(torch.rand(shape, generator=generator), known),
-        "holes": degradation.lose_pixels(photograph, settings.missing, generator=generator),
+        "holes": damage.lose_pixels(photograph, settings.missing, generator=generator),
     }
 
 
@@ -99,7 +99,7 @@ def fit(job: tuple[Settings, str, str, str, int]) -> dict[str, Any]:
     Every ``FILMED`` recorded step has its picture too.
     """
     settings, variant, name, target, seed = job
-    device = workers.device()
+    device = sharing.device()
     reference = photograph(name, settings.size)
     observation = targets(reference, settings, seed)[target]
     torch.manual_seed(seeds.seed("untrained", variant, name, seed))
@@ -148,7 +148,7 @@ def measure(_: Material, settings: Settings) -> dict[str, Any]:
     jobs = [
         (settings, name, photo, target, seed) for name, target in wanted for photo, seed in each
     ]
-    found = iter(workers.each(fit, jobs))
+    found = iter(sharing.each(fit, jobs))
     fits: dict[str, Any] = {}
     weights, peaks, film = {}, {}, {}
     for name, target in wanted:

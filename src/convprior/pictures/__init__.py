@@ -1,0 +1,1 @@
+"""Files to pictures and back: nothing lost, nothing stretched."""

@@ -1,0 +1,180 @@
+"""The one door to files: a picture comes in with all that its file says, and goes out with it.
+
+Format, size, bit depth, transparency, colour profile, EXIF, XMP, resolution and JPEG's tables of
+the restored file are those of the one that came; what cannot be kept is noted or refused, never
+dropped without a word.
+"""
+
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import tifffile
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from convprior.ground import atomic
+from convprior.pictures import pillow, tiff
+from convprior.pictures.decoding import DECODED, MOST_PIXELS
+from convprior.pictures.picture import ImageError, Metadata, Picture
+
+__all__ = ["MOST_PIXELS", "ImageError", "Picture"]  # they are of this door too
+
+SUFFIXES = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+
+
+def read_pages(
+    path: Path, *, most_pixels: int = MOST_PIXELS, accept_truncated: bool = False
+) -> list[Picture]:
+    """Read a PNG, JPEG, WebP or TIFF file: its pages, of which only TIFF can have several.
+
+    Pixels are upright. ``accept_truncated`` takes what there is of a damaged file: the missing rows
+    are not known. Raises ImageError for what is no such picture, and for what could not be written
+    again without loss.
+    """
+    data = _bytes(path)
+    named = SUFFIXES.get(path.suffix.lower())
+    if named is None:
+        raise ImageError(f"{path}: cannot read '{path.suffix}': expected {', '.join(SUFFIXES)}")
+    found = _format(data, str(path))
+    if found != named:
+        raise ImageError(
+            f"{path}: is a {found} file by its content, not {named}: rename it to tell the truth"
+        )
+    if found == "TIFF":
+        return tiff.read_pages(data, str(path), most_pixels)
+    try:
+        return [pillow.read(data, str(path), most_pixels, accept_truncated)]
+    except ImageError:
+        raise
+    except Exception as error:  # what is behind broken headers is found as late as in a conversion
+        raise ImageError(f"{path}: broken picture ({error!r})") from None
+
+
+def read(path: Path, *, most_pixels: int = MOST_PIXELS) -> Picture:
+    """Read the picture of a file that holds one. Raises ImageError."""
+    pages = read_pages(path, most_pixels=most_pixels)
+    if len(pages) > 1:
+        raise ImageError(f"{path}: has {len(pages)} pages: give one picture a file")
+    return pages[0]
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _format(data: bytes, where: str) -> str:
+    """Return the format that a file's first bytes name."""
+    if not data:
+        raise ImageError(f"{where}: the file is empty")
+    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "TIFF"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if data.startswith(b"\xff\xd8"):
+        return "JPEG"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    raise ImageError(f"{where}: not a picture that can be read (expected {', '.join(DECODED)})")
+
+
+def read_mask(path: Path) -> Bool[Tensor, "h w"]:
+    """Read a mask file: True where it is white (repair); greys are cut at one half."""
+    picture = read(path)
+    return picture.pixels.mean(0) >= 0.5
+
+
+def lost(path: Path, picture: Picture) -> list[str]:
+    """Return what ``path``, of another format than the picture came from, will not say any more."""
+    metadata, kind = picture.metadata, SUFFIXES.get(path.suffix.lower())
+    said = []
+    if metadata.exif and kind == "TIFF":
+        said.append("EXIF is not kept in a TIFF")
+    if metadata.format == "TIFF" and kind != "TIFF":
+        said.append("the tags of a TIFF are not kept in another format (profile, XMP, dpi are)")
+        if 1 in metadata.own.get("extrasamples", ()):
+            said.append("its colours were multiplied by the transparency, and stay so")
+    if metadata.own.get("captions") and kind != "JPEG":
+        said.append("the IPTC captions of a JPEG are not kept in another format")
+    return said
+
+
+def check_target(path: Path, picture: Picture) -> None:
+    """Raise ImageError if ``path`` cannot hold a picture like ``picture`` without loss."""
+    suffix = path.suffix.lower()
+    kind = SUFFIXES.get(suffix)
+    if kind is None:
+        raise ImageError(f"{path}: cannot write '{path.suffix}': use one of {', '.join(SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise ImageError(f"{path}: the folder {path.parent} does not exist: create it first")
+    if picture.alpha is not None and kind == "JPEG":
+        raise ImageError(f"{path}: JPEG cannot keep the transparency: write PNG, TIFF or WebP")
+    if picture.depth == 16 and kind not in ("PNG", "TIFF"):
+        raise ImageError(f"{path}: {suffix} cannot keep 16 bits: write PNG or TIFF")
+    if picture.depth == 32 and kind != "TIFF":
+        raise ImageError(f"{path}: {suffix} cannot keep floating-point values: write TIFF")
+    if len(picture.pixels) not in (1, 3) and kind != "TIFF":
+        raise ImageError(f"{path}: {suffix} cannot keep {len(picture.pixels)} channels: write TIFF")
+
+
+def write_pages(
+    path: Path, pages: list[Picture], quality: int | None = None, *, try_only: bool = False
+) -> None:
+    """Write pictures in the format that the suffix names, whole or not at all.
+
+    A JPEG from a JPEG keeps its quantisation unless ``quality``, 1 to 100, is given; other lossy
+    files are written at 95. ``try_only`` leaves nothing: it finds out whether writing would do.
+    Raises ImageError.
+    """
+    for page in pages:
+        check_target(path, page)
+    if len(pages) > 1 and SUFFIXES[path.suffix.lower()] != "TIFF":
+        raise ImageError(f"{path}: only TIFF can keep {len(pages)} pages: write TIFF")
+    try:
+        with atomic.file(path, keep=not try_only) as temporary:
+            if SUFFIXES[path.suffix.lower()] == "TIFF":
+                tiff.write_pages(temporary, pages)
+            else:
+                pillow.write(temporary, pages[0], quality)
+    except (OSError, ValueError, struct.error) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise ImageError(f"{path}: cannot be written ({error.strerror})") from None
+        # An encoder's own: a side or a tag is too large for it.
+        raise ImageError(f"{path}: cannot be written in this format ({error})") from None
+
+
+def write(path: Path, picture: Picture, quality: int | None = None) -> None:
+    """Write one picture; see `write_pages`."""
+    write_pages(path, [picture], quality)
+
+
+def without_metadata(picture: Picture) -> Picture:
+    """Return the picture with nothing that its file said beside it but the colour profile.
+
+    Without its profile a picture has other colours.
+    """
+    return replace(picture, metadata=Metadata(icc=picture.metadata.icc))
+
+
+def write_float(path: Path, picture: Float[Tensor, "c h w"]) -> None:
+    """Write values as they are, also outside [0, 1], as a float32 TIFF."""
+    with atomic.file(path) as temporary:
+        tifffile.imwrite(temporary, picture.cpu().numpy(), photometric="minisblack")
+
+
+def read_float(path: Path) -> Float[Tensor, "c h w"]:
+    """Read what `write_float` wrote."""
+    values = tifffile.imread(path).astype(np.float32)
+    return torch.from_numpy(values if values.ndim == 3 else values[None])

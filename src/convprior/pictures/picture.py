@@ -1,0 +1,112 @@
+"""What a picture is here: pixels, and all that has to go out again with the restored ones."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from convprior.ground.errors import InputError
+
+Depth = Literal[8, 16, 32]
+
+
+class ImageError(InputError):
+    """A picture that cannot be read or written; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file says about its picture.
+
+    ``exif`` and ``xmp`` are as stored, with the orientation reset: pixels are upright. ``dpi`` is
+    (across, down) in pixels per inch. ``own`` holds what only the file's own ``format`` can keep:
+    JPEG's tables, PNG's text, the tags of TIFF.
+    """
+
+    format: str = ""
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    own: Mapping[str, Any] = field(default_factory=dict)
+
+    def enlarged(self, scale: int) -> "Metadata":
+        """Return that of a picture with ``scale`` times as many pixels a side on the same area.
+
+        Raises ImageError where a description says the size in a language of its own.
+        """
+        if "<OME" in str(self.own.get("description")):
+            raise ImageError("an OME-TIFF says its size in XML, which would be wrong afterwards")
+        own = dict(self.own)
+        if own.get("resolution"):
+            own["resolution"] = tuple((top * scale, below) for top, below in own["resolution"])
+        dpi = self.dpi and (self.dpi[0] * scale, self.dpi[1] * scale)
+        return replace(self, dpi=dpi, own=own)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture from a file, or for one.
+
+    ``pixels`` are in [0, 1] where the file holds integers of ``depth`` 8 or 16 bits, and as they
+    are stored where it holds floats of 32. ``alpha`` is (h, w) in [0, 1] or None. ``known`` is
+    (h, w), False where the file has no value, or None where it has them all. ``notes`` say what of
+    the file cannot be kept.
+    """
+
+    pixels: Float[Tensor, "c h w"]
+    alpha: Float[Tensor, "h w"] | None = None
+    depth: Depth = 8
+    known: Bool[Tensor, "h w"] | None = None
+    metadata: Metadata = Metadata()
+    notes: tuple[str, ...] = ()
+
+    def values(self) -> np.ndarray:
+        """Return (h, w[, c]) as a file of this depth holds them, transparency last."""
+        alpha = [] if self.alpha is None else [self.alpha[None]]
+        return to_values(torch.cat([self.pixels, *alpha]), self.depth)
+
+
+XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[2-8]")
+
+
+def upright_xmp(xmp: bytes) -> bytes:
+    """Return XMP that says that its picture is upright."""
+    return XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
+
+
+def from_values(values: np.ndarray) -> Float[Tensor, "c h w"]:
+    """Return uint8 or uint16 (h, w[, c]) as float32 in [0, 1], floats as they are."""
+    channels = values if values.ndim == 3 else values[..., None]
+    scale = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
+    scaled = channels.astype(np.float32) / np.float32(scale)
+    return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1)))
+
+
+def to_values(picture: Float[Tensor, "c h w"], depth: Depth = 8) -> np.ndarray:
+    """Return (h, w[, c]): integers of 8 or 16 bits, clipped to [0, 1] before, or float32 as is."""
+    values = picture.cpu().permute(1, 2, 0)
+    if depth != 32:
+        values = (values.clamp(0, 1).double() * (2**depth - 1)).round()
+    kind = {8: np.uint8, 16: np.uint16, 32: np.float32}[depth]
+    whole = values.numpy().astype(kind)
+    return np.ascontiguousarray(whole[..., 0] if whole.shape[-1] == 1 else whole)
+
+
+TURNED = (5, 6, 7, 8)  # of EXIF's orientations, those that swap the sides
+
+
+def upright(values: np.ndarray, orientation: int) -> np.ndarray:
+    """Return (h, w[, c]) turned and mirrored as EXIF's orientation, 1 to 8, asks for."""
+    if orientation in TURNED:
+        values = values.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        values = values[::-1]
+    if orientation in (2, 3, 6, 7):
+        values = values[:, ::-1]
+    return values

@@ -1,0 +1,184 @@
+"""A picture fitted in tiles: as large as memory allows, with one schedule and one stop for all.
+
+Each tile has a network of its own, a few hundred kilobytes; the memory goes to the features of the
+one that is taking its steps. All take the same number of steps before their averages are blended
+and judged together, so that smoothness and tone agree across the picture. Most pictures are one
+tile.
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from convprior.ground import seeds
+from convprior.prior.fit import Fit
+from convprior.prior.recipe import Recipe
+from convprior.prior.refinement import refine
+from convprior.problem import noise
+from convprior.problem.noise import Noise
+from convprior.problem.observation import Observation
+
+OVERLAP = 32  # pixels of the picture that two tiles share at least
+MARGIN = 2  # so many pixels around a held-out one are not fitted either, where noise is shared,
+SPARSER = 8  # and the held-out ones are so many times fewer
+
+
+class Tiles:
+    """The fits of all tiles of one observation, and what they share.
+
+    ``side`` is the largest side of a tile in pixels of the picture, None for one tile.
+    """
+
+    def __init__(
+        self,
+        observation: Observation,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        precision: torch.dtype = torch.float32,
+        side: int | None = None,
+    ) -> None:
+        exact = observation.exact
+        self.noise = (
+            Noise(0.0, 0.0) if exact else noise.measure(observation.observed, observation.known)
+        )
+        fitted, held_out = observation.split(
+            recipe.held_out / (SPARSER if self.noise.shared else 1),
+            seeds.generator("held out", seed),
+            margin=MARGIN if self.noise.shared else 0,
+        )
+        self.observation = observation.to(device)
+        self.fitted, self.held_out = fitted.to(device), held_out.to(device)
+        self.recipe = recipe
+        self.outlier = 0.0 if exact else recipe.outlier  # exact pixels have none
+        self.overlap = max(OVERLAP, 4 * observation.operator.reach * observation.operator.scale)
+        self.places = _places(observation, fitted, side, self.overlap)
+        self.fits: list[Fit] = []
+        for index, (rows, columns) in enumerate(self.places):
+            self.fits.append(
+                Fit(
+                    self.observation.piece(rows, columns),
+                    _fitted(self.observation, self.fitted, rows, columns),
+                    recipe,
+                    seeds.seed("tile", seed, index) if index else seed,
+                    device,
+                    precision,
+                    latent=self.fits[0].latent if index else None,
+                )
+            )
+        known = self.observation.observed[:, self.observation.known]
+        self.mean = known.mean(1)[:, None, None].clamp(0, 1)
+        self.windows = [self._window(rows, columns) for rows, columns in self.places]
+
+    def advance(self, steps: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Take so many steps in each tile.
+
+        Returns the picture of the last, the running average with it, and the misfit of each tile.
+        """
+        pictures, averages, misfits = [], [], []
+        for fit in self.fits:
+            for _ in range(steps):
+                picture, average, misfit = fit.step()
+            pictures.append(picture)
+            averages.append(average)
+            misfits.append(misfit)
+        return self._blend(pictures), self._blend(averages), torch.stack(misfits)
+
+    def _blend(self, pieces: list[Tensor]) -> Float[Tensor, "c H W"]:
+        """Return the picture that the tiles' pictures make, each fading into the next."""
+        if len(pieces) == 1:
+            return pieces[0]
+        height, width = self.observation.size
+        total = pieces[0].new_zeros(len(pieces[0]), height, width)
+        weight = pieces[0].new_zeros(height, width)
+        for (rows, columns), piece, window in zip(self.places, pieces, self.windows, strict=True):
+            total[:, rows, columns] += piece * window
+            weight[rows, columns] += window
+        # Nobody knows what is in the middle of a hole as large as a tile: the mean of all.
+        total.div_(weight.clamp(min=torch.finfo(weight.dtype).tiny))
+        return torch.where(weight > 0, total, self.mean)
+
+    def _window(self, rows: slice, columns: slice) -> Float[Tensor, "h w"]:
+        """Return a tile's weights: one, but for ramps towards the tiles beside it."""
+        ramps = []
+        for place, side in zip((rows, columns), self.observation.size, strict=True):
+            at = torch.arange(place.start, place.stop, device=self.fitted.device)
+            up = (
+                (at - place.start + 0.5) / self.overlap
+                if place.start
+                else torch.ones_like(at) * 1.0
+            )
+            down = (
+                (place.stop - at - 0.5) / self.overlap
+                if place.stop < side
+                else up.new_ones(len(at))
+            )
+            ramps.append(torch.minimum(up, down).clamp(max=1.0))
+        return torch.outer(*ramps)
+
+    def refine(self, average: Tensor, most_rounds: int) -> Tensor:
+        """Return the restored picture, (c, H, W) in [0, 1], of an average.
+
+        Alike patches are filtered as often as the recipe says, but at most ``most_rounds`` times;
+        over the whole picture: a tile's edge is none to them.
+        """
+        return refine(
+            average,
+            self.observation,
+            self.fitted,
+            self.held_out,
+            self.noise,
+            similar=self.recipe.similar_patches,
+            rounds=min(self.recipe.patch_rounds, most_rounds),
+        )
+
+    def shrink_steps(self, factor: float) -> None:
+        """Multiply all learning rates."""
+        for fit in self.fits:
+            fit.shrink_steps(factor)
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        """Return a copy of all that later steps change."""
+        return [fit.state_dict() for fit in self.fits]
+
+    def load_state_dict(self, state: list[dict[str, Any]]) -> None:
+        """Go on from a `state_dict` as if nothing had happened since; it is not changed."""
+        for fit, saved in zip(self.fits, state, strict=True):
+            fit.load_state_dict(saved)
+
+
+def _fitted(
+    observation: Observation, fitted: Bool[Tensor, "h w"], rows: slice, columns: slice
+) -> Bool[Tensor, "h w"]:
+    """Return which observed pixels a tile is fitted to."""
+    return observation.inside(rows, columns) & observation.cut(fitted, rows, columns)
+
+
+def _places(
+    observation: Observation, fitted: Bool[Tensor, "h w"], side: int | None, overlap: int
+) -> list[tuple[slice, slice]]:
+    """Return rows and columns of each tile: all of one size and evenly spread.
+
+    Without those of which nothing is known: in the middle of a hole as large as a tile.
+    """
+    height, width = observation.size
+    if side is None or side >= max(height, width):
+        return [(slice(0, height), slice(0, width))]
+    scale = observation.operator.scale
+    rows, columns = (_spread(length, side, overlap, scale) for length in (height, width))
+    places = [(down, across) for down in rows for across in columns]
+    return [place for place in places if _fitted(observation, fitted, *place).any()]
+
+
+def _spread(length: int, side: int, overlap: int, scale: int) -> list[slice]:
+    """Return pieces of at most ``side`` pixels, all as long, that cover a length and overlap."""
+    side = side // scale * scale
+    if length <= side:
+        return [slice(0, length)]
+    if side <= overlap + scale:
+        raise ValueError(f"tiles of {side} pixels are too small to overlap by {overlap}")
+    count = -(-(length - overlap) // (side - overlap - scale))
+    starts = [round(i * (length - side) / (count - 1) / scale) * scale for i in range(count)]
+    return [slice(start, start + side) for start in starts]

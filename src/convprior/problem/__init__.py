@@ -1,0 +1,1 @@
+"""What was observed of a picture, how it came about, and how good a restoration is."""

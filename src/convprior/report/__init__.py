@@ -1,0 +1,1 @@
+"""What is shown: chapters, charts, one page, the slider."""

@@ -1,0 +1,1 @@
+"""One file or a folder of them: read, understand, restore, write."""

@@ -1,0 +1,155 @@
+"""From a picture of a file to an observation, and from the restored pixels back to such a picture.
+
+The network's pictures are in (0, 1). Eight bits are taken as they are; 16-bit and floating-point
+files, which may use any part of their range or lie outside of [0, 1], are mapped to it by what they
+hold, and the restored values mapped back: no value is stretched.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+import torch
+from jaxtyping import Bool, Float
+from kornia.filters import median_blur
+from torch import Tensor
+from torch.nn import functional
+
+from convprior.ground.errors import InputError
+from convprior.pictures.picture import Picture
+from convprior.problem.noise import measure
+from convprior.problem.observation import Observation
+from convprior.problem.operators import IDENTITY, Operator
+from convprior.restoration.recipes import Task
+
+MARGIN = 0.05  # of the range, at both ends: noise took the darkest and the lightest from there
+NOISY = 6 / 255  # from this deviation on, known pixels are not to be trusted: clean ones have ≤ 5.2
+STRIP = 256  # rows
+PRESSED = 2.0  # a range so many times that of all but a few pixels presses the others together;
+WIDE = 0.25  # then they have this share of their own range beside it, for the noise at its ends,
+FEW = 0.001  # and at most this share of the pixels lies outside
+COARSE = 25  # mean of JPEG's luminance table, steps that it rounds to: from quality 78 down
+
+
+@dataclass(frozen=True)
+class Work:
+    """A picture as the method sees it, and the way back.
+
+    ``beyond`` (h, w) are known pixels that are too far from all others to be seen by the network.
+    """
+
+    observation: Observation
+    beyond: Bool[Tensor, "h w"]
+    low: float
+    high: float
+
+
+def choose(picture: Picture, repair: Bool[Tensor, "h w"] | None) -> tuple[Task, str]:
+    """Return the task for a picture of which ``repair`` (h, w) is to be repaired, and why."""
+    known = _known(picture, repair)
+    masked = repair is not None or picture.known is not None
+    low, high = _range(picture, known)
+    noise = measure((picture.pixels - low) / (high - low), known)
+    if masked and noise.deviation == math.inf:
+        return "inpaint", "some is missing, and too little is known to measure noise"
+    if noise.deviation == math.inf:
+        return "denoise", "nothing is missing; too small to measure noise"
+    strength = f"noise of {255 * noise.deviation:.0f}/255"
+    if masked and noise.deviation <= NOISY:
+        return "inpaint", f"some is missing, and hardly any noise: {strength}"
+    if masked:
+        return "denoise", f"some is missing, and {strength}: both are repaired"
+    tables = picture.metadata.own.get("qtables") if picture.metadata.format == "JPEG" else None
+    if tables and fmean(next(iter(tables.values()))) > COARSE:
+        return "dejpeg", "a strongly compressed JPEG"
+    return "denoise", f"nothing is missing; {strength}"
+
+
+def observe(
+    picture: Picture, task: Task, repair: Bool[Tensor, "h w"] | None, operator: Operator = IDENTITY
+) -> Work:
+    """Return what the method is given: unknown is what is to be repaired, and what has no value."""
+    known = _known(picture, repair)
+    if not known.any():
+        raise InputError("no pixel is known: there is nothing to restore from")
+    low, high = _range(picture, known, same_size=operator is IDENTITY)
+    scaled = (picture.pixels - low) / (high - low)
+    beyond = known & ((picture.pixels < low) | (picture.pixels > high)).any(0)
+    observation = Observation(scaled, known & ~beyond, operator, exact=task == "inpaint")
+    return Work(observation, beyond, low, high)
+
+
+def _known(picture: Picture, repair: Tensor | None) -> Bool[Tensor, "h w"]:
+    known = torch.ones(picture.pixels.shape[1:], dtype=torch.bool)
+    if picture.known is not None:
+        known &= picture.known
+    if picture.alpha is not None and bool((picture.alpha > 0).any()):
+        known &= picture.alpha > 0  # the colour of what is wholly transparent means nothing
+    return known if repair is None else known & ~repair
+
+
+def _range(
+    picture: Picture, known: Bool[Tensor, "h w"], same_size: bool = True
+) -> tuple[float, float]:
+    """Return the values that become 0 and 1.
+
+    Of 16 bits and floats, those of a few pixels far outside of all others, dead or stars, do not
+    count: they would press the rest together. The network never sees them, and they stay as they
+    are. ``same_size``: they can.
+    """
+    if picture.depth == 8:
+        return 0.0, 1.0
+    values = picture.pixels[:, known]
+    low, high = float(values.min()), float(values.max())
+    margin = MARGIN * (high - low) or 0.5 * abs(high) or 0.5
+    steady_low, steady_high = _steady(picture, known)
+    wide = WIDE * (steady_high - steady_low)
+    beyond = ((values < steady_low - wide) | (values > steady_high + wide)).any(0)
+    pressed = high - low > PRESSED * (steady_high - steady_low) > 0
+    if same_size and pressed and float(beyond.float().mean()) <= FEW:
+        return steady_low - wide, steady_high + wide
+    return low - margin, high + margin
+
+
+def _steady(picture: Picture, known: Bool[Tensor, "h w"]) -> tuple[float, float]:
+    """Return the range of the medians of 3×3 pixels."""
+    filled = torch.where(known, picture.pixels, picture.pixels[:, known].median())
+    around = functional.pad(filled[None], (1, 1, 1, 1), mode="replicate")
+    lows, highs = [], []
+    for top in range(0, len(known), STRIP):  # the median of a whole picture takes nine copies of it
+        steady = median_blur(around[:, :, top : top + STRIP + 2], 3)[0, :, 1:-1, 1:-1]
+        values = steady[:, known[top : top + STRIP]]
+        if values.numel():
+            lows.append(float(values.min()))
+            highs.append(float(values.max()))
+    return min(lows), max(highs)
+
+
+def finish(
+    work: Work, picture: Picture, restored: Float[Tensor, "c H W"], opaque: Tensor | None
+) -> Picture:
+    """Return the picture to be written: the restored pixels in the place of the observed ones.
+
+    Known pixels of an exact observation, those beyond all others, and the colours of what is wholly
+    transparent stay to the bit. ``opaque`` (h, w) marks transparent pixels that were repaired to be
+    seen.
+    """
+    pixels = restored * (work.high - work.low) + work.low
+    scale = work.observation.operator.scale
+    alpha = picture.alpha
+    if scale == 1:
+        kept = work.beyond | (work.observation.known & work.observation.exact)
+        if alpha is not None and opaque is None:
+            kept = kept | (alpha == 0)
+        pixels = torch.where(kept, picture.pixels, pixels)
+    elif alpha is not None:
+        grown = functional.interpolate(
+            alpha[None, None], scale_factor=scale, mode="bicubic", antialias=True
+        )
+        alpha = grown[0, 0].clamp(0, 1)
+        if opaque is not None:
+            opaque = opaque.repeat_interleave(scale, 0).repeat_interleave(scale, 1)
+    if alpha is not None and opaque is not None:
+        alpha = torch.where(opaque, 1.0, alpha)
+    metadata = picture.metadata.enlarged(scale) if scale > 1 else picture.metadata
+    return replace(picture, pixels=pixels, alpha=alpha, known=None, metadata=metadata)

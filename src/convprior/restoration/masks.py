@@ -1,0 +1,139 @@
+"""Which pixels to repair: a mask file, the transparency, a colour, or what is plainly broken."""
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float
+from kornia.morphology import opening
+from torch import Tensor
+from torch.nn import functional
+
+from convprior.ground.errors import InputError
+from convprior.pictures import files
+from convprior.pictures.picture import ImageError, Picture
+
+OUTSIDE = 2.0  # times the range of its neighbours: so far off lies a dead or stuck pixel,
+FAINT = 0.1  # and at least this share of the picture's range
+WIDEST = 5  # pixels: what is exactly black or white and wider is part of the picture
+UNLIKE = 0.2  # share of the range by which a scratch differs from what is around it
+
+
+class MaskError(InputError):
+    """A mask that cannot be meant."""
+
+
+def read(
+    source: str,
+    picture: Picture,
+    path: Path,
+    invert: bool,
+    most_pixels: int = files.MOST_PIXELS,
+) -> tuple[Bool[Tensor, "h w"] | None, list[str]]:
+    """Return the pixels to repair, None if ``auto`` finds none, and what there is to say of them.
+
+    ``source`` is a mask file, a folder of masks with the pictures' names, ``alpha``, a colour like
+    ``#ff00ff``, or ``auto``; ``path`` is the picture's file. Raises MaskError or ImageError.
+    """
+    said: list[str] = []
+    file: Path | None = None
+    if source == "alpha":
+        if picture.alpha is None:
+            raise MaskError(f"{path}: has no transparency: --mask alpha repairs transparent pixels")
+        repair = picture.alpha < 0.5
+    elif source == "auto":
+        repair = broken(picture.pixels)
+        if not bool(repair.any()):
+            return None, [f"{path}: no dead pixels and no scratches found"]
+    elif source.startswith("#"):
+        repair = _of_colour(source, picture, path)
+    else:
+        file = file_of(Path(source), path)
+        mask = files.read(file, most_pixels=most_pixels).pixels.mean(0)
+        if bool(((mask > 0.02) & (mask < 0.98)).any()):
+            said.append(f"{file}: has greys; what is lighter than half is repaired")
+        repair = mask >= 0.5
+        if repair.shape != picture.pixels.shape[1:]:
+            height, width = picture.pixels.shape[1:]
+            raise ImageError(
+                f"{file}: is {repair.shape[1]}×{repair.shape[0]} pixels, the picture "
+                f"{width}×{height}: make a mask of the picture's size"
+            )
+    where = file or source
+    if invert:
+        repair = ~repair
+    colour = "black" if invert else "white"
+    hint = f"; {colour} means repair" if file else ""
+    if bool(repair.all()):
+        raise MaskError(f"{where}: marks every pixel of {path}: nothing would be known{hint}")
+    if not bool(repair.any()):
+        raise MaskError(f"{where}: marks no pixel of {path}: there is nothing to repair{hint}")
+    share = float(repair.float().mean())
+    if share > 0.5:
+        hint = "" if invert else "; --invert-mask if it marks what is to stay"
+        said.append(f"{where}: {share:.0%} of the picture is to be repaired{hint}")
+    return repair, said
+
+
+def file_of(source: Path, path: Path) -> Path:
+    """Return the mask's file: the source, or the one in it that is named as the picture."""
+    if not source.is_dir():
+        return source
+    found = sorted(
+        file
+        for file in source.iterdir()
+        if file.stem == path.stem and file.suffix.lower() in files.SUFFIXES
+    )
+    if len(found) != 1:
+        came = "none" if not found else ", ".join(f.name for f in found)
+        raise MaskError(f"{source}: expected one mask named {path.stem}, found {came}")
+    return found[0]
+
+
+def _of_colour(source: str, picture: Picture, path: Path) -> Bool[Tensor, "h w"]:
+    digits = source[1:]
+    try:
+        wanted = torch.tensor([int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)])
+    except ValueError:
+        wanted = torch.empty(0)
+    if len(digits) != 6 or len(wanted) != 3:
+        raise MaskError(f"--mask {source}: is no colour: write #rrggbb, as in #ff00ff")
+    if len(picture.pixels) not in (1, 3):
+        raise MaskError(f"{path}: has {len(picture.pixels)} channels: a colour needs grey or RGB")
+    return (picture.pixels - wanted[:, None, None]).abs().amax(0) < 1 / 500
+
+
+def broken(pixels: Float[Tensor, "c h w"]) -> Bool[Tensor, "h w"]:
+    """Return dead and stuck pixels, and scratches that are exactly black or white.
+
+    A stuck pixel lies outside of all its neighbours' values, by more than twice their own range. A
+    scratch is exactly at an end of the picture's range, at most five pixels wide, and unlike its
+    surroundings.
+    """
+    low, high = float(pixels.amin()), float(pixels.amax())
+    least, most = (_extreme_of_neighbours(pixels, sign) for sign in (-1, 1))
+    outside = torch.maximum(pixels - most, least - pixels)
+    stuck = (outside > (OUTSIDE * (most - least)).clamp(min=FAINT * (high - low))).any(0)
+    around = functional.avg_pool2d(
+        functional.pad(pixels[None], (2 * WIDEST,) * 4, mode="replicate"), 4 * WIDEST + 1, 1
+    )[0]
+    scratched = torch.zeros_like(stuck)
+    for end in (low, high):
+        extreme = (pixels == end).all(0)
+        near = ((pixels - end).abs() < FAINT * (high - low)).all(0)
+        solid = opening(near[None, None].float(), torch.ones(WIDEST + 1, WIDEST + 1))[0, 0] > 0.5
+        unlike = (around - end).abs().amax(0) > UNLIKE * (high - low)
+        scratched |= extreme & ~solid & unlike
+    return stuck | scratched
+
+
+def _extreme_of_neighbours(pixels: Float[Tensor, "c h w"], sign: int) -> Float[Tensor, "c h w"]:
+    """Return the largest (sign 1) or smallest (-1) of the eight values around each."""
+    _, height, width = pixels.shape
+    around = functional.pad(sign * pixels, (1, 1, 1, 1), value=-torch.inf)
+    most = torch.full_like(pixels, -torch.inf)
+    for down in range(3):
+        for across in range(3):
+            if (down, across) != (1, 1):
+                moved = around[:, down : down + height, across : across + width]
+                torch.maximum(most, moved, out=most)
+    return sign * most

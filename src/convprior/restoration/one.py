@@ -1,0 +1,229 @@
+"""One file to restore: read, understand, restore each page, write. The unit of all work.
+
+`restore_one` depends on its job alone and writes its result whole or not at all, so that any
+engine may run jobs anywhere, in any order, and again.
+"""
+
+import itertools
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from convprior.ground.errors import InputError
+from convprior.pictures import files
+from convprior.pictures.picture import ImageError, Picture
+from convprior.prior.ensemble import Averaged
+from convprior.prior.restore import DivergedError, Iterate
+from convprior.prior.stopping import Stopper
+from convprior.problem.operators import IDENTITY, Operator, blur, downsampling, gaussian_kernel
+from convprior.restoration import levels, masks, within_memory
+from convprior.restoration.job import Job, Page, Report, Settings, Watcher
+from convprior.restoration.recipes import Task
+
+CLEAN_QUALITY = 95  # of a JPEG whose damage was its compression: its old tables would damage again
+
+
+def restore_one(job: Job, device: str, watcher: Watcher, *, half: bool = True) -> Report:
+    """Restore a file and write the result. Raises InputError; writes nothing then.
+
+    A fit that diverged is written as far as it came, and its report says so; so is one that Ctrl-C
+    ended, unless not ``half``: then KeyboardInterrupt is raised.
+    """
+    start = time.monotonic()
+    settings = job.settings
+    report = Report(str(job.source), str(job.target))
+
+    def say(text: str) -> None:
+        report.notes.append(text)
+        watcher.say(text)
+
+    _check_paths(job)
+    pages = files.read_pages(
+        job.source, most_pixels=settings.most_pixels, accept_truncated=settings.accept_truncated
+    )
+    repairs = _repairs(job, pages, say)
+    _rehearse(job, pages, say)
+    understood = [_understand(job, *page) for page in zip(pages, repairs, strict=True)]
+    done, spreads = [], []
+    for number, (page, repair) in enumerate(zip(pages, repairs, strict=True)):
+        task, reason, work = understood[number]
+        watcher.begin(number, len(pages), task, reason, work.observation.size)
+        opaque = repair if settings.mask == "alpha" else None
+
+        put_together = partial(_put_together, settings, work, page, opaque)
+
+        def watch(run: int, iterate: Iterate, stopper: Stopper, finish: Any = put_together) -> None:
+            watcher.step(run, iterate, stopper)
+            if job.previews:
+                watcher.preview(lambda: _preview(job, finish(iterate.average.cpu()), say))
+
+        try:
+            restored = within_memory.restore(
+                work.observation,
+                task,
+                runs=settings.runs,
+                seed=settings.seed,
+                device=device,
+                precision=settings.precision,
+                budget=settings.memory,
+                time_limit=settings.time_limit,
+                max_steps=settings.max_steps,
+                watch=watch,
+                say=say,
+            )
+        except DivergedError as error:
+            if error.best is None:
+                raise InputError(f"{job.source}: {error}") from None
+            report.error = f"{job.source}: {error}. The best picture so far is in {job.target}"
+            best = error.best
+            restored = Averaged(best.picture, torch.zeros_like(best.picture), (best,))
+        last = restored.runs[-1]
+        if last.ended == "interrupted" and not (half and number == len(pages) - 1):
+            raise KeyboardInterrupt
+        done.append(put_together(restored.picture))
+        spreads.append(restored.spread)
+        report.pages.append(Page(task, reason, last.steps, last.best_step, last.ended))
+    target = job.target
+    if target.exists() and not job.overwrite:  # it was not when the work began
+        target = _free(target)
+        say(f"{job.target}: has appeared meanwhile and is left alone: the result is {target}")
+        report.target = str(target)
+    files.write_pages(target, done, _quality(settings, report.pages[0].task, pages[0]))
+    if job.spread is not None:
+        files.write_float(job.spread, spreads[0].mean(0, keepdim=True))
+    if job.previews:
+        job.preview.unlink(missing_ok=True)
+    report.seconds = round(time.monotonic() - start, 1)
+    return report
+
+
+def _check_paths(job: Job) -> None:
+    """Raise InputError if a file that the job writes is one that somebody needs."""
+    named = (job.source, job.settings.mask, job.settings.kernel)
+    given = [Path(name) for name in named if name and Path(name).is_file()]
+    written = job.written()
+    for number, path in enumerate(written):
+        if not path.exists():
+            clash = path in written[:number]
+        elif any(path.samefile(file) for file in given):
+            raise ImageError(f"{path}: is the input itself, which is never replaced")
+        elif not job.overwrite:
+            raise ImageError(f"{path}: exists already: choose another name, or --overwrite")
+        else:
+            clash = any(other.exists() and path.samefile(other) for other in written[:number])
+        if clash:
+            raise ImageError(f"{path}: would be written twice: choose another name")
+
+
+def _repairs(job: Job, pages: list[Picture], say: Callable[[str], None]) -> list[Tensor | None]:
+    """Return what is to be repaired of each page; what was found broken is shown first."""
+    settings = job.settings
+    if settings.mask is None:
+        return [None] * len(pages)
+    repairs: list[Tensor | None] = []
+    for page in pages:
+        repair, said = masks.read(
+            settings.mask, page, job.source, settings.invert_mask, settings.most_pixels
+        )
+        repairs.append(repair)
+        for line in said:
+            say(line)
+    if settings.mask == "auto" and any(repair is not None for repair in repairs):
+        shown = [
+            Picture(torch.zeros_like(page.pixels[:1]) if repair is None else repair[None].float())
+            for page, repair in zip(pages, repairs, strict=True)
+        ]
+        files.write_pages(job.found, shown)
+        count = sum(int(repair.sum()) for repair in repairs if repair is not None)
+        say(f"{job.found}: what will be repaired ({count:,} pixels)")
+    return repairs
+
+
+def _rehearse(job: Job, pages: list[Picture], say: Callable[[str], None]) -> None:
+    """Write what came where the result will go, and remove it: before hours of work.
+
+    Raises InputError if the target cannot take it.
+    """
+    if job.spread is not None and len(pages) > 1:
+        raise InputError(f"{job.source}: --spread takes one picture, this file has {len(pages)}")
+    files.write_pages(job.target, pages, job.settings.quality, try_only=True)
+    for note in dict.fromkeys(
+        note
+        for page in pages
+        for note in (*page.notes, *files.lost(job.target, page))
+        if not job.settings.strip_metadata
+    ):
+        say(f"{job.source}: {note}")
+
+
+def _understand(job: Job, page: Picture, repair: Tensor | None) -> tuple[Task, str, levels.Work]:
+    """Return task, why, and what the method is given."""
+    settings = job.settings
+    if settings.task == "auto":
+        task, reason = levels.choose(page, repair)
+    else:
+        task, reason = settings.task, "as asked"
+    operator = operator_of(settings, task)
+    if operator.scale > 1:
+        page.metadata.enlarged(operator.scale)  # refused before the work, not after
+    work = levels.observe(page, task, repair, operator)
+    height, width = work.observation.size
+    if height * width > settings.most_pixels:
+        raise ImageError(
+            f"{job.source}: would have {width}×{height} pixels, more than "
+            f"{settings.most_pixels:,}: enlarge it less, or allow more with --max-pixels"
+        )
+    return task, reason, work
+
+
+def operator_of(settings: Settings, task: Task) -> Operator:
+    """Return how the picture that a task looks for became what was observed. Raises InputError."""
+    if task == "superresolve":
+        return downsampling(settings.scale)
+    if task != "deblur":
+        return IDENTITY
+    if settings.kernel is None:
+        raise InputError("deblur needs --kernel: a file, or gaussian:σ with σ in pixels")
+    kind, _, value = settings.kernel.partition(":")
+    try:
+        if kind == "gaussian":
+            return blur(gaussian_kernel(float(value)))
+        kernel = files.read(Path(settings.kernel), most_pixels=settings.most_pixels)
+        return blur(kernel.pixels.mean(0))
+    except ValueError as error:
+        raise InputError(f"--kernel {settings.kernel}: {error}") from None
+
+
+def _put_together(
+    settings: Settings, work: levels.Work, page: Picture, opaque: Tensor | None, pixels: Tensor
+) -> Picture:
+    """Return the page to be written."""
+    finished = levels.finish(work, page, pixels, opaque)
+    return files.without_metadata(finished) if settings.strip_metadata else finished
+
+
+def _quality(settings: Settings, task: Task, page: Picture) -> int | None:
+    if settings.quality is None and task == "dejpeg" and page.metadata.format == "JPEG":
+        return CLEAN_QUALITY
+    return settings.quality
+
+
+def _preview(job: Job, picture: Picture, say: Callable[[str], None]) -> None:
+    """Write the best so far; a disk that is full for a while does not end the work."""
+    try:
+        files.write(job.preview, picture)
+    except ImageError as error:
+        say(f"no preview: {error}")
+
+
+def _free(path: Path) -> Path:
+    """Return a name like ``path`` that is not taken."""
+    numbers = itertools.count(2)
+    return next(
+        other for n in numbers if not (other := path.with_stem(f"{path.stem}.{n}")).exists()
+    )

@@ -1,0 +1,1 @@
+"""One operation of a convolutional network at a time, by hand."""

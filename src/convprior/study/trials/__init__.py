@@ -1,0 +1,1 @@
+"""What is trained to answer the study's questions: plan, runs, intervals."""

@@ -1,0 +1,1 @@
+"""Networks that learn to name what is in a picture: blueprint, cost, Lightning."""

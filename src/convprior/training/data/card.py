@@ -1,0 +1,34 @@
+"""What the pipeline knows about the prepared pictures without opening their tables."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from convprior.ground.errors import InputError
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the rest of the pipeline needs to know about data/prepared.
+
+    ``mean`` and ``deviation`` are per channel, over the training pixels in [0, 1]; ``content`` is
+    the SHA-256 of all pixels and labels.
+    """
+
+    size: int
+    classes: list[str]
+    names: list[str]
+    mean: list[float]
+    deviation: list[float]
+    content: str
+
+    @classmethod
+    def read(cls, prepared: Path) -> "Description":
+        """Read ``prepared``/description.json."""
+        path = prepared / "description.json"
+        if not path.is_file():
+            raise InputError(
+                f"{path}: missing: run the stage that makes the pictures first (`prepare`, for "
+                "the study `compose`)"
+            )
+        return cls(**json.loads(path.read_text(encoding="utf-8")))

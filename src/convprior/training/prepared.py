@@ -1,0 +1,131 @@
+"""The prepared photographs, as Lightning trains on them.
+
+``data/prepared`` holds Arrow tables with the decoded pixels of pictures of one size, mapped into
+memory: an epoch over ImageNet needs neither its size in memory nor a decoder. Batch sizes are
+global: each process takes its share, and no picture is counted twice.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torch.utils.data.distributed import DistributedSampler
+
+from convprior.ground.errors import InputError
+from convprior.training.data.card import Description
+
+Batch = tuple[Tensor, Tensor]
+
+UNCOUNTED = -1  # the label of a picture that only fills up a process's share
+
+
+class Pictures(Dataset[Batch]):
+    """One split: batches of uint8 pictures (n, c, h, w) and their labels (n,)."""
+
+    def __init__(self, prepared: Path, split: str, size: int) -> None:
+        self.table = datasets.load_from_disk(str(prepared / split))
+        self.size = size
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Return a whole batch: one look-up in the table, one copy, no collation.
+
+        Channels are last in memory, as they are stored and as a CPU convolves fastest.
+        """
+        rows = self.table[list(indices)]
+        pixels = torch.frombuffer(bytearray().join(rows["pixels"]), dtype=torch.uint8)
+        pictures = pixels.view(-1, self.size, self.size, 3).permute(0, 3, 1, 2)
+        return pictures, torch.tensor(rows["label"])
+
+
+class Share(Dataset[Batch]):
+    """Every ``processes``-th item from ``rank`` on, filled up to the same length on each rank.
+
+    Ranks must take equally many steps, or those that wait for each other never meet; the items
+    that fill up carry the label `UNCOUNTED`.
+    """
+
+    def __init__(self, items: Pictures, rank: int, processes: int) -> None:
+        self.items, self.rank, self.processes = items, rank, processes
+
+    def __len__(self) -> int:
+        return -(-len(self.items) // self.processes)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Return a whole batch."""
+        wanted = torch.tensor(indices) * self.processes + self.rank
+        pictures, labels = self.items.__getitems__(wanted.clamp(max=len(self.items) - 1).tolist())
+        return pictures, torch.where(wanted < len(self.items), labels, UNCOUNTED)
+
+
+def as_it_is(batch: Any) -> Any:
+    """Collate nothing: the datasets above return whole batches."""
+    return batch
+
+
+class Photographs(pl.LightningDataModule):
+    """Training and validation batches of data/prepared; ``batch_size`` is over all processes."""
+
+    def __init__(self, prepared: Path, batch_size: int, workers: int, seed: int) -> None:
+        super().__init__()
+        self.prepared, self.batch_size, self.workers, self.seed = (
+            prepared,
+            batch_size,
+            workers,
+            seed,
+        )
+        self.description = Description.read(prepared)
+
+    def _place(self) -> tuple[int, int, int]:
+        """Return (rank, processes, this process's batch size)."""
+        assert self.trainer is not None
+        processes = self.trainer.world_size
+        if self.batch_size % processes:
+            raise InputError(
+                f"train.batch_size is {self.batch_size}, to be shared by {processes} processes: "
+                "choose a multiple, or other CONVPRIOR_DEVICES and CONVPRIOR_NODES"
+            )
+        return self.trainer.global_rank, processes, self.batch_size // processes
+
+    def train_dataloader(self) -> DataLoader:
+        """Return this process's share of each global batch, in an order that the seed names."""
+        rank, processes, batch_size = self._place()
+        pictures = Pictures(self.prepared, "train", self.description.size)
+        # The same sampler also for one process, so that any number of them sees the same batches.
+        sampler: DistributedSampler[Batch] = DistributedSampler(
+            pictures, processes, rank, seed=self.seed, drop_last=True
+        )
+        return DataLoader(
+            pictures,
+            batch_size,
+            sampler=sampler,
+            collate_fn=as_it_is,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            drop_last=len(sampler) >= batch_size,
+        )
+
+    def val_dataloader(self) -> DataLoader:
+        """Return this process's share of the validation pictures, each exactly once."""
+        rank, processes, batch_size = self._place()
+        pictures = Pictures(self.prepared, "val", self.description.size)
+        return DataLoader(
+            Share(pictures, rank, processes),
+            batch_size,
+            collate_fn=as_it_is,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+        )

@@ -1,0 +1,74 @@
+"""A Lightning Trainer on what this machine has: the variables are in ``environment``.
+
+One command starts all local processes; under torchrun and SLURM Lightning takes the ranks it finds.
+"""
+
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from convprior.ground import machine
+from convprior.ground.environment import EnvironmentVariableError, number
+
+# Lightning warns of what is done here on purpose, and of what is upstream's to mend.
+HUSHED = (
+    ".*does not have many workers.*",
+    ".*Checkpoint directory .* exists and is not empty.*",
+    ".*predict returned None.*",
+    ".*LeafSpec.*",
+)
+
+
+def make(cpu_processes: int = 1, **options: Any) -> pl.Trainer:
+    """Return a Trainer on this machine's devices; ``options`` say what the stage wants of it.
+
+    ``cpu_processes`` is how many to start on a machine without a GPU that was asked for `auto`.
+    Batch norm is computed over all devices of a GPU run; CPU processes normalise their own share.
+    """
+    accelerator = os.environ.get("CONVPRIOR_ACCELERATOR", "auto")
+    found: int | str = os.environ.get("CONVPRIOR_DEVICES", "auto")
+    if found != "auto":
+        found = number("CONVPRIOR_DEVICES", 1, least=1)
+    elif accelerator == "cpu" or (accelerator == "auto" and machine.choose().type == "cpu"):
+        found = cpu_processes
+    nodes = number("CONVPRIOR_NODES", 1, least=1)
+    for message in HUSHED:
+        warnings.filterwarnings("ignore", message=message)
+    try:
+        return pl.Trainer(
+            accelerator=accelerator,
+            devices=found,
+            num_nodes=nodes,
+            strategy=os.environ.get("CONVPRIOR_STRATEGY", "auto"),
+            precision=os.environ.get("CONVPRIOR_PRECISION", "32-true"),  # type: ignore[arg-type]
+            use_distributed_sampler=False,  # each stage shares out its own work
+            sync_batchnorm=accelerator != "cpu" and torch.cuda.is_available(),
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            **options,
+        )
+    except (ValueError, MisconfigurationException) as error:
+        raise EnvironmentVariableError(
+            f"Lightning refuses the CONVPRIOR_… settings: {error}"
+        ) from None
+
+
+@contextmanager
+def honest_exit() -> Iterator[None]:
+    """End with 143 when the block is ended by SIGTERM: Lightning would report success, and DVC
+    would record a half-done stage as done.
+    """
+    try:
+        yield
+    except SIGTERMException:
+        sys.exit(128 + signal.SIGTERM)

@@ -1,0 +1,428 @@
+"""The tool as its user meets it: the command, its messages, its files."""
+
+import inspect
+import json
+import math
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import convprior
+from convprior import cli
+from convprior.cli import sizes
+from convprior.cli.progress import Progress
+from convprior.pictures import decoding, files
+from tests.conftest import clean_environment, colourful
+
+HELP = Path(__file__).with_name("help")
+FAST = ("--max-steps", "10", "--device", "cpu")
+
+
+def convprior_command(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the console script as a user does."""
+    return subprocess.run(
+        [Path(sys.executable).with_name("convprior"), *map(str, arguments)],
+        cwd=folder, env=clean_environment(), capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
+    """Run the command in this process: the same code without two seconds of importing torch."""
+    old, sys.argv = sys.argv, ["convprior", *map(str, arguments)]
+    try:
+        cli.main()
+        code = 0
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    finally:
+        sys.argv = old
+    return code, capsys.readouterr().err
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    colourful(33, 21).save(path)
+    return path
+
+
+def mask_file(folder: Path, size: tuple[int, int], box: tuple[int, int, int, int]) -> Path:
+    mask = Image.new("L", size)
+    mask.paste(255, box)
+    mask.save(folder / "mask.png")
+    return folder / "mask.png"
+
+
+def test_the_console_script_restores_and_imports_no_experiment(photo: Path) -> None:
+    done = convprior_command("restore", photo, "-o", "out.png", *FAST, folder=photo.parent)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"out\.png: step \d+ of 10; the last step was reached", done.stderr)
+    with Image.open(photo.parent / "out.png") as out:
+        assert (out.size, out.mode) == ((33, 21), "RGB")
+    check = (
+        "import sys; sys.argv = ['convprior', 'restore', 'photo.png', '-o', 'again.png', "
+        "'--max-steps', '1', '--device', 'cpu']\n"
+        "from convprior import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'pytorch_lightning', 'mlflow', 'dvc', 'datasets', 'skimage', 'pandas'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", check], cwd=photo.parent, check=True, timeout=120)
+    assert (photo.parent / "again.png").exists()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_modes_and_alpha_go_through(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], mode: str
+) -> None:
+    image = colourful(20, 17).convert(mode)
+    if "A" in mode:
+        image.putalpha(Image.fromarray(np.arange(340).reshape(17, 20).astype(np.uint8)))
+    image.save(tmp_path / "in.png")
+    code, said = call(capsys, "restore", tmp_path / "in.png", "-o", tmp_path / "out.png", *FAST)
+    assert code == 0, said
+    with Image.open(tmp_path / "out.png") as out:
+        assert (out.size, out.mode) == (image.size, mode)
+        if "A" in mode:
+            assert np.array_equal(np.asarray(out)[..., -1], np.asarray(image)[..., -1])
+
+
+def test_a_mask_repairs_the_white_and_keeps_the_rest(
+    photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask = mask_file(photo.parent, (33, 21), (5, 5, 12, 9))
+    out = photo.parent / "out.png"
+    code, said = call(capsys, "restore", photo, "-o", out, "--mask", mask, *FAST)
+    assert code == 0, said
+    before, after = files.read(photo).pixels, files.read(out).pixels
+    repair = files.read_mask(mask)
+    assert torch.equal(before[:, ~repair], after[:, ~repair])
+    assert not torch.equal(before[:, repair], after[:, repair])
+
+
+def test_the_default_output_lies_beside_the_input(
+    photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _ = call(capsys, "restore", photo, *FAST)
+    assert code == 0
+    assert (photo.parent / "photo.restored.png").exists()
+
+
+def test_the_seed_decides_the_bytes(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # A clean picture would come back as it was, whatever the seed.
+    clean = decoding.from_pillow(colourful(33, 21))
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    decoding.to_pillow((clean + 0.2 * noise).clamp(0, 1)).save(photo)
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        call(capsys, "restore", photo, "-o", photo.parent / f"{name}.png", "--seed", seed, *FAST)
+    a, b, c = ((photo.parent / f"{name}.png").read_bytes() for name in "abc")
+    assert a == b != c
+
+
+def test_runs_are_averaged_and_the_spread_written(
+    photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two, spread = (photo.parent / name for name in ("one.png", "two.png", "spread.tiff"))
+    call(capsys, "restore", photo, "-o", one, *FAST)
+    options = ("--runs", 2, "--spread", spread, "--precision", "bfloat16")
+    code, said = call(capsys, "restore", photo, "-o", two, *options, *FAST)
+    assert code == 0, said
+    assert "two.png: 2 runs averaged, the last: step 10 of 10" in said
+    assert two.read_bytes() != one.read_bytes()
+    values = files.read_float(spread)
+    assert values.shape == (1, 21, 33)
+    assert values.min() >= 0
+    assert values.max() > 0
+
+
+def test_each_mistake_gives_one_clear_error(
+    photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = photo.parent
+    white = folder / "white.png"
+    Image.new("L", (33, 21), 255).save(white)
+    black = folder / "black.png"
+    Image.new("L", (33, 21), 0).save(black)
+    small = folder / "small.png"
+    Image.new("L", (3, 2), 255).save(small)
+    broken = folder / "broken.png"
+    broken.write_bytes(photo.read_bytes()[: photo.stat().st_size // 2])
+    there = folder / "there.png"
+    there.write_bytes(b"precious")
+    old = folder / "old.tiff"
+    old.write_bytes(b"precious")
+    misnamed = folder / "renamed.jpg"
+    misnamed.write_bytes(photo.read_bytes())
+    out = folder / "out.png"
+    cases: list[tuple[tuple, int, str]] = [
+        ((photo, "-o", out, "--mask", small), 1,
+         "small.png: is 3×2 pixels, the picture 33×21: make a mask of the picture's size"),
+        ((photo, "-o", out, "--mask", white), 1, "white.png: marks every pixel of"),
+        ((photo, "-o", out, "--mask", black), 1, "there is nothing to repair; white means repair"),
+        ((broken, "-o", out), 1, "broken.png: broken or truncated picture"),
+        ((folder / "none.png", "-o", out), 1, "none.png: cannot be read (No such file"),
+        ((photo, "-o", there), 1, "there.png: exists already: choose another name, or --overwrite"),
+        ((photo, "-o", photo, "--overwrite"), 1, "photo.png: is the input itself"),
+        ((photo, "-o", folder / "out.gif"), 1, "out.gif: cannot write '.gif': use one of .png"),
+        ((photo, "-o", folder / "no" / "out.png"), 1, "does not exist: create it first"),
+        ((photo, "-o", out, "--device", "abacus"), 1, "no device 'abacus' here; there are:"),
+        ((photo, "-o", out, "--task", "paint"), 2, "'paint' is no task: choose auto, denoise"),
+        ((photo, "-o", out, "--task", "inpaint"), 2, "inpaint needs --mask"),
+        ((photo, "-o", out, "--time-limit", "soon"), 2, "'soon' is no duration: write 90, 90s, 2m"),
+        ((photo, "-o", out, "--max-steps", "0"), 2, "--max-steps"),
+        ((photo, "-o", out, "--runs", "0"), 2, "--runs"),
+        ((photo, "-o", out, "--precision", "int8"), 2, "choose float32 or bfloat16"),
+        ((photo, "-o", out, "--spread", "s.tiff"), 2, "--spread needs --runs 2 or more"),
+        ((photo, "-o", out, "--runs", 2, "--spread", "s.png"), 2, "end its name in .tiff"),
+        ((photo, "-o", out, "--runs", 2, "--spread", old), 1, "old.tiff: exists already"),
+        ((photo, "-o", out, "--memory", "lots"), 2, "'lots' is no amount of memory: write 500MB"),
+        ((photo, "-o", out, "--task", "deblur"), 2, "deblur needs --kernel: a file, or gaussian:σ"),
+        ((photo, "-o", out, "--task", "deblur", "--kernel", "gaussian:x"), 2,
+         "write gaussian:1.5, with σ in pixels"),
+        ((photo, "-o", out, "--task", "deblur", "--kernel", "gaussian:99"), 1,
+         "σ must be above 0 and at most 50 pixels, came 99.0"),
+        ((photo, "-o", out, "--kernel", "gaussian:1"), 2, "--kernel needs --task deblur"),
+        ((photo, "-o", out, "--scale", "3"), 2, "--scale needs --task superresolve"),
+        ((photo, "-o", folder / f"{'x' * 300}.png"), 1, "File name too long"),
+        ((photo, "-o", out, "--task", "deblur", "--kernel", small), 1,
+         "a kernel of 2×3 has no centre: both sides must be odd"),
+        ((photo, "-o", out, "--invert-mask"), 2, "--invert-mask needs --mask"),
+        ((photo, "-o", out, "--mask", "alpha"), 1, "photo.png: has no transparency"),
+        ((photo, "-o", out, "--mask", "#12"), 1, "--mask #12: is no colour: write #rrggbb"),
+        ((photo, "-o", out, "--mask", "#010203"), 1, "#010203: marks no pixel of"),
+        ((photo, "-o", out, "--max-pixels", 600), 1, "33×21 pixels are more than 600: crop it"),
+        ((photo, "-o", out, "--max-pixels", 700, "--task", "superresolve"), 1,
+         "would have 66×42 pixels, more than 700: enlarge it less"),
+        ((misnamed, "-o", out), 1,
+         "renamed.jpg: is a PNG file by its content, not JPEG: rename it"),
+        ((folder,), 2, "a folder needs -o: where the restored pictures go"),
+        ((folder, "-o", folder), 1, "is the folder of the originals: choose another -o"),
+        ((folder / "none", "-o", out), 1, "cannot be read"),
+    ]  # fmt: skip
+    for arguments, expected, message in cases:
+        code, said = call(capsys, "restore", *arguments)
+        flat = " ".join(said.split())
+        assert code == expected, (arguments, said)
+        assert message in flat, (arguments, said)
+        assert "Traceback" not in said
+        assert not out.exists()
+    assert there.read_bytes() == old.read_bytes() == b"precious"
+
+
+def test_overwrite_replaces(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = photo.parent / "out.png"
+    out.write_bytes(b"old")
+    code, _ = call(capsys, "restore", photo, "-o", out, "--overwrite", *FAST)
+    assert code == 0
+    assert files.read(out).pixels.shape == (3, 21, 33)
+
+
+def start(photo: Path, **options: object) -> subprocess.Popen:
+    return subprocess.Popen(
+        [Path(sys.executable).with_name("convprior"), "restore", photo, "-o", "out.png",
+         "--device", "cpu"],
+        cwd=photo.parent, env=clean_environment(), **options,
+    )  # fmt: skip
+
+
+def test_ctrl_c_writes_the_best_so_far_and_says_so(tmp_path: Path) -> None:
+    colourful(200, 200).save(tmp_path / "photo.png")
+    leader, follower = pty.openpty()
+    process = start(tmp_path / "photo.png", stderr=follower)
+    os.close(follower)
+    said = ""
+    while "step 10" not in said:
+        said += os.read(leader, 4096).decode(errors="replace")
+    process.send_signal(signal.SIGINT)
+    while True:
+        try:
+            chunk = os.read(leader, 4096)
+        except OSError:
+            break
+        if not chunk:
+            break
+        said += chunk.decode(errors="replace")
+    assert process.wait(60) == 130
+    assert "interrupted: this is the best picture so far" in said
+    assert "held-out error" in said  # the bar of a terminal
+    with Image.open(tmp_path / "out.png") as out:
+        assert out.size == (200, 200)
+
+
+def test_elsewhere_than_on_a_terminal_there_are_plain_lines(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Seen:
+        step, held_out = 50, 0.01
+
+    class Stopper:
+        stops_at = 100
+
+    options = {"quiet": False, "verbose": False, "max_steps": None, "runs": 1}
+    progress = Progress(terminal=False, preview_every=math.inf, every=0.0, **options)
+    progress.start = time.monotonic() - 50
+    with progress:
+        progress.step(0, Seen(), Stopper())
+    line = capsys.readouterr().err
+    assert line == "step 50 · held-out error 25.5/255 · ≥ 50 s left\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("2m", 120), ("1h", 3600), ("1h30m5s", 5405)]
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert sizes.seconds(text) == seconds
+
+
+def test_the_python_call_is_as_short(photograph: torch.Tensor) -> None:
+    known = torch.rand(24, 20, generator=torch.Generator().manual_seed(0)) < 0.8
+    damaged = torch.where(known, photograph, torch.nan)
+    picture = convprior.restore(damaged, known=known, time_limit=0.5, device="cpu")
+    assert torch.equal(picture[:, known], photograph[:, known])
+    assert torch.isfinite(picture).all()
+    with pytest.raises(ValueError, match=r"a picture is float \(c, h, w\).*uint8"):
+        convprior.restore(torch.zeros(3, 4, 4, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("command", ["restore", "compare", "doctor", "explain", "sync"])
+def test_help_fits_one_screen_and_is_as_it_was_read(
+    command: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A change of the help is a change of tests/help/<command>.txt: read it there."""
+    monkeypatch.setenv("COLUMNS", "100")
+    old, sys.argv = sys.argv, ["convprior", command, "--help"]
+    try:
+        with pytest.raises(SystemExit, match="0"):
+            cli.main()
+    finally:
+        sys.argv = old
+    shown = "\n".join(line.rstrip() for line in capsys.readouterr().out.strip("\n").splitlines())
+    assert shown + "\n" == (HELP / f"{command}.txt").read_text(encoding="utf-8")
+    assert len(shown.splitlines()) <= 50
+    assert "Example:  " in shown
+
+
+def test_json_is_for_machines_and_quiet_says_nothing(
+    photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, sys.argv = sys.argv, ["convprior", "restore", str(photo), "--json", "--quiet", *FAST]
+    try:
+        with pytest.raises(SystemExit, match="0"):
+            cli.main()
+    finally:
+        sys.argv = old
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    said = json.loads(shown.out)
+    assert said["target"] == str(photo.with_name("photo.restored.png"))
+    assert said["error"] is None
+    assert said["pages"][0]["steps"] == 10
+
+
+def test_the_best_so_far_lies_beside_the_output_until_it_is_there(
+    photo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+    write = files.write
+    monkeypatch.setattr(files, "write", lambda p, *rest: (written.append(p.name), write(p, *rest)))
+    out = photo.parent / "out.png"
+    code, said = call(capsys, "restore", photo, "-o", out, "--preview", "0s", *FAST)
+    assert code == 0, said
+    assert written == ["out.preview.png"] * 2  # every fifth step is looked at
+    assert out.exists()
+    assert not (photo.parent / "out.preview.png").exists()
+
+
+def test_what_is_broken_is_found_shown_and_repaired(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = colourful(60, 40)
+    for place in ((10, 10), (30, 25), (50, 5)):
+        image.putpixel(place, (255, 255, 255))
+    image.save(tmp_path / "in.png")
+    code, said = call(
+        capsys, "restore", tmp_path / "in.png", "-o", tmp_path / "out.png", "--mask", "auto", *FAST
+    )
+    assert code == 0, said
+    shown = files.read_mask(tmp_path / "out.mask.png")
+    assert {(30, 25), (10, 10), (50, 5)} <= {(x, y) for y, x in shown.nonzero().tolist()}
+    assert "out.mask.png: what will be repaired" in said
+    before, after = files.read(tmp_path / "in.png"), files.read(tmp_path / "out.png")
+    if "inpaint" in said:
+        assert torch.equal(before.pixels[:, ~shown], after.pixels[:, ~shown])
+
+
+def test_a_picture_is_enlarged_and_sharpened(
+    photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    large, sharp = photo.parent / "large.png", photo.parent / "sharp.png"
+    code, said = call(
+        capsys, "restore", photo, "-o", large, "--task", "superresolve", "--scale", 3, *FAST
+    )
+    assert code == 0, said
+    assert "superresolve, 99×63 (as asked)" in said
+    assert files.read(large).pixels.shape == (3, 63, 99)
+    options = ("--task", "deblur", "--kernel", "gaussian:0.8")
+    code, said = call(capsys, "restore", photo, "-o", sharp, *options, *FAST)
+    assert code == 0, said
+    assert files.read(sharp).pixels.shape == (3, 21, 33)
+
+
+def test_a_device_that_computes_wrong_is_not_used(
+    photo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from convprior.ground import machine
+    from convprior.restoration import selftest
+
+    monkeypatch.setattr(machine, "every", lambda _: ["meta"])
+    assert not selftest.computes_right(torch.device("meta"))
+    code, said = call(capsys, "restore", photo, *FAST)
+    assert code == 0, said
+    assert "warning: meta computes wrong on a known case: the CPU is used instead" in said
+
+
+def test_the_doctor_says_what_there_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from convprior.cli import doctor
+
+    monkeypatch.setattr(doctor, "SECONDS", 0.1)
+    monkeypatch.setattr(doctor, "SIDE", 32)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    doctor.doctor()
+    said = capsys.readouterr().out
+    assert re.search(r"torch +\d+\.\d+", said)
+    assert re.search(r"memory +[\d.]+ GB free of [\d.]+ GB", said)
+    assert re.search(r"cpu +float32: [\d.]+ steps a second .* minutes for a megapixel", said)
+
+
+def test_what_the_command_repeats_in_order_to_start_at_once_is_the_same() -> None:
+    from convprior.cli import restore
+    from convprior.restoration.recipes import TASKS
+
+    assert ("auto", *TASKS) == restore.TASKS
+    assert inspect.signature(restore.restore).parameters["max_pixels"].default == files.MOST_PIXELS
+
+
+def test_sync_counts(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, sys.argv = sys.argv, ["convprior", "sync"]
+    try:
+        with pytest.raises(SystemExit, match="0"):
+            cli.main()
+    finally:
+        sys.argv = old
+    assert "0 runs replayed to sqlite:" in capsys.readouterr().out

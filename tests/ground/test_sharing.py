@@ -1,0 +1,100 @@
+"""Runs are shared out, end in the same bits, fail with the first error, end with their parent."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from convprior.ground import environment, sharing
+from convprior.ground.environment import EnvironmentVariableError
+from convprior.training import trainer
+
+
+def draw(seed: int) -> tuple[int, float, int]:
+    if seed < 0:
+        raise ValueError(f"no seed {seed}")
+    generator = torch.Generator().manual_seed(seed)
+    matrix = torch.rand(300, 300, generator=generator)
+    return seed, float((matrix @ matrix).sum()), torch.get_num_threads()
+
+
+def test_processes_give_the_same_bits_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for processes in ("1", "2"):
+        monkeypatch.setenv("CONVPRIOR_PROCESSES", processes)
+        found.append(sharing.each(draw, [3, 1, 2]))
+    assert found[0] == found[1]
+    assert [seed for seed, _, _ in found[0]] == [3, 1, 2]
+    with pytest.raises(ValueError, match="no seed -1"):
+        sharing.each(draw, [1, -1])
+    assert sharing.each(draw, [5])[0][0] == 5  # new processes after a failure
+
+
+def write_own_number(folder: Path) -> None:
+    (folder / f"{os.getpid()}").touch()
+    time.sleep(60)
+
+
+def alive(process: int) -> bool:
+    """A zombie that nobody waits for is dead."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into Linux's /proc")
+def test_processes_end_with_a_killed_parent(tmp_path: Path) -> None:
+    script = (
+        "from pathlib import Path; from convprior.ground import sharing; "
+        "from tests.ground.test_sharing import write_own_number; "
+        f"sharing.each(write_own_number, [Path({str(tmp_path)!r})] * 2)"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script],
+        env={**os.environ, "CONVPRIOR_PROCESSES": "2"},
+        cwd=Path(__file__).parents[2],
+    )
+    end = time.monotonic() + 100
+    while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < end:
+        assert parent.poll() is None
+        time.sleep(0.1)
+    children = [int(path.name) for path in tmp_path.iterdir()]
+    assert len(children) == 2
+    assert all(map(alive, children))
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    end = time.monotonic() + 20
+    while any(map(alive, children)) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(map(alive, children))
+
+
+def test_a_number_of_processes_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVPRIOR_PROCESSES", "many")
+    with pytest.raises(EnvironmentVariableError, match="CONVPRIOR_PROCESSES is 'many'"):
+        sharing.each(draw, [1])
+
+
+def test_runs_go_to_the_devices_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    for accelerator, wanted, names in (
+        ("auto", "auto", ["cuda:0", "cuda:1", "cuda:2", "cuda:3"]),
+        ("gpu", "2", ["cuda:0", "cuda:1"]),
+        ("cpu", "auto", ["cpu"]),
+    ):
+        monkeypatch.setenv("CONVPRIOR_ACCELERATOR", accelerator)
+        monkeypatch.setenv("CONVPRIOR_DEVICES", wanted)
+        assert environment.device_names() == names
+
+
+def test_what_lightning_does_not_know_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVPRIOR_PRECISION", "half")
+    with pytest.raises(EnvironmentVariableError, match="Lightning refuses"):
+        trainer.make()

@@ -1,0 +1,526 @@
+"""Files in, files out: what comes in goes out, and what cannot be kept is refused."""
+
+import contextlib
+import io
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms, ImageOps
+from PIL.JpegImagePlugin import get_sampling
+from PIL.PngImagePlugin import PngInfo
+
+from convprior.pictures import decoding, files
+from convprior.pictures.files import ImageError, Picture
+from convprior.pictures.picture import to_values, upright
+from tests.conftest import colourful, encode
+
+ORIENTATION, MAKE = 0x0112, 0x010F
+
+
+def save(path: Path, image: Image.Image, **options: object) -> Path:
+    image.save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".jpg"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_what_comes_in_goes_out(tmp_path: Path, suffix: str, mode: str) -> None:
+    if suffix == ".jpg" and mode == "RGBA":
+        pytest.skip("JPEG has no alpha")
+    image = colourful(21, 13).convert(mode)
+    if mode == "RGBA":
+        image.putalpha(Image.fromarray(np.arange(273, dtype=np.uint8).reshape(13, 21)))
+    lossless = {".webp": {"lossless": True, "exact": True}}.get(suffix, {})
+    source = save(tmp_path / f"in{suffix}", image, **lossless)
+    picture = files.read(source)
+    assert picture.pixels.shape == (1 if mode == "L" else 3, 13, 21) or suffix == ".webp"
+    assert (picture.alpha is None) == (mode != "RGBA")
+    target = tmp_path / f"out{suffix}"
+    files.write(target, picture)
+    with Image.open(source) as before, Image.open(target) as after:
+        assert (after.size, after.mode) == (before.size, before.mode)
+        difference = np.abs(np.asarray(before, np.int16) - np.asarray(after, np.int16))
+    if suffix in (".png", ".tif"):
+        assert difference.max() == 0
+    else:
+        assert difference.mean() < 4  # lossy formats are written at high quality
+
+
+XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf tiff:Orientation=\"6\"/></x:xmpmeta>"
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_metadata_is_kept_and_the_picture_stands_upright(tmp_path: Path, suffix: str) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    exif[MAKE] = "Kodak"
+    exif.get_ifd(0x8825)[1] = "N"
+    options: dict[str, object] = {"exif": exif.tobytes(), "icc_profile": PROFILE}
+    if suffix == ".png":
+        text = PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", XMP.decode())
+        text.add_text("Title", "a scan")
+        text.add(b"gAMA", struct.pack(">I", 45455))
+        options |= {"pnginfo": text}
+    else:
+        options |= {"xmp": XMP}
+    if suffix != ".webp":
+        options |= {"dpi": (300, 300)}
+    source = save(tmp_path / f"in{suffix}", colourful(30, 20), **options)
+    picture = files.read(source)
+    assert picture.pixels.shape == (3, 30, 20)
+    files.write(tmp_path / f"out{suffix}", picture)
+    with Image.open(tmp_path / f"out{suffix}") as after:
+        assert after.size == (20, 30)
+        assert after.getexif()[ORIENTATION] == 1
+        assert after.getexif()[MAKE] == "Kodak"
+        assert after.getexif().get_ifd(0x8825)[1] == "N"
+        assert after.info["icc_profile"] == PROFILE
+        xmp = after.info.get("xmp") or after.info["XML:com.adobe.xmp"]
+        assert b'tiff:Orientation="1"' in (xmp.encode() if isinstance(xmp, str) else xmp)
+        if suffix != ".webp":
+            assert [round(x) for x in after.info["dpi"]] == [300, 300]
+        if suffix == ".png":
+            assert after.text["Title"] == "a scan"
+            assert after.info["gamma"] == pytest.approx(0.45455)
+            turned = ImageOps.exif_transpose(Image.open(source)).convert("RGB")
+            assert np.array_equal(np.asarray(after), np.asarray(turned))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_undone_as_pillow_undoes_it(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    data = encode(colourful(7, 5), "PNG", exif=exif.tobytes())
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
+    assert np.array_equal(upright(np.asarray(colourful(7, 5)), orientation), expected)
+
+
+def test_a_lossless_webp_stays_lossless_unless_a_quality_is_asked_for(tmp_path: Path) -> None:
+    values = np.asarray(colourful(40, 30).convert("RGBA")).copy()
+    values[:9, :9, 3] = 0
+    source = tmp_path / "in.webp"
+    Image.fromarray(values).save(source, lossless=True, exact=True)
+
+    files.write(tmp_path / "out.webp", files.read(source))
+    files.write(tmp_path / "asked.webp", files.read(source), quality=80)
+
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.webp")), values)
+    assert (np.asarray(Image.open(tmp_path / "asked.webp")) != values).any()
+
+
+def test_a_jpeg_keeps_its_tables_unless_another_quality_is_asked_for(tmp_path: Path) -> None:
+    source = save(
+        tmp_path / "in.jpg", colourful(40, 30), quality=71, subsampling=2, progressive=True
+    )
+    with Image.open(source) as before:
+        tables, sampling = before.quantization, get_sampling(before)
+    files.write(tmp_path / "kept.jpg", files.read(source))
+    files.write(tmp_path / "asked.jpg", files.read(source), quality=97)
+    files.write(tmp_path / "other.jpg", files.read(save(tmp_path / "in.png", colourful(40, 30))))
+    with Image.open(tmp_path / "kept.jpg") as kept:
+        assert (kept.quantization, get_sampling(kept)) == (tables, sampling)
+        assert kept.info["progressive"]
+    with Image.open(tmp_path / "asked.jpg") as asked:
+        assert sum(asked.quantization[0]) < sum(tables[0]) / 5
+        assert get_sampling(asked) == 0
+    with Image.open(tmp_path / "other.jpg") as other:
+        assert get_sampling(other) == 0
+
+
+def test_a_camera_s_second_pictures_are_noted(tmp_path: Path) -> None:
+    path = tmp_path / "phone.jpg"
+    colourful(16, 12).save(path, "MPO", save_all=True, append_images=[colourful(16, 12)])
+    picture = files.read(path)
+    assert picture.pixels.shape == (3, 12, 16)
+    assert "only its first picture is kept" in picture.notes[0]
+
+
+def test_ink_is_converted_by_its_profile_or_refused(tmp_path: Path) -> None:
+    cmyk = colourful(8, 8).convert("CMYK")
+    with pytest.raises(ImageError, match=r"ink\.jpg: is CMYK without a colour profile"):
+        files.read(save(tmp_path / "ink.jpg", cmyk))
+    # No free CMYK profile comes with our libraries: what is no profile of ink is refused too.
+    with pytest.raises(ImageError, match="its CMYK profile cannot be used"):
+        files.read(save(tmp_path / "ink.jpg", cmyk, icc_profile=PROFILE))
+
+
+DEEP = (np.arange(9 * 14 * 4) * 4099 % 65536).astype(np.uint16).reshape(9, 14, 4)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_png_of_16_bits_keeps_them_and_what_it_says(tmp_path: Path, channels: int) -> None:
+    values = DEEP[..., :channels] if channels > 1 else DEEP[..., 0]
+    values = np.ascontiguousarray(values)
+    (tmp_path / "in.png").write_bytes(imagecodecs.png_encode(values))
+    picture = files.read(tmp_path / "in.png")
+    assert picture.depth == 16
+    assert (picture.alpha is not None) == (channels in (2, 4))
+    said = replace(picture.metadata, icc=PROFILE if channels > 2 else None, dpi=(300.0, 300.0))
+    files.write(tmp_path / "out.png", replace(picture, metadata=said))
+    data = (tmp_path / "out.png").read_bytes()
+    assert np.array_equal(imagecodecs.png_decode(data).reshape(values.shape), values)
+    again = files.read(tmp_path / "out.png")
+    assert (again.depth, again.metadata.icc) == (16, said.icc)
+    assert again.metadata.dpi == pytest.approx((300, 300), abs=0.1)
+
+
+TIFFS: dict[str, tuple[np.ndarray, dict[str, object]]] = {
+    "grey": (DEEP[..., 0].astype(np.uint8), {"compression": "lzw"}),
+    "deep": (DEEP[..., 0], {"compression": "zlib", "predictor": 2}),
+    "white is 0": (DEEP[..., 0], {"photometric": "miniswhite"}),
+    "deep colour": (DEEP[..., :3].copy(), {"photometric": "rgb", "byteorder": ">"}),
+    "planes": (
+        np.moveaxis(DEEP[..., :3], -1, 0).copy(),
+        {"photometric": "rgb", "planarconfig": "separate"},
+    ),
+    "alpha": (DEEP, {"photometric": "rgb", "extrasamples": ["unassalpha"]}),
+    "channels": (
+        np.concatenate([DEEP, DEEP], -1),
+        {"photometric": "minisblack", "planarconfig": "contig"},
+    ),
+    "float": (DEEP[..., 0].astype(np.float32) * 10 - 7, {}),
+    "float colour": (DEEP[..., :3].astype(np.float32) / 5, {"photometric": "rgb"}),
+}
+
+
+@pytest.mark.parametrize("name", TIFFS)
+def test_a_tiff_goes_out_as_it_came(tmp_path: Path, name: str) -> None:
+    values, options = TIFFS[name]
+    options = dict(options)
+    byteorder = options.pop("byteorder", "<")
+    with tifffile.TiffWriter(tmp_path / "in.tif", byteorder=byteorder) as file:
+        file.write(
+            values, resolution=(1200, 600), resolutionunit="CENTIMETER", description="micrograph 7",
+            datetime="2026:11:22 10:00:00", iccprofile=PROFILE, metadata=None,
+            extratags=[(700, 1, len(XMP), XMP, True), (315, 2, 0, "Someone", True)], **options,
+        )  # fmt: skip
+    pages = files.read_pages(tmp_path / "in.tif")
+    assert (pages[0].alpha is not None) == (name == "alpha")
+    files.write_pages(tmp_path / "out.tif", pages)
+    with (
+        tifffile.TiffFile(tmp_path / "in.tif") as before,
+        tifffile.TiffFile(tmp_path / "out.tif") as after,
+    ):
+        one, other = before.pages[0], after.pages[0]
+        assert np.array_equal(one.asarray(), other.asarray())
+        assert one.dtype == other.dtype
+        assert before.byteorder == after.byteorder
+        for kept in ("compression", "predictor", "photometric", "planarconfig", "extrasamples"):
+            assert getattr(one, kept) == getattr(other, kept), kept
+        for tag in one.tags:
+            if tag.name not in ("StripOffsets", "StripByteCounts", "RowsPerStrip"):
+                value = XMP.replace(b'"6"', b'"1"') if tag.name == "XMP" else tag.value
+                assert other.tags[tag.code].value == value, tag.name
+
+
+def test_an_ome_tiff_keeps_its_xml_and_its_pages_in_order(tmp_path: Path) -> None:
+    stack = np.stack([DEEP[..., channel] for channel in range(3)])
+    tifffile.imwrite(
+        tmp_path / "in.ome.tif", stack, metadata={"axes": "CYX", "PhysicalSizeX": 0.065}
+    )
+    pages = files.read_pages(tmp_path / "in.ome.tif")
+    assert len(pages) == 3
+    files.write_pages(tmp_path / "out.ome.tif", pages)
+    with (
+        tifffile.TiffFile(tmp_path / "in.ome.tif") as before,
+        tifffile.TiffFile(tmp_path / "out.ome.tif") as after,
+    ):
+        assert after.is_ome
+        assert after.ome_metadata == before.ome_metadata
+        assert np.array_equal(after.asarray(), stack)
+    with pytest.raises(ImageError, match="OME-TIFF says its size in XML"):
+        pages[0].metadata.enlarged(2)
+    with pytest.raises(ImageError, match="has 3 pages: give one picture a file"):
+        files.read(tmp_path / "in.ome.tif")
+    with pytest.raises(ImageError, match="only TIFF can keep 3 pages"):
+        files.write_pages(tmp_path / "out.png", pages)
+
+
+def test_where_white_is_zero_pixels_are_seen_as_they_look(tmp_path: Path) -> None:
+    shown = colourful(20, 10).convert("L")
+    negative = 255 - np.asarray(shown)
+    tifffile.imwrite(tmp_path / "in.tif", negative, photometric="miniswhite")
+    picture = files.read(tmp_path / "in.tif")
+    assert np.array_equal(to_values(picture.pixels), np.asarray(shown))
+    files.write(tmp_path / "out.png", picture)
+    with Image.open(tmp_path / "out.png") as out:
+        assert np.array_equal(np.asarray(out), np.asarray(shown))
+    files.write(tmp_path / "plain.tif", files.without_metadata(picture))
+    assert torch.equal(files.read(tmp_path / "plain.tif").pixels, picture.pixels)
+    tifffile.imwrite(tmp_path / "mask.tif", negative < 100, photometric="miniswhite")
+    assert int(files.read_mask(tmp_path / "mask.tif").sum()) == int((negative >= 100).sum())
+
+
+def test_tags_that_cannot_be_written_are_noted(tmp_path: Path) -> None:
+    tifffile.imwrite(
+        tmp_path / "in.tif", DEEP[..., 0], imagej=True, metadata={"Labels": ["one"], "Info": "x"}
+    )
+    picture = files.read(tmp_path / "in.tif")
+    assert any("is not kept" in note for note in picture.notes)
+    files.write(tmp_path / "out.tif", picture)
+    assert torch.equal(files.read(tmp_path / "out.tif").pixels, picture.pixels)
+
+
+def test_what_another_format_will_not_say_is_told(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[MAKE] = "Kodak"
+    caption = b"\xff\xed\x00\x19Photoshop 3.0\x00caption!!"
+    photo = files.read(save(tmp_path / "in.jpg", colourful(8, 8), exif=exif, extra=caption))
+    assert files.lost(tmp_path / "out.jpg", photo) == []
+    files.write(tmp_path / "out.jpg", photo)
+    assert caption in (tmp_path / "out.jpg").read_bytes()
+    assert "EXIF is not kept in a TIFF" in files.lost(tmp_path / "out.tif", photo)
+    assert any("IPTC" in said for said in files.lost(tmp_path / "out.png", photo))
+    scan = files.read(save(tmp_path / "in.tif", colourful(8, 8)))
+    assert "the tags of a TIFF" in files.lost(tmp_path / "out.png", scan)[0]
+    assert files.lost(tmp_path / "out.tif", scan) == []
+
+
+def test_a_rehearsal_leaves_nothing(tmp_path: Path) -> None:
+    picture = Picture(torch.zeros(3, 4, 4))
+    files.write_pages(tmp_path / "out.png", [picture], try_only=True)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ImageError, match="cannot be written in this format"):
+        files.write_pages(
+            tmp_path / "out.webp", [Picture(torch.zeros(3, 1, 17_000))], try_only=True
+        )
+
+
+def test_what_a_tiff_has_no_value_for_is_unknown(tmp_path: Path) -> None:
+    values = DEEP[..., 0].astype(np.float32)
+    values[2:4, 5] = np.nan
+    tifffile.imwrite(tmp_path / "in.tif", values)
+    known = files.read(tmp_path / "in.tif").known
+    assert known is not None
+    assert torch.equal(~known, torch.from_numpy(np.isnan(values)))
+    tifffile.imwrite(tmp_path / "none.tif", np.full((4, 4), np.nan, np.float32))
+    with pytest.raises(ImageError, match="no pixel has a finite value"):
+        files.read(tmp_path / "none.tif")
+
+
+def test_a_palette_and_one_bit_become_grey_or_colour(tmp_path: Path) -> None:
+    few = colourful(20, 10).quantize(7)
+    for suffix in (".png", ".tif"):
+        pixels = files.read(save(tmp_path / f"few{suffix}", few)).pixels
+        assert np.array_equal(to_values(pixels), np.asarray(few.convert("RGB")))
+        bits = files.read(save(tmp_path / f"bits{suffix}", colourful(20, 10).convert("1"))).pixels
+        assert pixels.shape[0] == 3
+        assert bits.shape[0] == 1
+        assert set(bits.flatten().tolist()) == {0.0, 1.0}
+
+
+def test_what_a_tiff_cannot_keep_is_refused_or_noted(tmp_path: Path) -> None:
+    path = tmp_path / "in.tif"
+    tifffile.imwrite(path, DEEP, photometric="separated")
+    with pytest.raises(ImageError, match="colours of kind SEPARATED cannot be kept"):
+        files.read(path)
+    tifffile.imwrite(path, DEEP[..., 0].astype(np.float64))
+    with pytest.raises(ImageError, match=r"samples of 64 bits \(float64\) cannot be kept"):
+        files.read(path)
+    tifffile.imwrite(path, DEEP[..., 0].astype(np.int16))
+    with pytest.raises(ImageError, match=r"samples of 16 bits \(int16\)"):
+        files.read(path)
+    with tifffile.TiffWriter(path) as file:
+        file.write(DEEP[..., 0], subifds=1)
+        file.write(DEEP[::2, ::2, 0], subfiletype=1)
+    with pytest.raises(ImageError, match="smaller copies of itself"):
+        files.read_pages(path)
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x829A] = 0.1
+    save(path, colourful(8, 8), exif=exif.tobytes())
+    assert "the EXIF part of a TIFF is not kept" in files.read(path).notes[0]
+    save(path, colourful(16, 16), compression="jpeg")
+    assert "compressed without loss, not with JPEG" in files.read(path).notes[0]
+
+
+def test_rows_that_a_file_has_lost_are_unknown(tmp_path: Path) -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(1, 255, (64, 48, 3), np.uint8))
+    for kind in ("PNG", "JPEG"):
+        path = tmp_path / f"half.{kind.lower()}"
+        data = encode(noise, kind)
+        path.write_bytes(data[: len(data) // 2])
+        with pytest.raises(ImageError, match="--accept-truncated restores what there is"):
+            files.read_pages(path)
+        (picture,) = files.read_pages(path, accept_truncated=True)
+        assert picture.known is not None
+        rows = picture.known.all(1)
+        assert 16 <= int(rows.sum()) < 48
+        assert bool(rows[: int(rows.sum())].all())  # the first ones, and no hole
+        path.write_bytes(data[:100] if kind == "PNG" else data[:640])
+        with pytest.raises(ImageError, match=r"before its first row|broken or truncated"):
+            files.read_pages(path, accept_truncated=True)
+
+
+def test_16_bit_grey_keeps_its_16_bits(tmp_path: Path) -> None:
+    values = (np.arange(20 * 30, dtype=np.uint16) * 109).reshape(20, 30)
+    for suffix in (".png", ".tif"):
+        source = save(tmp_path / f"in{suffix}", Image.fromarray(values))
+        picture = files.read(source)
+        assert picture.depth == 16
+        files.write(tmp_path / f"out{suffix}", picture)
+        with Image.open(tmp_path / f"out{suffix}") as after:
+            assert np.array_equal(np.asarray(after).astype(np.uint16), values)
+    with pytest.raises(ImageError, match="cannot keep 16 bits: write PNG or TIFF"):
+        files.write(tmp_path / "out.jpg", picture)
+
+
+def test_what_a_format_cannot_hold_is_refused(tmp_path: Path) -> None:
+    see_through = Picture(torch.zeros(3, 4, 4), alpha=torch.zeros(4, 4))
+    with pytest.raises(ImageError, match="JPEG cannot keep the transparency"):
+        files.write(tmp_path / "out.jpg", see_through)
+    with pytest.raises(ImageError, match="png cannot keep floating-point values: write TIFF"):
+        files.write(tmp_path / "out.png", Picture(torch.zeros(1, 4, 4), depth=32))
+    with pytest.raises(ImageError, match="png cannot keep 5 channels: write TIFF"):
+        files.write(tmp_path / "out.png", Picture(torch.zeros(5, 4, 4)))
+    with pytest.raises(ImageError, match="cannot be written in this format"):
+        files.write(tmp_path / "out.jpg", Picture(torch.zeros(3, 1, 70_000)))
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_that_are_no_pictures_give_one_clear_error(tmp_path: Path) -> None:
+    cases = {
+        "empty.png": (b"", "the file is empty"),
+        "text.png": (b"hello, I am a text", "not a picture that can be read .*PNG, JPEG"),
+        "short.png": (encode(colourful(40, 40), "PNG")[:-60], "broken or truncated"),
+        "named.jpg": (encode(colourful(8, 8), "PNG"), "is a PNG file by its content, not JPEG"),
+        "short.tif": (encode(colourful(40, 40), "TIFF")[:200], "broken or truncated"),
+        "short.jpg": (encode(colourful(40, 40), "JPEG")[:-60], "broken or truncated"),
+    }
+    for name, (data, message) in cases.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(ImageError, match=f"{name}: {message}"):
+            files.read(tmp_path / name)
+    with pytest.raises(ImageError, match=r"nowhere.png: cannot be read \(No such file"):
+        files.read(tmp_path / "nowhere.png")
+
+
+def test_a_bomb_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode(*_: object, **__: object) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(Image.Image, "load", decode)
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", decode)
+    for suffix in (".png", ".jpg", ".webp", ".tif"):
+        bomb = tmp_path / f"bomb{suffix}"
+        kind = {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:].upper())
+        monkeypatch.undo()
+        save(bomb, colourful(11, 10), format=kind)
+        monkeypatch.setattr(Image.Image, "load", decode)
+        monkeypatch.setattr(tifffile.TiffPage, "asarray", decode)
+        with pytest.raises(ImageError, match=r"(11×10|110) pixels are more than 100"):
+            files.read_pages(bomb, most_pixels=100)
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "out.png"
+    target.write_bytes(b"precious")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(ImageError, match=r"out\.png: cannot be written .No space left"):
+        files.write(target, Picture(torch.zeros(3, 4, 4)))
+    assert [p.name for p in tmp_path.iterdir()] == ["out.png"]
+    assert target.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("a.bmp", "use one of .png"), ("no/a.png", "create")]
+)
+def test_targets_that_cannot_be_written(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(ImageError, match=message):
+        files.check_target(tmp_path / name, Picture(torch.zeros(3, 4, 4)))
+
+
+def decoded(data: bytes) -> np.ndarray:
+    return np.asarray(decoding.decode_rgb(data, "test")).astype(int)
+
+
+def test_training_files_are_read_right_whatever_they_are() -> None:
+    colour = colourful(24, 18)
+    plain = np.asarray(colour).astype(int)
+    assert np.array_equal(decoded(encode(colour, "PNG")), plain)  # whatever its name says
+    assert np.abs(decoded(encode(colour, "JPEG", quality=95)) - plain).mean() < 6
+    ink = colour.convert("CMYK")
+    assert (
+        np.abs(decoded(encode(ink, "JPEG", quality=95)) - np.asarray(ink.convert("RGB"))).mean() < 8
+    )
+    grey = np.asarray(colour.convert("L")).astype(int)
+    assert np.array_equal(decoded(encode(colour.convert("L"), "PNG")), np.dstack([grey] * 3))
+    deep = Image.fromarray((grey * 257).astype(np.uint16))
+    assert np.array_equal(decoded(encode(deep, "PNG")), np.dstack([grey] * 3))
+
+
+def test_transparency_lies_over_white_also_in_a_palette() -> None:
+    palette = Image.new("P", (4, 2))
+    palette.putpalette([200, 10, 20, 0, 0, 255] + [0] * 762)
+    palette.putdata([0, 0, 1, 1, 0, 0, 1, 1])
+    rgb = decoded(encode(palette, "PNG", transparency=1))
+    assert rgb[0, 0].tolist() == [200, 10, 20]
+    assert rgb[0, 2].tolist() == [255, 255, 255]
+
+
+def test_training_files_are_not_rotated() -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    assert decoded(encode(colourful(30, 20), "JPEG", exif=exif.tobytes())).shape == (20, 30, 3)
+
+
+def test_white_means_repair_and_greys_are_cut_at_half(tmp_path: Path) -> None:
+    greys = np.array([[0, 127, 128, 255]], dtype=np.uint8)
+    mask = files.read_mask(save(tmp_path / "mask.png", Image.fromarray(greys)))
+    assert mask.tolist() == [[False, False, True, True]]
+    one_bit = files.read_mask(save(tmp_path / "bits.png", Image.fromarray(greys).convert("1")))
+    assert one_bit.dtype == torch.bool
+
+
+def test_floats_survive_outside_the_range(tmp_path: Path) -> None:
+    for channels in (1, 3):
+        values = torch.randn(channels, 5, 7)
+        files.write_float(tmp_path / "x.tiff", values)
+        assert torch.equal(files.read_float(tmp_path / "x.tiff"), values)
+
+
+@given(
+    width=st.integers(1, 40), height=st.integers(1, 40),
+    mode=st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "I;16"]),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_any_png_keeps_its_size_and_values(
+    tmp_path_factory: pytest.TempPathFactory, width: int, height: int, mode: str
+) -> None:
+    folder = tmp_path_factory.mktemp("png")
+    image = (
+        Image.fromarray(np.full((height, width), 40_000, np.uint16))
+        if mode == "I;16"
+        else colourful(width, height).convert(mode)
+    )
+    source = save(folder / "in.png", image)
+    files.write(folder / "out.png", files.read(source))
+    with Image.open(folder / "out.png") as after:
+        assert after.size == (width, height)
+        wanted = image.convert({"1": "L", "P": "RGB"}.get(mode, mode))
+        assert np.array_equal(np.asarray(after), np.asarray(wanted))
+
+
+@given(st.binary(max_size=400), st.sampled_from(["PNG", "JPEG", "TIFF", "WEBP"]), st.data())
+@settings(max_examples=150, deadline=None)
+def test_only_image_errors_come_out(noise: bytes, form: str, data: st.DataObject) -> None:
+    whole = encode(colourful(20, 20), form)
+    at = data.draw(st.integers(0, len(whole) - 1))
+    for broken in (noise, whole[:at], whole[:at] + noise + whole[at + len(noise) :]):
+        with contextlib.suppress(ImageError):
+            decoding.decode_rgb(broken, "fuzz")

@@ -1,0 +1,220 @@
+"""The method: what it never reads, what it never changes, and how it ends."""
+
+import io
+from dataclasses import replace
+
+import pytest
+import torch
+
+from convprior.ground import seeds
+from convprior.prior import ensemble, patches, restore
+from convprior.problem import metrics
+from convprior.problem.observation import Observation
+from convprior.problem.operators import Operator
+from tests.conftest import TINY, all_known
+
+
+def known_half(picture: torch.Tensor) -> torch.Tensor:
+    return torch.rand(picture.shape[1:], generator=seeds.generator("half")) < 0.5
+
+
+def test_nan_in_the_unknown_pixels_changes_nothing(photograph: torch.Tensor) -> None:
+    known = known_half(photograph)
+    poisoned = torch.where(known, photograph, torch.nan)
+    clean = restore.restore(Observation(photograph, known, exact=True), TINY, seed=1)
+    dirty = restore.restore(Observation(poisoned, known, exact=True), TINY, seed=1)
+    assert torch.isfinite(dirty.picture).all()
+    assert torch.equal(clean.picture, dirty.picture)
+
+
+def test_the_observation_is_never_modified(photograph: torch.Tensor) -> None:
+    before = photograph.clone()
+    restore.restore(Observation(photograph, all_known(photograph)), TINY, seed=0)
+    assert torch.equal(photograph, before)
+
+
+def test_the_seed_decides_every_bit_and_global_streams_none(photograph: torch.Tensor) -> None:
+    observation = Observation(photograph, all_known(photograph))
+    torch.manual_seed(1)
+    first = restore.restore(observation, TINY, seed=5).picture
+    torch.manual_seed(2)
+    state = torch.random.get_rng_state()
+    assert torch.equal(restore.restore(observation, TINY, seed=5).picture, first)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert not torch.equal(restore.restore(observation, TINY, seed=6).picture, first)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 600), (16, 16), (37, 53)])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_the_size_never_changes(size: tuple[int, int], channels: int) -> None:
+    recipe = replace(TINY, max_steps=2, held_out=0.0)
+    picture = torch.rand(channels, *size, generator=seeds.generator("size"))
+    restored = restore.restore(Observation(picture, all_known(picture)), recipe, seed=0)
+    assert restored.picture.shape == picture.shape
+    assert ((restored.picture >= 0) & (restored.picture <= 1)).all()
+
+
+def test_restoring_noise_gives_a_better_picture() -> None:
+    down, right = torch.meshgrid(torch.linspace(0, 1, 48), torch.linspace(0, 1, 48), indexing="ij")
+    reference = torch.stack([down, right, ((down - 0.5).hypot(right - 0.5) < 0.3).float()])
+    noise = torch.randn(reference.shape, generator=seeds.generator("noise"))
+    noisy = (reference + 25 / 255 * noise).clamp(0, 1)
+    recipe = replace(TINY, channels=(16, 16, 16), max_steps=400, average=0.95, least_patience=60)
+    restored = restore.restore(Observation(noisy, all_known(noisy)), recipe, seed=0)
+    assert restored.ended == "stopped"
+    assert restored.best_step <= restored.steps < 400
+    assert metrics.psnr(reference, restored.picture) > metrics.psnr(reference, noisy) + 5
+
+
+def test_exact_pixels_come_back_and_missing_ones_are_filled(photograph: torch.Tensor) -> None:
+    known = known_half(photograph)
+    observed = torch.where(known, photograph, 0.0)
+    recipe = replace(TINY, max_steps=200, least_patience=200)
+    restored = restore.restore(Observation(observed, known, exact=True), recipe, seed=0).picture
+    assert torch.equal(restored[:, known], photograph[:, known])
+    before = metrics.psnr(photograph, observed, ~known)
+    assert metrics.psnr(photograph, restored, ~known) > before + 10
+
+
+def test_the_published_recipe_stops_at_its_last_step_and_returns_it(
+    photograph: torch.Tensor,
+) -> None:
+    recipe = replace(TINY, held_out=0.0, muon_learning_rate=0.0, max_steps=12)
+    restored = restore.restore(Observation(photograph, all_known(photograph)), recipe, seed=0)
+    assert (restored.best_step, restored.steps, restored.ended) == (12, 12, "max steps")
+
+
+def test_a_time_limit_ends_it_with_the_best_so_far(photograph: torch.Tensor) -> None:
+    observation = Observation(photograph, all_known(photograph))
+    recipe = replace(TINY, max_steps=10_000, least_patience=10_000)
+    restored = restore.restore(observation, recipe, seed=0, time_limit=0.2)
+    assert restored.ended == "time limit"
+    assert 0 < restored.steps < 10_000
+
+
+def test_ctrl_c_returns_the_best_so_far(photograph: torch.Tensor) -> None:
+    def interrupt(iterate: restore.Iterate, _: object) -> None:
+        if iterate.step == 10:
+            raise KeyboardInterrupt
+
+    observation = Observation(photograph, all_known(photograph))
+    restored = restore.restore(observation, TINY, seed=0, watch=interrupt)
+    assert (restored.ended, restored.steps) == ("interrupted", 10)
+
+
+def test_ctrl_c_while_patches_are_filtered_returns_the_average(
+    photograph: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(patches, "wiener", interrupt)
+    known = torch.rand(photograph.shape[1:], generator=seeds.generator("known")) < 0.5
+    observation = Observation(photograph, known, exact=True)
+    restored = restore.restore(observation, TINY, seed=0)
+    assert restored.ended == "interrupted"
+    assert torch.equal(restored.picture, torch.where(known, photograph, restored.average))
+
+
+def test_runs_are_averaged_and_their_spread_told(photograph: torch.Tensor) -> None:
+    noise = torch.randn(photograph.shape, generator=seeds.generator("noise"))
+    observation = Observation(photograph + 25 / 255 * noise, all_known(photograph))
+    seen: list[int] = []
+    averaged = ensemble.restore_runs(
+        observation, TINY, runs=3, seed=4, watch=lambda run, *_: seen.append(run)
+    )
+    pictures = torch.stack([run.picture for run in averaged.runs])
+    assert torch.equal(pictures[0], restore.restore(observation, TINY, seed=4).picture)
+    assert not torch.equal(pictures[0], pictures[1])
+    assert not torch.equal(pictures[1], pictures[2])
+    assert torch.allclose(averaged.picture, pictures.mean(0))
+    assert torch.allclose(averaged.spread, pictures.std(0, correction=0))
+    assert sorted(set(seen)) == [0, 1, 2]
+
+
+def test_half_a_run_does_not_spoil_the_whole_ones(photograph: torch.Tensor) -> None:
+    def interrupt(run: int, iterate: restore.Iterate, _: object) -> None:
+        if run == 2 and iterate.step == 10:
+            raise KeyboardInterrupt
+
+    observation = Observation(photograph, all_known(photograph))
+    averaged = ensemble.restore_runs(observation, TINY, runs=4, seed=0, watch=interrupt)
+    two = ensemble.restore_runs(observation, TINY, runs=2, seed=0)
+    assert len(averaged.runs) == 2
+    assert averaged.runs[-1].ended == "interrupted"
+    assert torch.equal(averaged.picture, two.picture)
+
+
+def test_bfloat16_hardly_changes_the_first_steps(photograph: torch.Tensor) -> None:
+    # Later the two go ways of their own, as two seeds do; how they end is for the benchmark.
+    recipe = replace(TINY, max_steps=10, held_out=0.0)
+    observation = Observation(photograph, all_known(photograph))
+    exact = restore.restore(observation, recipe, seed=0).picture
+    rough = restore.restore(observation, recipe, seed=0, precision=torch.bfloat16).picture
+    assert rough.dtype == torch.float32
+    assert not torch.equal(exact, rough)
+    assert metrics.psnr(exact, rough) > 40
+
+
+def observe_breaking(photograph: torch.Tensor, bad_calls: range) -> Observation:
+    """An observation whose operator returns NaN in some of its calls."""
+    calls = iter(range(1_000_000))
+
+    def operator(picture: torch.Tensor) -> torch.Tensor:
+        return picture * torch.nan if next(calls) in bad_calls else picture
+
+    return Observation(photograph, all_known(photograph), Operator(operator))
+
+
+def test_a_spike_rolls_back_and_the_fit_recovers(photograph: torch.Tensor) -> None:
+    recipe = replace(TINY, max_steps=300, held_out=0.0)
+    # NaN gradients poison every weight: without a roll-back nothing finite ever comes again.
+    observation = observe_breaking(photograph, range(200, 205))
+    restored = restore.restore(observation, recipe, seed=0)
+    assert restored.ended == "max steps"
+    assert torch.isfinite(restored.picture).all()
+    assert metrics.psnr(photograph, restored.picture) > 20
+
+
+def test_a_fit_that_keeps_breaking_fails_with_the_best_so_far(photograph: torch.Tensor) -> None:
+    observation = observe_breaking(photograph, range(130, 1_000_000))
+    recipe = replace(TINY, max_steps=500, held_out=0.0)
+    with pytest.raises(
+        restore.DivergedError, match=r"5 roll-backs.*smaller learning rate"
+    ) as failure:
+        restore.restore(observation, recipe, seed=0)
+    best = failure.value.best
+    assert best is not None
+    assert best.ended == "diverged"
+    assert torch.isfinite(best.picture).all()
+
+
+def test_a_fit_that_breaks_at_once_has_no_picture(photograph: torch.Tensor) -> None:
+    with pytest.raises(restore.DivergedError) as failure:
+        restore.restore(observe_breaking(photograph, range(1_000_000)), TINY, seed=0)
+    assert failure.value.best is None
+
+
+def test_interrupted_and_resumed_equals_uninterrupted(photograph: torch.Tensor) -> None:
+    observation = Observation(photograph, all_known(photograph))
+    recipe = replace(TINY, max_steps=130, least_patience=200)
+    states: list[restore.State] = []
+    whole = restore.restore(observation, recipe, seed=3, save=states.append)
+    assert len(states) == 2
+    file = io.BytesIO()
+    torch.save(states[0], file)
+    file.seek(0)
+    saved = torch.load(file, weights_only=True)
+    resumed = restore.restore(observation, recipe, seed=3, saved=saved)
+    assert torch.equal(resumed.picture, whole.picture)
+    assert (resumed.best_step, resumed.steps) == (whole.best_step, whole.steps)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("average", 1.0), ("held_out", -0.1), ("max_steps", 0), ("jitter", -1.0), ("channels", ()),
+     ("learning_rate", float("nan")), ("channels", (8, 0))],
+)  # fmt: skip
+def test_a_recipe_refuses_numbers_that_make_no_sense(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=rf"Recipe\n{field}[.\d]*\n  .*should"):
+        replace(TINY, **{field: value})

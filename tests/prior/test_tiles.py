@@ -1,0 +1,132 @@
+"""A picture in tiles: covered wholly, blended without seams, stopped as one."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convprior.ground import seeds
+from convprior.prior import restore, tiles
+from convprior.prior.tiles import Tiles
+from convprior.problem import metrics
+from convprior.problem.observation import Observation
+from convprior.problem.operators import downsampling
+from tests.conftest import TINY, all_known, discs
+
+CPU = torch.device("cpu")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    length=st.integers(1, 3000),
+    side=st.integers(70, 1024),
+    scale=st.integers(1, 4),
+)
+def test_pieces_cover_a_length_and_overlap(length: int, side: int, scale: int) -> None:
+    length *= scale
+    pieces = tiles._spread(length, side, 32, scale)
+    assert pieces[0].start == 0
+    assert pieces[-1].stop == length
+    assert len({piece.stop - piece.start for piece in pieces}) == 1
+    assert pieces[0].stop <= side
+    assert all(p.start % scale == 0 == p.stop % scale for p in pieces)
+    for before, after in pairwise(pieces):
+        assert before.stop - after.start >= 32
+
+
+def test_tiles_that_agree_blend_to_the_picture_itself(photograph: torch.Tensor) -> None:
+    picture = torch.nn.functional.interpolate(photograph[None], (150, 131), mode="bilinear")[0]
+    parts = Tiles(Observation(picture, all_known(picture)), TINY, 0, CPU, side=64)
+    assert len(parts.fits) > 4
+    pieces = [picture[:, rows, columns] for rows, columns in parts.places]
+    assert float((parts._blend(pieces) - picture).abs().max()) < 1e-6
+    # Where two tiles differ by one, the picture goes from one to the other without a step.
+    flat = [torch.full_like(p, float(index % 2)) for index, p in enumerate(pieces)]
+    blended = parts._blend(flat)
+    assert float(blended.diff(dim=1).abs().max()) < 0.1
+    assert float(blended.diff(dim=2).abs().max()) < 0.1
+
+
+def test_one_tile_is_the_whole_picture_to_the_bit(photograph: torch.Tensor) -> None:
+    observation = Observation(photograph, all_known(photograph))
+    recipe = replace(TINY, max_steps=20)
+    whole = restore.restore(observation, recipe, seed=0)
+    assert torch.equal(whole.picture, restore.restore(observation, recipe, seed=0, tile=24).picture)
+
+
+def noisy_scene() -> tuple[torch.Tensor, torch.Tensor]:
+    clean = torch.cat([torch.cat([discs(), discs().flip(1)], 1)] * 2, 2)[:, :112, :100]
+    noise = torch.randn(clean.shape, generator=seeds.generator("tiles"))
+    return clean, clean + 25 / 255 * noise
+
+
+def test_a_tiled_picture_has_no_seams() -> None:
+    clean, noisy = noisy_scene()
+    observation = Observation(noisy, all_known(noisy))
+    recipe = replace(TINY, channels=(16, 16, 16), max_steps=250)
+    whole = restore.restore(observation, recipe, seed=0).picture
+    tiled = restore.restore(observation, recipe, seed=0, tile=64).picture
+    assert metrics.psnr(clean, tiled) > metrics.psnr(clean, whole) - 0.7
+    parts = Tiles(observation, recipe, 0, CPU, side=64)
+    difference = (tiled - whole).square().mean(0)
+    shared = torch.zeros(112, 100)
+    for rows, columns in parts.places:
+        shared[rows, columns] += 1
+    near = shared > 1
+    # Where two networks are blended, their errors half cancel: no more than elsewhere.
+    assert float(difference[near].mean()) < 1.25 * float(difference[~near].mean())
+    # A seam would be a step that the picture fitted whole does not have.
+    for rows, columns in parts.places:
+        for at in {rows.start, rows.stop} - {0, 112}:
+            one, other = ((p - clean)[:, at] - (p - clean)[:, at - 1] for p in (tiled, whole))
+            assert float(one.square().mean()) < 1.5 * float(other.square().mean()) + 1e-5
+        for at in {columns.start, columns.stop} - {0, 100}:
+            one, other = ((p - clean)[:, :, at] - (p - clean)[:, :, at - 1] for p in (tiled, whole))
+            assert float(one.square().mean()) < 1.5 * float(other.square().mean()) + 1e-5
+
+
+def test_a_tile_within_a_hole_is_left_out_and_takes_the_mean() -> None:
+    known = torch.ones(200, 200, dtype=torch.bool)
+    known[:, 40:] = False
+    observed = torch.where(known, torch.tensor([0.2, 0.5, 0.9])[:, None, None], torch.nan)
+    parts = Tiles(Observation(observed, known), TINY, 0, CPU, side=64)
+    assert 0 < len(parts.fits) < 16
+    assert all(fit.fitted.any() for fit in parts.fits)
+    assert max(fit.height for fit in parts.fits) == 64  # none grew: memory is what was counted
+    _, average, _ = parts.advance(1)
+    assert torch.isfinite(average).all()
+    assert average[:, 100, 150].tolist() == pytest.approx([0.2, 0.5, 0.9])
+
+
+def test_tiles_of_a_picture_to_be_enlarged_lie_on_its_pixels() -> None:
+    small = torch.rand(3, 50, 40)
+    observation = Observation(small, all_known(small), downsampling(3))
+    parts = Tiles(observation, replace(TINY, held_out=0.0), 0, CPU, side=90)
+    assert len(parts.fits) > 1
+    for (rows, columns), fit in zip(parts.places, parts.fits, strict=True):
+        assert rows.start % 3 == columns.start % 3 == 0
+        assert fit.observation.observed.shape[1] * 3 == rows.stop - rows.start
+        # What depends on pixels beyond a cut is not judged there.
+        assert bool(fit.fitted[0].any()) == (rows.start == 0)
+        assert bool(fit.fitted[:, -1].any()) == (columns.stop == 120)
+    picture, average, misfits = parts.advance(2)
+    assert picture.shape == average.shape == (3, 150, 120)
+    assert misfits.shape == (len(parts.fits),)
+
+
+def test_resumed_tiles_give_the_same_bits() -> None:
+    _, noisy = noisy_scene()
+    observation = Observation(noisy, all_known(noisy))
+    one, other = (Tiles(observation, TINY, 0, CPU, side=64) for _ in range(2))
+    one.advance(2)
+    other.load_state_dict(one.state_dict())
+    assert torch.equal(one.advance(3)[1], other.advance(3)[1])
+
+
+def test_tiles_too_small_to_overlap_are_refused() -> None:
+    picture = torch.rand(3, 64, 64)
+    with pytest.raises(ValueError, match="tiles of 32 pixels are too small to overlap by 32"):
+        Tiles(Observation(picture, all_known(picture)), TINY, 0, CPU, side=32)

@@ -1,0 +1,77 @@
+"""The page with a slider: whole in itself, honest about what it shows."""
+
+import base64
+import io
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from convprior import cli
+from convprior.ground.errors import InputError
+from convprior.report import slider
+from tests.conftest import colourful
+
+
+def pictures(page: str) -> list[np.ndarray]:
+    data = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(d)))) for d in data]
+
+
+def test_the_page_needs_nothing_else_and_shows_both(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, other = colourful(20, 10), colourful(20, 10).rotate(180)
+    one.save(tmp_path / "<one>.png")
+    other.save(tmp_path / "other.png")
+    old, sys.argv = sys.argv, ["convprior", "compare", f"{tmp_path}/<one>.png",
+                               f"{tmp_path}/other.png", "-o", f"{tmp_path}/page.html"]  # fmt: skip
+    try:
+        for code in (0, 1):
+            with pytest.raises(SystemExit) as ended:
+                cli.main()
+            assert int(ended.value.code or 0) == code
+    finally:
+        sys.argv = old
+    assert "exists already: choose another -o" in capsys.readouterr().err
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "&lt;one&gt;.png → other.png" in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    restored, observed = pictures(page)
+    assert np.array_equal(observed, np.asarray(one))
+    assert np.array_equal(restored, np.asarray(other))
+    difference = np.asarray(one, float) - np.asarray(other, float)
+    assert f"differ by {np.sqrt((difference**2).mean()):.1f}/255" in page
+
+
+def test_an_enlarged_picture_lies_over_its_pixels(tmp_path: Path) -> None:
+    colourful(20, 10).save(tmp_path / "small.png")
+    colourful(60, 30).save(tmp_path / "large.png")
+    page = slider.page(tmp_path / "small.png", tmp_path / "large.png")
+    assert 'class="observed coarse"' in page
+    assert [p.shape for p in pictures(page)] == [(30, 60, 3), (10, 20, 3)]
+
+
+def test_pages_and_floats_are_shown_over_one_range(tmp_path: Path) -> None:
+    values = np.linspace(-5, 5, 2 * 6 * 7, dtype=np.float32).reshape(2, 6, 7)
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "b.tif", values * 0.5, photometric="minisblack")
+    shown = pictures(slider.page(tmp_path / "a.tif", tmp_path / "b.tif"))
+    assert len(shown) == 4
+    assert shown[1].min() == 0  # the observed one has the wider range
+    assert shown[3].max() == 255
+    assert shown[0].min() == 128
+
+
+def test_pictures_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
+    colourful(20, 10).save(tmp_path / "a.png")
+    colourful(30, 10).save(tmp_path / "b.png")
+    with pytest.raises(InputError, match=r"is 20×10 with 3 channels, .* 30×10 with 3: compare a"):
+        slider.page(tmp_path / "a.png", tmp_path / "b.png")
+    tifffile.imwrite(tmp_path / "c.tif", np.zeros((2, 9, 9), np.uint8), photometric="minisblack")
+    with pytest.raises(InputError, match=r"a\.png has 1 pages, .*c\.tif 2"):
+        slider.page(tmp_path / "a.png", tmp_path / "c.tif")

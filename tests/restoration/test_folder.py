@@ -1,0 +1,266 @@
+"""Folders: the same tree out, nothing done twice, nothing lost, whatever happens."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from convprior import cli
+from convprior.ground.errors import InputError
+from convprior.restoration import folder
+from convprior.restoration.job import Job, Report, Settings, Watcher
+from convprior.restoration.one import restore_one
+from tests.conftest import clean_environment, colourful
+
+TINY_WORK = Settings(max_steps=2)
+COMMAND = [Path(sys.executable).with_name("convprior"), "restore", "in", "-o", "out",
+           "--recursive", "--device", "cpu", "--max-steps", "6"]  # fmt: skip
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A tree of four pictures, a file that is none, and a hidden one."""
+    (tmp_path / "in/deeper").mkdir(parents=True)
+    for number, name in enumerate(("a.png", "b.jpg", "deeper/c.png", "deeper/d.tif")):
+        colourful(20 + number, 17).save(tmp_path / "in" / name)
+    (tmp_path / "in/notes.txt").write_text("no picture")
+    (tmp_path / "in/.thumbnail.png").write_bytes(b"no picture either")
+    return tmp_path
+
+
+def plan(tree: Path, **options: bool) -> list[folder.Planned]:
+    chosen = {"recursive": True, "overwrite": False} | options
+    return folder.plan(tree / "in", tree / "out", TINY_WORK, **chosen)
+
+
+def work(tasks: list[folder.Planned], devices: tuple[str, ...] = ("cpu",)) -> dict[str, Report]:
+    done = folder.run(tasks, list(devices), lambda _: Watcher())
+    return {task.job.source.name: report for task, report in done}
+
+
+def files(tree: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(tree).as_posix(): path.read_bytes()
+        for path in sorted(tree.rglob("*"))
+        if path.is_file() and not path.name.endswith(folder.SIDECAR)
+    }
+
+
+def test_the_same_tree_comes_out_and_is_not_done_twice(tree: Path) -> None:
+    assert [t.job.source.name for t in plan(tree, recursive=False)] == ["a.png", "b.jpg"]
+    reports = work(plan(tree))
+    assert {r.error for r in reports.values()} == {None}
+    assert list(files(tree / "out")) == ["a.png", "b.jpg", "deeper/c.png", "deeper/d.tif"]
+    before = files(tree / "out")
+    assert work(plan(tree)) == {}
+    colourful(9, 9).save(tree / "in/a.png")  # another input: its result is out of date
+    assert list(work(plan(tree))) == ["a.png"]
+    tasks = folder.plan(
+        tree / "in", tree / "out", replace(TINY_WORK, seed=1), recursive=True, overwrite=False
+    )
+    assert not any(task.done for task in tasks)
+    assert {**files(tree / "out"), "a.png": before["a.png"]} == before
+    assert len(work(plan(tree, overwrite=True))) == 4
+
+
+def test_several_devices_have_a_worker_each_and_give_the_same(tree: Path) -> None:
+    work(plan(tree))
+    alone = files(tree / "out")
+    reports = work(plan(tree, overwrite=True), ("cpu", "cpu"))
+    assert len(reports) == 4
+    assert files(tree / "out") == alone
+
+
+def test_a_bad_file_does_not_stop_the_rest(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tree / "in/b.jpg").write_bytes(b"broken")
+    old, sys.argv = sys.argv, ["convprior", "restore", f"{tree}/in", "-o", f"{tree}/out",
+                               "--device", "cpu", "--max-steps", "1", "--json"]  # fmt: skip
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    finally:
+        sys.argv = old
+    assert ended.value.code == 1
+    shown = capsys.readouterr()
+    assert "1 of 2 pictures failed:" in shown.err
+    assert "b.jpg: not a picture that can be read" in " ".join(shown.err.split())
+    lines = [json.loads(line) for line in shown.out.splitlines()]
+    assert [bool(line["error"]) for line in lines] == [False, True]
+    assert lines[0]["pages"][0]["ended"] == "max steps"
+    assert list(files(tree / "out")) == ["a.png"]
+    assert not (tree / f"out/b.jpg{folder.SIDECAR}").exists()
+
+
+def test_somebody_s_file_is_never_replaced(tree: Path) -> None:
+    (tree / "out").mkdir()
+    (tree / "out/a.png").write_bytes(b"precious")
+    with pytest.raises(InputError, match=r"out/a\.png: is in the way and no result of this"):
+        plan(tree)
+    (tree / "out/a.png").unlink()
+    work(plan(tree))
+    colourful(5, 5).save(tree / "out/a.png")  # touched up by hand since
+    with pytest.raises(InputError, match=r"a\.png: is in the way .*, or was changed since"):
+        plan(tree)
+    assert len(work(plan(tree, overwrite=True))) == 4
+
+
+def test_a_result_in_the_folder_of_the_originals_is_refused(tree: Path) -> None:
+    with pytest.raises(InputError, match="is the folder of the originals"):
+        folder.plan(tree / "in", tree / "in/../in", TINY_WORK, recursive=True, overwrite=False)
+    inside = tree / "in/restored"
+    for _ in range(2):  # its own results are not its originals
+        tasks = folder.plan(tree / "in", inside, TINY_WORK, recursive=True, overwrite=False)
+        assert len(tasks) == 4
+        work(tasks)
+    with pytest.raises(InputError, match=r"no pictures \(\.png, .*\): give another folder"):
+        folder.plan(tree, tree / "out", TINY_WORK, recursive=False, overwrite=False)
+
+
+def test_ctrl_c_leaves_nothing_half_done(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Impatient(Watcher):
+        def step(self, *_: object) -> None:
+            raise KeyboardInterrupt
+
+    tasks = plan(tree)
+    with pytest.raises(KeyboardInterrupt):
+        list(folder.run(tasks, ["cpu"], lambda _: Impatient()))
+    assert files(tree / "out") == {}
+    assert len(work(plan(tree))) == 4
+
+
+def test_a_job_depends_on_itself_alone(tree: Path) -> None:
+    job = Job(tree / "in/a.png", tree / "x.png", TINY_WORK)
+    restore_one(job, "cpu", Watcher())
+    first = (tree / "x.png").read_bytes()
+    os.chdir(tree)
+    restore_one(replace(job, target=tree / "y.png"), "cpu", Watcher())
+    assert (tree / "y.png").read_bytes() == first
+
+
+def test_nothing_that_somebody_needs_is_written_over(tree: Path) -> None:
+    source = (tree / "in/a.png").rename(tree / "in/q.mask.png")
+    before = source.read_bytes()
+    auto, runs = replace(TINY_WORK, mask="auto"), replace(TINY_WORK, runs=2)
+    for job in (
+        Job(source, source, TINY_WORK, overwrite=True),
+        Job(source, tree / "in/q.png", auto, overwrite=True),
+        Job(source, tree / "x.png", runs, spread=source, overwrite=True),
+    ):
+        with pytest.raises(InputError, match="is the input itself, which is never replaced"):
+            restore_one(job, "cpu", Watcher())
+        assert source.read_bytes() == before
+    source = source.rename(tree / "in/p.preview.png")
+    # Without previews nothing is called one.
+    restore_one(Job(source, tree / "in/p.png", TINY_WORK), "cpu", Watcher())
+    assert source.read_bytes() == before
+    job = Job(source, tree / "in/p.png", TINY_WORK, overwrite=True, previews=True)
+    with pytest.raises(InputError, match="is the input itself"):
+        restore_one(job, "cpu", Watcher())
+    (tree / "y.mask.png").write_bytes(b"precious")
+    with pytest.raises(InputError, match=r"y\.mask\.png: exists already"):
+        restore_one(Job(source, tree / "y.png", auto), "cpu", Watcher())
+    with pytest.raises(InputError, match="would be written twice"):
+        restore_one(Job(source, tree / "z.png", runs, tree / "z.png"), "cpu", Watcher())
+    assert source.read_bytes() == before
+
+
+def test_a_file_that_appears_during_the_work_is_left_alone(tree: Path) -> None:
+    target = tree / "x.png"
+
+    class Slow(Watcher):
+        def begin(self, *_: object) -> None:
+            target.write_bytes(b"precious")
+
+    report = restore_one(Job(tree / "in/a.png", target, TINY_WORK), "cpu", Slow())
+    assert target.read_bytes() == b"precious"
+    assert report.target == str(tree / "x.2.png")
+    assert (tree / "x.2.png").exists()
+    assert "has appeared meanwhile and is left alone" in report.notes[-1]
+
+
+def test_what_cannot_be_written_is_found_before_the_work(tree: Path) -> None:
+    class Eager(Watcher):
+        def begin(self, *_: object) -> None:
+            raise AssertionError("the work began")
+
+    wide = tree / "wide.png"
+    Image.new("L", (16_400, 1)).save(wide)
+    with pytest.raises(InputError, match="cannot be written in this format"):
+        restore_one(Job(wide, tree / "wide.webp", TINY_WORK), "cpu", Eager())
+    assert not (tree / "wide.webp").exists()
+
+
+def test_jobs_that_would_write_one_file_are_refused(tree: Path) -> None:
+    colourful(9, 9).save(tree / "in/a.mask.png")
+    settings = replace(TINY_WORK, mask="auto")
+    with pytest.raises(InputError, match=r"both would write .*a\.mask\.png: rename one"):
+        folder.plan(tree / "in", tree / "out", settings, recursive=False, overwrite=False)
+
+
+def killed_and_repeated(tree: Path, times: int) -> None:
+    """Kill the command at random moments; what is there then is complete, and the end the same."""
+    environment = clean_environment()
+    undisturbed = tree / "undisturbed"
+    run = {"cwd": tree, "env": environment, "capture_output": True, "timeout": 300}
+    command = [*COMMAND[:4], "undisturbed", *COMMAND[5:]]
+    start = time.monotonic()
+    assert subprocess.run(command, check=False, **run).returncode == 0
+    needed = time.monotonic() - start
+    expected = files(undisturbed)
+    assert len(expected) == 4
+    drawn = random.Random(0)
+    for _ in range(times):
+        process = subprocess.Popen(
+            COMMAND, cwd=tree, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        # Imports take most of the time: begin to kill when the work begins.
+        time.sleep(needed * drawn.uniform(0.6, 1.0))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        there = {
+            name: data
+            for name, data in files(tree / "out").items()
+            if not Path(name).name.startswith(".")
+        }
+        assert there == {name: expected[name] for name in there}
+        if drawn.random() < 0.5 and there:  # begin with one less
+            name = drawn.choice(sorted(there))
+            (tree / "out" / name).unlink()
+    done = subprocess.run(COMMAND, check=False, **run)
+    assert done.returncode == 0, done.stderr
+    found = files(tree / "out")
+    assert {n: d for n, d in found.items() if not Path(n).name.startswith(".")} == expected
+
+
+def test_killed_at_any_moment_every_output_is_absent_or_complete(tree: Path) -> None:
+    killed_and_repeated(tree, 3)
+
+
+@pytest.mark.slow
+def test_killed_thirty_times(tree: Path) -> None:
+    killed_and_repeated(tree, 30)
+
+
+def test_a_mask_from_a_folder_and_a_preview(tree: Path) -> None:
+    (tree / "masks").mkdir()
+    mask = Image.new("L", (20, 17))
+    mask.paste(255, (3, 3, 6, 6))
+    mask.save(tree / "masks/a.png")
+    settings = replace(TINY_WORK, mask=str(tree / "masks"))
+    tasks = folder.plan(tree / "in", tree / "out", settings, recursive=False, overwrite=False)
+    reports = work(tasks)
+    assert reports["a.png"].pages[0].task == "inpaint"
+    assert "expected one mask named b, found none" in str(reports["b.jpg"].error)
+    # The mask belongs to the fingerprint.
+    mask.paste(255, (9, 3, 12, 6))
+    mask.save(tree / "masks/a.png")
+    again = folder.plan(tree / "in", tree / "out", settings, recursive=False, overwrite=False)
+    assert not again[0].done

@@ -1,0 +1,249 @@
+"""Degrade and restore as stages: every rank its share, the same bits, and nothing done twice."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from convprior.ground import params, seeds
+from convprior.pictures import decoding, files
+from convprior.prior.fit import Fit
+from convprior.problem import classical, damage, metrics
+from convprior.problem.observation import Observation
+from convprior.restoration import measured, within_memory
+from convprior.stages import StageError, degrade, restore
+from tests.conftest import colourful, run_stage, tiny_params
+
+NAMES = ("astronaut", "chelsea", "coffee", "rocket")
+
+
+def degrade_all(project: Path) -> None:
+    for task in ("denoise", "inpaint"):
+        paths = [f"data/degraded/{task}", f"reports/degrade/{task}"]
+        degrade.main([task, *paths, "--params", "params.yaml"])
+
+
+def command(task: str) -> list[str]:
+    return [task, f"data/degraded/{task}", f"data/restored/{task}", f"reports/restore/{task}"]
+
+
+def restored_bytes(project: Path, task: str) -> dict[str, bytes]:
+    folder = project / "data/restored" / task / "restored"
+    return {path.stem: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_noise_has_its_sigma_and_clips_only_if_asked() -> None:
+    grey = torch.full((3, 64, 64), 0.5)
+    free = damage.add_gaussian_noise(grey, 25, False, seeds.generator("n"))
+    assert float((free.observed - grey).std()) * 255 == pytest.approx(25, rel=0.03)
+    white = damage.add_gaussian_noise(torch.ones(3, 8, 8), 50, True, seeds.generator("n"))
+    assert white.observed.max() == 1
+    assert not free.exact
+
+
+def test_lost_pixels_lose_all_their_channels() -> None:
+    picture = torch.rand(3, 100, 100, generator=seeds.generator("p"))
+    lost = damage.lose_pixels(picture, 0.7, seeds.generator("l"))
+    assert float((~lost.known).float().mean()) == pytest.approx(0.7, abs=0.02)
+    assert torch.equal(lost.observed[:, lost.known], picture[:, lost.known])
+    assert (lost.observed[:, ~lost.known] == 0.5).all()
+    assert lost.exact
+
+
+def test_classical_baselines_help_and_never_read_unknown_pixels() -> None:
+    reference = decoding.from_pillow(colourful(48, 48).resize((24, 24)))
+    noisy = damage.add_gaussian_noise(reference, 40, True, seeds.generator("n"))
+    gained = metrics.psnr(reference, classical.restore(noisy))
+    assert gained > metrics.psnr(reference, noisy.observed)
+    lost = damage.lose_pixels(reference, 0.5, seeds.generator("l"))
+    poisoned = Observation(torch.where(lost.known, reference, torch.nan), lost.known, exact=True)
+    filled = classical.restore(poisoned)
+    assert torch.equal(filled, classical.restore(lost))
+    assert metrics.psnr(reference, filled) > metrics.psnr(reference, lost.observed) + 5
+
+
+def test_two_processes_restore_the_same_pictures_bit_for_bit(project: Path) -> None:
+    degrade_all(project)
+    run_stage(project, "restore", *command("denoise"), CONVPRIOR_DEVICES="1")
+    one = restored_bytes(project, "denoise")
+    assert tuple(one) == NAMES
+    metrics_of_one = json.loads((project / "reports/restore/denoise/metrics.json").read_text())
+    run_stage(
+        project, "restore", *command("denoise"), CONVPRIOR_DEVICES="2", CONVPRIOR_STRATEGY="ddp"
+    )
+    assert restored_bytes(project, "denoise") == one
+    metrics_of_two = json.loads((project / "reports/restore/denoise/metrics.json").read_text())
+    for row in (*metrics_of_one.values(), *metrics_of_two.values()):
+        del row["seconds"]
+    assert metrics_of_one == metrics_of_two
+
+
+def test_the_tool_and_the_experiment_give_the_same_picture(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(params, "PACKAGED", project / "params.yaml")
+    monkeypatch.setattr(within_memory.recipes.load, "__defaults__", (project / "params.yaml",))
+    degrade_all(project)
+    restore.main([*command("inpaint"), "--params", "params.yaml"])
+    observed = files.read_float(project / "data/degraded/inpaint/observed/coffee.tiff")
+    repair = files.read_mask(project / "data/degraded/inpaint/repair/coffee.png")
+    picture = within_memory.restore(
+        within_memory.observe(observed, ~repair, "inpaint"), "inpaint", device="cpu"
+    )
+    files.write(project / "tool.png", files.Picture(picture.picture))
+    assert (project / "tool.png").read_bytes() == restored_bytes(project, "inpaint")["coffee"]
+
+
+def test_a_restart_skips_what_is_done_and_unchanged(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    degrade_all(project)
+    restored: list[str] = []
+    original = restore.Restorer._restore
+
+    def counted(self: restore.Restorer, job: restore.Job, *rest: object) -> None:
+        if len(restored) == 2:
+            raise RuntimeError("power cut")
+        restored.append(job.name)
+        original(self, job, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(restore.Restorer, "_restore", counted)
+    with pytest.raises(RuntimeError, match="power cut"):
+        restore.main([*command("denoise"), "--params", "params.yaml"])
+    assert restored == ["astronaut", "chelsea"]
+    assert not (project / "data/restored").exists()
+
+    # One of the finished pictures changes meanwhile: it alone is restored anew.
+    path = project / "data/degraded/denoise/observed/chelsea.tiff"
+    files.write_float(path, files.read_float(path) * 0.9)
+    restored.clear()
+    monkeypatch.setattr(
+        restore.Restorer, "_restore",
+        lambda self, job, *rest: (restored.append(job.name), original(self, job, *rest))[1],
+    )  # fmt: skip
+    restore.main([*command("denoise"), "--params", "params.yaml"])
+    assert restored == ["chelsea", "coffee", "rocket"]
+    assert tuple(restored_bytes(project, "denoise")) == NAMES
+    assert not (project / ".convprior/state/restore/denoise").exists()
+
+
+def test_a_fit_that_was_cut_off_goes_on_where_it_was(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = tiny_params()
+    content["restore"]["recipes"]["default"] |= {"max_steps": 110, "least_patience": 200}
+    (project / "params.yaml").write_text(yaml.safe_dump(content))
+    degrade_all(project)
+    restore.main([*command("denoise"), "--params", "params.yaml"])
+    whole = restored_bytes(project, "denoise")
+    curve = project / "reports/restore/denoise/curves/astronaut.csv"
+    rows = curve.read_text()
+
+    monkeypatch.setattr(measured, "SAVE_EVERY", 0)
+    original = metrics.psnr
+    calls = iter(range(1_000_000))
+
+    def power_cut(*args: torch.Tensor) -> float:
+        if next(calls) == 2 * 60 / 5:
+            raise RuntimeError("power cut")
+        return original(*args)
+
+    monkeypatch.setattr(metrics, "psnr", power_cut)
+    with pytest.raises(RuntimeError, match="power cut"):
+        restore.main([*command("denoise"), "--params", "params.yaml"])
+    assert len(list((project / ".convprior/state/restore/denoise").rglob("*.pt"))) == 1
+    steps: list[int] = []
+    step = Fit.step
+    monkeypatch.setattr(Fit, "step", lambda self: (steps.append(1), step(self))[1])
+    restore.main([*command("denoise"), "--params", "params.yaml"])
+    assert len(steps) == 4 * 110 - 50
+    assert restored_bytes(project, "denoise") == whole
+    assert curve.read_text() == rows
+
+
+def test_lightning_does_not_lower_the_precision_of_the_method(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    degrade_all(project)
+    monkeypatch.setenv("CONVPRIOR_PRECISION", "bf16-mixed")
+    lowered: list[bool] = []
+    original = restore.Restorer._restore
+
+    def spied(self: restore.Restorer, *rest: object) -> None:
+        lowered.append(torch.is_autocast_enabled("cpu"))
+        original(self, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(restore.Restorer, "_restore", spied)
+    restore.main([*command("denoise"), "--params", "params.yaml"])
+    assert lowered == [False] * 4
+
+
+def test_the_metrics_are_those_of_the_files(project: Path) -> None:
+    degrade_all(project)
+    restore.main([*command("inpaint"), "--params", "params.yaml"])
+    measured = json.loads((project / "reports/restore/inpaint/metrics.json").read_text())
+    for name in NAMES:
+        m = measured[name]
+        reference = files.read(project / f"data/degraded/inpaint/reference/{name}.png").pixels
+        written = files.read(project / f"data/restored/inpaint/restored/{name}.png").pixels
+        # The file has eight bits; the metric is of the unrounded picture.
+        assert metrics.psnr(reference, written) == pytest.approx(m["psnr_restored"], abs=0.1)
+        assert m["stop_gap"] == pytest.approx(m["psnr_peak"] - m["psnr_network"])
+        assert m["stop_gap"] >= 0
+        rows = (project / f"reports/restore/inpaint/curves/{name}.csv").read_text().splitlines()
+        assert rows[0] == "step,misfit,held_out,psnr,psnr_average"
+        assert len(rows) == 1 + m["steps"] / 5
+
+
+def test_the_reference_reaches_nothing_but_the_metrics(project: Path) -> None:
+    degrade_all(project)
+    restore.main([*command("denoise"), "--params", "params.yaml"])
+    before = restored_bytes(project, "denoise")
+    for name in NAMES:
+        path = project / f"data/degraded/denoise/reference/{name}.png"
+        files.write(path, files.Picture(1 - files.read(path).pixels))
+    restore.main([*command("denoise"), "--params", "params.yaml"])
+    assert restored_bytes(project, "denoise") == before
+
+
+def set_degrade(project: Path, **settings: object) -> None:
+    content = tiny_params()
+    content["degrade"] |= settings
+    (project / "params.yaml").write_text(yaml.safe_dump(content))
+
+
+def test_a_folder_of_ones_own_and_a_mask_file(project: Path) -> None:
+    (project / "mine").mkdir()
+    colourful(40, 24).save(project / "mine/wide.png")
+    mask = torch.zeros(1, 24, 40)
+    mask[:, 5:9, 10:20] = 1
+    files.write(project / "mask.png", files.Picture(mask))
+    inpaint = {"missing": 0.5, "mask": "mask.png"}
+    set_degrade(project, source="mine", size=None, inpaint=inpaint)
+    degrade.main(["inpaint", "data/degraded/inpaint", "reports/degrade/inpaint",
+                  "--params", "params.yaml"])  # fmt: skip
+    repair = files.read_mask(project / "data/degraded/inpaint/repair/wide.png")
+    assert torch.equal(repair, mask[0] > 0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"source": "nowhere"}, "degrade.source is 'nowhere'"),
+        ({"inpaint": {"missing": 0.5, "mask": "wrong.png"}}, r"mask is \(5, 5\), the picture"),
+        ({"inpaint": {"missing": 0.0, "mask": None}}, r"nothing is degraded.*degrade\.inpaint"),
+    ],
+)
+def test_what_cannot_be_degraded_is_refused(project: Path, settings: dict, message: str) -> None:
+    files.write(project / "wrong.png", files.Picture(torch.zeros(1, 5, 5)))
+    set_degrade(project, **settings)
+    with pytest.raises(StageError, match=message):
+        degrade.main(["inpaint", "out", "reports", "--params", "params.yaml"])
+    assert not (project / "out").exists()
+
+
+def test_restoring_nothing_is_refused(project: Path) -> None:
+    with pytest.raises(StageError, match="no pictures; run the stage `degrade` first"):
+        restore.main([*command("denoise"), "--params", "params.yaml"])
