@@ -1,8 +1,8 @@
 """How large a piece of a picture can be fitted at once in the memory that there is."""
 
-import psutil
 import torch
 
+from convprior.ground import machine
 from convprior.problem.observation import Observation
 
 # Bytes for each pixel of a tile: what a step of the recipes `default` and `exact` keeps to go back
@@ -18,9 +18,7 @@ FREE_SHARE = 0.7  # of what is free: others need some too
 
 def free(device: torch.device) -> int:
     """Return the bytes that may be used on a device: a share of what is free."""
-    if device.type == "cuda":
-        return int(FREE_SHARE * torch.cuda.mem_get_info(device)[0])
-    return int(FREE_SHARE * psutil.virtual_memory().available)
+    return int(FREE_SHARE * machine.free_memory(device))
 
 
 def largest_tile(

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from pydantic import Field
 
-from convprior.ground import atomic, environment, params, tracking
+from convprior.ground import atomic, machine, params, tracking
 from convprior.pictures import decoding
 from convprior.pictures.picture import ImageError
 from convprior.stages import StageError, arguments, start
@@ -106,7 +106,7 @@ def read_split(
         fn_kwargs={"root": str(root), "size": settings.size},
         features=features,
         cache_file_name=str(cache / f"{split}.arrow"),
-        num_proc=environment.workers() or None,
+        num_proc=machine.loader_workers() or None,
     )
 
 

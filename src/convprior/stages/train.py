@@ -18,7 +18,7 @@ from pydantic import Field
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from convprior import networks
-from convprior.ground import atomic, environment, params, resume, seeds, tracking
+from convprior.ground import atomic, machine, params, resume, seeds, tracking
 from convprior.stages import StageError, arguments, start
 from convprior.training import cost, trainer
 from convprior.training.augmentation import Augmentation
@@ -80,11 +80,11 @@ def main(argv: Sequence[str]) -> None:
 
     # Whole epochs only: no loader goes on in the middle of one with the batches that are left.
     each_epoch = ModelCheckpoint(folder, save_top_k=1, save_on_train_epoch_end=True)
-    machine = trainer.make(
+    lightning = trainer.make(
         max_epochs=settings.epochs, callbacks=[each_epoch], num_sanity_val_steps=0
     )
     photographs = Photographs(
-        args.prepared, settings.batch_size, environment.workers(), settings.seed
+        args.prepared, settings.batch_size, machine.loader_workers(), settings.seed
     )
     classifier = Classifier(
         network,
@@ -98,14 +98,14 @@ def main(argv: Sequence[str]) -> None:
     tags = {"data": data.content}
     recording = (
         tracking.run("train", args.network, tracking.flat(recorded), tags)
-        if machine.is_global_zero
+        if lightning.is_global_zero
         else nullcontext()
     )
     with trainer.honest_exit(), recording as run:
         if run:
             resume.forget_others(state, identity)
             classifier.watch = lambda row: run.metrics(row, int(row["epoch"]))
-        machine.fit(classifier, photographs, ckpt_path=checkpoint, weights_only=True)
+        lightning.fit(classifier, photographs, ckpt_path=checkpoint, weights_only=True)
         if not run:
             return
         last = classifier.curve[-1]

@@ -124,7 +124,7 @@ def choose_rates(material: Material, settings: Settings) -> dict[str, float]:
         for kind in NETWORKS
         for rate in rates
     ]
-    found = iter(sharing.each(_train, tries))
+    found = iter(sharing.in_order(_train, tries))
     return {kind: best({rate: sum(next(found)[PLACES[0]]) for rate in rates}) for kind in NETWORKS}
 
 
@@ -136,7 +136,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         for kind in NETWORKS
         for seed in material.plan.seeds
     ]
-    found = iter(sharing.each(_train, runs_of_all))
+    found = iter(sharing.in_order(_train, runs_of_all))
     networks: dict[str, Any] = {}
     examples: dict[str, Any] = {}
     for kind in NETWORKS:

@@ -126,7 +126,7 @@ def told_apart(material: Material, settings: Settings) -> dict[str, Any]:
         for way in (False, True)
         for number in numbers
     ]
-    judged = iter(sharing.each(_tell_apart, jobs))
+    judged = iter(sharing.in_order(_tell_apart, jobs))
     found = {}
     for name in PAIRS:
         as_they_are, turned = ([next(judged) for _ in numbers] for _ in range(2))

@@ -156,7 +156,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         for place in PLACES
         for seed in seeds
     ]
-    found = iter(sharing.each(_over_places, jobs))
+    found = iter(sharing.in_order(_over_places, jobs))
     networks: dict[str, Any] = {}
     elsewhere: dict[str, np.ndarray] = {}  # of those trained in the corner: seeds, pictures
     for name in plan.networks:

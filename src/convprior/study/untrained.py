@@ -148,7 +148,7 @@ def measure(_: Material, settings: Settings) -> dict[str, Any]:
     jobs = [
         (settings, name, photo, target, seed) for name, target in wanted for photo, seed in each
     ]
-    found = iter(sharing.each(fit, jobs))
+    found = iter(sharing.in_order(fit, jobs))
     fits: dict[str, Any] = {}
     weights, peaks, film = {}, {}, {}
     for name, target in wanted:

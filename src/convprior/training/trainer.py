@@ -1,4 +1,4 @@
-"""A Lightning Trainer on what this machine has: the variables are in ``environment``.
+"""A Lightning Trainer on what this machine has: the variables are in ``machine``.
 
 One command starts all local processes; under torchrun and SLURM Lightning takes the ranks it finds.
 """
@@ -17,7 +17,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from convprior.ground import machine
-from convprior.ground.environment import EnvironmentVariableError, number
+from convprior.ground.machine import MachineError, number
 
 # Lightning warns of what is done here on purpose, and of what is upstream's to mend.
 HUSHED = (
@@ -58,9 +58,7 @@ def make(cpu_processes: int = 1, **options: Any) -> pl.Trainer:
             **options,
         )
     except (ValueError, MisconfigurationException) as error:
-        raise EnvironmentVariableError(
-            f"Lightning refuses the CONVPRIOR_… settings: {error}"
-        ) from None
+        raise MachineError(f"Lightning refuses the CONVPRIOR_… settings: {error}") from None
 
 
 @contextmanager

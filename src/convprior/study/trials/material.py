@@ -234,7 +234,7 @@ def train_all(
     material: Material, runs: list[Run], judge: Callable[[Material, Run, nn.Module], dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Train every run and return what ``judge`` says of it; each is a run in MLflow."""
-    return sharing.each(_train_one, [(material, run, judge) for run in runs])
+    return sharing.in_order(_train_one, [(material, run, judge) for run in runs])
 
 
 def _train_one(
