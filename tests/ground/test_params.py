@@ -14,7 +14,6 @@ from convprior.report.chapters import QUESTIONS
 from convprior.restoration import recipes
 from convprior.stages import compose, degrade, evaluate, prepare, train
 from convprior.study.trials.plan import Plan
-from tests.conftest import REPOSITORY
 
 OWNERS = {
     "prepare": prepare.Settings, "train": train.Settings, "evaluate": evaluate.Settings,
@@ -22,10 +21,6 @@ OWNERS = {
     "learn": Plan,
     **{f"study.{name}": import_module(f"convprior.study.{name}").Settings for name in QUESTIONS},
 }  # fmt: skip
-
-
-def test_the_packaged_file_is_the_repositorys() -> None:
-    assert params.PACKAGED.read_bytes() == (REPOSITORY / "params.yaml").read_bytes()
 
 
 @pytest.mark.parametrize("section", sorted(OWNERS))

@@ -2,11 +2,15 @@
 
 import pytest
 import torch
+from pydantic import ByteSize
 
 from convprior.ground import machine
 from convprior.ground.errors import InputError
+from convprior.prior.where import Where
 from convprior.problem.observation import Observation
 from convprior.restoration import memory, selftest, within_memory
+from convprior.restoration.settings import Settings
+from convprior.restoration.within_memory import restore_within_memory
 from tests.conftest import all_known, discs
 
 CPU = torch.device("cpu")
@@ -37,8 +41,8 @@ def test_out_of_memory_makes_smaller_tiles(monkeypatch: pytest.MonkeyPatch) -> N
     tiles: list[int | None] = []
     said: list[str] = []
 
-    def restore_runs(*_: object, tile: int | None, **__: object) -> str:
-        tiles.append(tile)
+    def restore_runs(*given: object) -> str:
+        tiles.extend(each.tile for each in given if isinstance(each, Where))
         if len(tiles) == 1:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried ...")
         if len(tiles) == 2:
@@ -46,9 +50,10 @@ def test_out_of_memory_makes_smaller_tiles(monkeypatch: pytest.MonkeyPatch) -> N
         return "done"
 
     monkeypatch.setattr(within_memory, "restore_runs", restore_runs)
+    plenty = Settings(memory=ByteSize(10**11))
     picture = torch.rand(3, 900, 800)
     seen = Observation(picture, all_known(picture))
-    done = within_memory.restore(seen, "denoise", device="cpu", budget=10**11, say=said.append)
+    done = restore_within_memory(seen, "denoise", plenty, "cpu", say=said.append)
     assert done == "done"
     assert tiles == [None, 768, 512]
     assert said == [
@@ -58,7 +63,7 @@ def test_out_of_memory_makes_smaller_tiles(monkeypatch: pytest.MonkeyPatch) -> N
     tiles.clear()
     small = Observation(discs(), all_known(discs()))
     with pytest.raises(RuntimeError, match="can't allocate memory"):
-        within_memory.restore(small, "denoise", device="cpu", budget=10**11)
+        restore_within_memory(small, "denoise", plenty, "cpu")
 
 
 def test_another_error_is_not_taken_for_want_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,14 +72,17 @@ def test_another_error_is_not_taken_for_want_of_memory(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(within_memory, "restore_runs", restore_runs)
     with pytest.raises(RuntimeError, match="a bug"):
-        within_memory.restore(Observation(discs(), all_known(discs())), "denoise", device="cpu")
+        restore_within_memory(
+            Observation(discs(), all_known(discs())), "denoise", Settings(), "cpu"
+        )
 
 
 def test_what_does_not_fit_is_said() -> None:
     said: list[str] = []
     picture = torch.rand(3, 160, 150)
     seen = Observation(picture, all_known(picture))
-    within_memory.restore(seen, "denoise", device="cpu", budget=1, max_steps=1, say=said.append)
+    least = Settings(memory=ByteSize(1), max_steps=1)
+    restore_within_memory(seen, "denoise", least, "cpu", say=said.append)
     assert said[0].startswith("in tiles of 128 pixels, for 0.")
     assert said[1] == "warning: that is more than the 0.0 GB that may be used"
 

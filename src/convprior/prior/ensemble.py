@@ -1,18 +1,14 @@
 """Several independent restorations of one picture, averaged, and where they disagree."""
 
-import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from convprior.ground import seeds
 from convprior.prior.recipe import Recipe
-from convprior.prior.restore import Iterate, Restored, restore
-from convprior.prior.stopping import Stopper
+from convprior.prior.restore import Follower, Restored, restore
+from convprior.prior.where import CPU, Where
 from convprior.problem.observation import Observation
 
 
@@ -32,34 +28,23 @@ class Averaged:
 def restore_runs(
     observation: Observation,
     recipe: Recipe,
-    *,
     runs: int,
     seed: int,
-    device: torch.device | str = "cpu",
-    precision: torch.dtype = torch.float32,
-    tile: int | None = None,
-    time_limit: float = math.inf,
-    watch: Callable[[int, Iterate, Stopper], None] = lambda *_: None,
+    where: Where = CPU,
+    follower: Follower | None = None,
 ) -> Averaged:
     """Average independent runs, from other weights and held-out pixels: their errors half cancel.
 
-    The first run is that of `prior.restore`. ``watch`` is also told the number of the run, from 0.
-    When time is over or on Ctrl-C the runs that are done count, a half one only if it is the first.
+    The first run is that of `prior.restore`. When time is over, on Ctrl-C, or when a fit diverges,
+    the runs that are done count, a half one only if it is the first.
     """
-    start = time.monotonic()
+    follower = follower or Follower()
     done: list[Restored] = []
     for run in range(runs):
-        restored = restore(
-            observation,
-            recipe,
-            seed=seeds.seed("run", seed, run) if run else seed,
-            device=device,
-            precision=precision,
-            tile=tile,
-            time_limit=time_limit - (time.monotonic() - start),
-            watch=partial(watch, run),
-        )
-        cut_off = restored.ended in ("time limit", "interrupted")
+        follower.begin(run)
+        own = seeds.seed("run", seed, run) if run else seed
+        restored = restore(observation, recipe, own, where, follower)
+        cut_off = restored.ended in ("time limit", "interrupted", "diverged")
         if not (cut_off and done):
             done.append(restored)
         if cut_off:
