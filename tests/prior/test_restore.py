@@ -207,7 +207,8 @@ def test_a_fit_that_keeps_breaking_ends_with_the_best_so_far(photograph: torch.T
     assert best.ended == "diverged"
     assert best.steps < 500
     assert torch.isfinite(best.picture).all()
-    averaged = ensemble.restore_runs(observation, recipe, runs=3, seed=0)
+    broken = observe_breaking(photograph, range(130, 1_000_000))
+    averaged = ensemble.restore_runs(broken, recipe, runs=3, seed=0)
     assert [run.ended for run in averaged.runs] == ["diverged"]
 
 

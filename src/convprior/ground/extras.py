@@ -10,7 +10,7 @@ class MissingExtraError(InputError):
 
 
 def need(extra: str, *modules: str) -> None:
-    """Raise MissingExtraError if one of the modules that an extra of pyproject.toml brings lacks."""
+    """Raise MissingExtraError if one of the modules that an extra brings is not there."""
     for module in modules:
         if find_spec(module) is None:
             raise MissingExtraError(
