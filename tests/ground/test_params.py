@@ -60,7 +60,11 @@ def changed(tmp_path: Path, keys: str, value: object) -> Path:
             "magic",
             r"restore: .*no recipe 'magic'; there are: default, exact, ulya",
         ),
-        ("restore.recipes.exact.like", "magic", r"restore\.recipes: .*'exact' is like 'magic', which"),
+        (
+            "restore.recipes.exact.like",
+            "magic",
+            r"recipes: .*'exact' is like 'magic', which",
+        ),
         ("restore.recipes.default.jitter", -1, r"jitter: .*greater than or equal to 0.*came -1"),
         ("restore.recipes.default.upsampling", "cubic", r"upsampling: .*'nearest' or 'bilinear'"),
         ("restore.recipes.default.speed", 9, r"recipes\.default\.speed: .*came 9"),

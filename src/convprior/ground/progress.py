@@ -1,5 +1,6 @@
 """How far long work is: a bar on a terminal, a line every ten seconds elsewhere."""
 
+import os
 import sys
 import time
 
@@ -10,22 +11,23 @@ EVERY = 10.0  # seconds between two lines where there is no terminal
 
 
 class Meter:
-    """What one piece of work shows on stderr while it lasts; ``label`` names it.
+    """What one piece of work shows on stderr while it lasts.
 
-    ``terminal`` says whether a bar can be drawn, by default whether stderr is a terminal.
-    ``quiet`` shows nothing.
+    ``label`` names it, by default the stage that DVC runs. ``terminal`` says whether a bar can be
+    drawn, by default whether stderr is a terminal. ``quiet`` shows nothing.
     """
 
     def __init__(
         self,
-        label: str,
+        label: str | None = None,
         *,
         terminal: bool | None = None,
         quiet: bool = False,
         every: float = EVERY,
     ) -> None:
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self.label, self.quiet, self.every = label, quiet, every
+        self.label = label or os.environ.get("DVC_STAGE", "working")
+        self.quiet, self.every = quiet, every
         self.begun = self.shown = time.monotonic()
         self.bar: Progress | None = None
         if (sys.stderr.isatty() if terminal is None else terminal) and not quiet:
@@ -33,7 +35,7 @@ class Meter:
                 TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"),
                 TimeElapsedColumn(), console=self.console, transient=True,
             )  # fmt: skip
-            self.task = self.bar.add_task(label, total=1.0, said="starting")
+            self.task = self.bar.add_task(self.label, total=1.0, said="starting")
 
     def __enter__(self) -> "Meter":
         self.begun = self.shown = time.monotonic()

@@ -18,6 +18,7 @@ from typing import TypeVar
 import torch
 
 from convprior.ground import machine
+from convprior.ground.progress import Meter
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -75,7 +76,11 @@ def in_order(function: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Res
     A process computes on one thread of a CPU: so a run ends in the same bits however many run at
     once.
     """
-    found = dict(each(function, jobs, machine.devices_of_runs(), threads=1))
+    found: dict[int, Result] = {}
+    with Meter() as meter:
+        for number, result in each(function, jobs, machine.devices_of_runs(), threads=1):
+            found[number] = result
+            meter.count(len(found), len(jobs), "runs")
     return [found[number] for number in range(len(jobs))]
 
 

@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> None:
     # One small picture hardly uses a second core; a second picture does.
     processes = trainer.make(min(len(cases), machine.cores()), inference_mode=False)
     quiet = not processes.is_global_zero
-    with Meter(f"restore {args.task}", quiet=quiet) as meter, trainer.honest_exit():
+    with Meter(quiet=quiet) as meter, trainer.honest_exit():
         began = sum(case.folder(state).exists() for case in cases)
 
         def tell(step: int, last: float) -> None:

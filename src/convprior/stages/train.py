@@ -81,7 +81,7 @@ def main(argv: Sequence[str]) -> None:
     # Whole epochs only: no loader goes on in the middle of one with the batches that are left.
     each_epoch = ModelCheckpoint(folder, save_top_k=1, save_on_train_epoch_end=True)
     lightning = trainer.make(
-        max_epochs=settings.epochs, callbacks=[each_epoch], num_sanity_val_steps=0
+        max_epochs=settings.epochs, callbacks=[each_epoch, trainer.Told()], num_sanity_val_steps=0
     )
     photographs = Photographs(
         args.prepared, settings.batch_size, machine.loader_workers(), settings.seed
