@@ -16,6 +16,7 @@ from torch import Tensor
 from convprior.ground.errors import InputError
 from convprior.pictures import files
 from convprior.pictures.picture import ImageError, Picture
+from convprior.pictures.pillow import QUALITY
 from convprior.prior.iterates import DivergedError, Iterate
 from convprior.prior.restore import Follower
 from convprior.prior.stopping import Stopper
@@ -26,8 +27,6 @@ from convprior.restoration.levels import Look
 from convprior.restoration.settings import Settings, Task
 from convprior.restoration.task import choose
 from convprior.restoration.within_memory import restore_within_memory
-
-CLEAN_QUALITY = 95  # of a JPEG whose damage was its compression: its old tables would damage again
 
 
 def restore_one(job: Job, device: str, watcher: Watcher, *, half: bool = True) -> Report:
@@ -221,7 +220,7 @@ def _put_together(
 
 def _quality(settings: Settings, task: Task, page: Picture) -> int | None:
     if settings.quality is None and task == "dejpeg" and page.metadata.format == "JPEG":
-        return CLEAN_QUALITY
+        return QUALITY  # its old tables would damage it again
     return settings.quality
 
 
