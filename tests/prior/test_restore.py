@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from convprior.ground import seeds
-from convprior.prior import ensemble, patches, restore
+from convprior.prior import patches, restore
 from convprior.prior.iterates import DivergedError, Iterate, State
 from convprior.prior.restore import Follower
 from convprior.prior.where import Where
@@ -143,7 +143,7 @@ def test_runs_are_averaged_and_their_spread_told(photograph: torch.Tensor) -> No
     noise = torch.randn(photograph.shape, generator=seeds.generator("noise"))
     observation = Observation(photograph + 25 / 255 * noise, all_known(photograph))
     follower = Following()
-    averaged = ensemble.restore_runs(observation, TINY, runs=3, seed=4, follower=follower)
+    averaged = restore.restore_runs(observation, TINY, runs=3, seed=4, follower=follower)
     pictures = torch.stack([run.picture for run in averaged.runs])
     assert torch.equal(pictures[0], restore.restore(observation, TINY, seed=4).picture)
     assert not torch.equal(pictures[0], pictures[1])
@@ -159,10 +159,10 @@ def test_half_a_run_does_not_spoil_the_whole_ones(photograph: torch.Tensor) -> N
             raise KeyboardInterrupt
 
     observation = Observation(photograph, all_known(photograph))
-    averaged = ensemble.restore_runs(
+    averaged = restore.restore_runs(
         observation, TINY, runs=4, seed=0, follower=Following(interrupt)
     )
-    two = ensemble.restore_runs(observation, TINY, runs=2, seed=0)
+    two = restore.restore_runs(observation, TINY, runs=2, seed=0)
     assert len(averaged.runs) == 2
     assert averaged.runs[-1].ended == "interrupted"
     assert torch.equal(averaged.picture, two.picture)
@@ -208,7 +208,7 @@ def test_a_fit_that_keeps_breaking_ends_with_the_best_so_far(photograph: torch.T
     assert best.steps < 500
     assert torch.isfinite(best.picture).all()
     broken = observe_breaking(photograph, range(130, 1_000_000))
-    averaged = ensemble.restore_runs(broken, recipe, runs=3, seed=0)
+    averaged = restore.restore_runs(broken, recipe, runs=3, seed=0)
     assert [run.ended for run in averaged.runs] == ["diverged"]
 
 

@@ -8,9 +8,9 @@ from convprior.ground import machine
 from convprior.ground.errors import InputError
 from convprior.prior.where import Where
 from convprior.problem.observation import Observation
-from convprior.restoration import memory, selftest, within_memory
+from convprior.restoration import selftest, within_memory
 from convprior.restoration.settings import Settings
-from convprior.restoration.within_memory import restore_within_memory
+from convprior.restoration.within_memory import largest_tile, restore_within_memory
 from tests.conftest import all_known, discs
 
 CPU = torch.device("cpu")
@@ -23,17 +23,17 @@ def observation(height: int, width: int) -> Observation:
 
 
 def test_a_picture_that_fits_is_one_tile_and_a_larger_one_is_cut() -> None:
-    assert memory.largest_tile(observation(256, 256), 2_000_000_000, torch.float32)[0] is None
+    assert largest_tile(observation(256, 256), 2_000_000_000, torch.float32)[0] is None
     large = observation(3000, 4000)
-    side, needed = memory.largest_tile(large, 4_000_000_000, torch.float32)
-    assert side in memory.SIDES
+    side, needed = largest_tile(large, 4_000_000_000, torch.float32)
+    assert side in within_memory.SIDES
     assert needed <= 4_000_000_000
-    smaller, _ = memory.largest_tile(large, 3_000_000_000, torch.float32)
+    smaller, _ = largest_tile(large, 3_000_000_000, torch.float32)
     assert smaller is not None
     assert side is not None
     assert smaller < side
-    least, needed = memory.largest_tile(large, 1, torch.float32)
-    assert least == memory.SIDES[-1]
+    least, needed = largest_tile(large, 1, torch.float32)
+    assert least == within_memory.SIDES[-1]
     assert needed > 1
 
 

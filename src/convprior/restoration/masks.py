@@ -111,8 +111,8 @@ def broken(pixels: Float[Tensor, "c h w"]) -> Bool[Tensor, "h w"]:
     surroundings.
     """
     low, high = float(pixels.amin()), float(pixels.amax())
-    most = dilation(pixels[None], NEIGHBOURS, max_val=torch.inf)[0]
-    least = -dilation(-pixels[None], NEIGHBOURS, max_val=torch.inf)[0]
+    most: Tensor = dilation(pixels[None], NEIGHBOURS, max_val=torch.inf)[0]
+    least: Tensor = -dilation(-pixels[None], NEIGHBOURS, max_val=torch.inf)[0]
     outside = torch.maximum(pixels - most, least - pixels)
     stuck = (outside > (OUTSIDE * (most - least)).clamp(min=FAINT * (high - low))).any(0)
     around = functional.avg_pool2d(

@@ -7,15 +7,23 @@ from dataclasses import replace
 import torch
 
 from convprior.ground import machine
-from convprior.prior.ensemble import Averaged, restore_runs
 from convprior.prior.recipe import Recipe
-from convprior.prior.restore import Follower
+from convprior.prior.restore import Averaged, Follower, restore_runs
 from convprior.prior.where import Where
 from convprior.problem.observation import Observation
-from convprior.restoration import memory, recipes
+from convprior.restoration import recipes
 from convprior.restoration.settings import Settings, Task
 
 FEW_STEPS = 100  # for a single pixel
+# Bytes for each pixel of a tile: what a step of the recipes `default` and `exact` keeps to go back
+# (`python benchmarks/memory.py --sizes 512 1024`: the difference of the two).
+PER_TILE_PIXEL = {torch.float32: 1700, torch.bfloat16: 1300}
+# Numbers for each value of the picture: observed, best, latest, snapshots, the filter's sums.
+PER_VALUE = 4 * 14
+PER_RUN = 4 * 3  # of each run more: its average, its picture, and that among the others
+FIXED = 300 * 2**20  # bytes: the program itself
+SIDES = (4096, 3072, 2048, 1536, 1024, 768, 512, 384, 256, 192, 128)  # few: the side counts
+FREE_SHARE = 0.7  # of what is free: others need some too
 
 
 def restore_within_memory(
@@ -36,8 +44,8 @@ def restore_within_memory(
     follower.until = time.monotonic() + settings.time_limit
     recipe = _recipe(observation, task, settings.max_steps)
     where = Where(machine.choose(device), getattr(torch, settings.precision))
-    budget = settings.memory or memory.free(where.device)
-    tile, needed = memory.largest_tile(observation, budget, where.precision, settings.runs)
+    budget = settings.memory or int(FREE_SHARE * machine.free_memory(where.device))
+    tile, needed = largest_tile(observation, budget, where.precision, settings.runs)
     if tile is not None:
         say(f"in tiles of {tile} pixels, for {needed / 1e9:.1f} GB of memory")
     if needed > budget:
@@ -47,13 +55,36 @@ def restore_within_memory(
         try:
             return restore_runs(observation, recipe, settings.runs, settings.seed, where, follower)
         except (MemoryError, RuntimeError) as error:
-            smaller = [side for side in memory.SIDES if side < (tile or max(observation.size))]
+            smaller = [side for side in SIDES if side < (tile or max(observation.size))]
             if not _out_of_memory(error) or not smaller:
                 raise
             tile = smaller[0]
         say(f"out of memory: once more, in tiles of {tile} pixels")
         if where.device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def largest_tile(
+    observation: Observation, budget: int, precision: torch.dtype, runs: int = 1
+) -> tuple[int | None, int]:
+    """Return the largest side of a tile for so many bytes, None for the whole picture.
+
+    Also the bytes that it takes: more than the budget if even the smallest tile does.
+    """
+    height, width = observation.size
+    colours = len(observation.observed)
+    kept = FIXED + (PER_VALUE + PER_RUN * (runs - 1)) * colours * height * width
+
+    def needed(side: int) -> int:
+        return kept + PER_TILE_PIXEL[precision] * min(side, height) * min(side, width)
+
+    whole = max(height, width)
+    if needed(whole) <= budget:
+        return None, needed(whole)
+    for side in SIDES:
+        if side < whole and needed(side) <= budget:
+            return side, needed(side)
+    return SIDES[-1], needed(SIDES[-1])
 
 
 def _recipe(observation: Observation, task: Task, max_steps: int | None) -> Recipe:
