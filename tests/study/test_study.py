@@ -110,7 +110,7 @@ def test_what_learn_has_trained_is_not_trained_again(
     material = material_of(composed, cnn_pool=rate)
     run = material.run("learn", "cnn_pool", "uniform", 1)
     again = trained(material, run).state_dict()
-    monkeypatch.delattr(learning, "learn")
+    monkeypatch.delattr(loop, "learn")
     taken = trained(material, replace(run, question="locality")).state_dict()
     assert all(torch.equal(again[name], taken[name]) for name in again)
     for change in ({"permuted": True}, {"pictures": 20}, {"learning_rate": 2 * rate}):
@@ -235,7 +235,7 @@ def test_rates_are_tried_for_each_run_and_the_best_is_taken(
     tried = trained(material, run).state_dict()
     again = trained(replace(material, tried=composed / "elsewhere"), run).state_dict()
     assert all(torch.equal(tried[name], again[name]) for name in again)
-    monkeypatch.delattr(learning, "learn")
+    monkeypatch.delattr(loop, "learn")
     trained(material, run)  # is not trained again
     with pytest.raises(AttributeError):
         trained(material, replace(run, seed=7))
