@@ -32,7 +32,7 @@ from convprior.study.trials.material import (
 )
 from convprior.study.trials.plan import Plan, StudyError
 from convprior.training import cost
-from convprior.training.blueprint import Blueprint
+from convprior.training.blueprint import Blueprint, NetworkError
 from convprior.training.data.card import Description
 from convprior.training.data.composition import load
 from tests.conftest import REPOSITORY, tiny_params
@@ -119,7 +119,7 @@ def test_what_learn_has_trained_is_not_trained_again(
 
 
 def test_what_cannot_be_learned_or_asked_is_said(composed: Path) -> None:
-    with pytest.raises(StageError, match="no network 'vgg'"):
+    with pytest.raises(NetworkError, match=r"no network 'vgg' in learn.networks; there are: "):
         learn_one("vgg")
     with pytest.raises(StageError, match="no question 'taste'"):
         ask("taste")
@@ -202,7 +202,10 @@ def test_what_has_no_width_is_not_widened_for_ever() -> None:
 
 def test_what_the_study_names_and_nobody_knows_is_said(composed: Path) -> None:
     material = material_of(composed)
-    with pytest.raises(StudyError, match="there are: cnn_pool, mlp"):
+    message = (
+        "no network 'vgg' in learn.networks, though `study` names it; there are: cnn_pool, mlp"
+    )
+    with pytest.raises(NetworkError, match=message):
         material.run("locality", "vgg", "uniform", 0)
     with pytest.raises(StudyError, match="no photograph 'cat'; there are: astronaut"):
         photograph("cat", 16)

@@ -16,7 +16,7 @@ from typing import Any
 from torch import nn
 
 from convprior.ground import atomic, params, sharing, tracking
-from convprior.stages import StageError, arguments, start
+from convprior.stages import arguments, start
 from convprior.study.trials import loop
 from convprior.study.trials.intervals import interval
 from convprior.study.trials.material import Material, Run, best, pictures, train_all, try_rates
@@ -82,10 +82,7 @@ def main(argv: Sequence[str]) -> None:
         __doc__, argv, "scenes", "models", "report", network="a name in learn.networks"
     )
     plan = params.load(args.params, "learn", Plan)
-    if args.network not in plan.networks:
-        raise StageError(
-            f"no network '{args.network}' in learn.networks; there are: {', '.join(plan.networks)}"
-        )
+    blueprint.find(plan.networks, args.network, "learn.networks")
     with tempfile.TemporaryDirectory() as tried:
         material = Material(args.scenes, args.models.parent, Path(tried), plan, {})
         measure(material, args.network, args.models, args.report)

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -22,18 +22,10 @@ from convprior.ground import atomic, environment, params, resume, seeds, trackin
 from convprior.stages import StageError, arguments, start
 from convprior.training import cost, trainer
 from convprior.training.augmentation import Augmentation
-from convprior.training.blueprint import Blueprint, save
+from convprior.training.blueprint import Named, find, save
 from convprior.training.classifier import Classifier
 from convprior.training.data.card import Description
 from convprior.training.prepared import Photographs
-
-
-class Network(params.Section):
-    """A class in ``convprior.networks.<module>`` and its arguments."""
-
-    module: str
-    class_: Annotated[str, Field(alias="class")]
-    arguments: dict[str, Any]
 
 
 class Settings(params.Section):
@@ -45,7 +37,7 @@ class Settings(params.Section):
     weight_decay: Annotated[float, Field(ge=0)]
     augmentation: Augmentation
     seed: int
-    networks: dict[str, Network]
+    networks: dict[str, Named]
 
 
 STATE = Path(".convprior/state/train")
@@ -57,16 +49,9 @@ def main(argv: Sequence[str]) -> None:
         __doc__, argv, "prepared", "model", "report", network="a name in train.networks"
     )
     settings = params.load(args.params, "train", Settings)
-    if args.network not in settings.networks:
-        raise StageError(
-            f"no network '{args.network}' in train.networks; there are: "
-            f"{', '.join(settings.networks)}"
-        )
-    chosen = settings.networks[args.network]
+    chosen = find(settings.networks, args.network, "train.networks")
     data = Description.read(args.prepared)
-    blueprint = Blueprint(
-        chosen.module, chosen.class_, chosen.arguments, (3, data.size, data.size), data.classes
-    )
+    blueprint = chosen.blueprint(data)
     seed = seeds.seed("train", args.network, settings.seed)
     torch.manual_seed(seed)
     network = blueprint.build()

@@ -20,7 +20,6 @@ from convprior.study.trials.intervals import difference, interval
 from convprior.study.trials.loop import Budget
 from convprior.study.trials.material import Material, Run, train_all
 from convprior.training.augmentation import Augmentation
-from convprior.training.blueprint import Blueprint
 from convprior.training.data.card import Description
 
 PAIRS = {"six or nine": (6, 9), "one or seven": (1, 7)}  # a turn makes the other of the first
@@ -92,10 +91,10 @@ def _tell_apart(job: tuple[Material, Settings, str, int, bool]) -> list[bool]:
         8, ["0", "1"], name.split(" or "), [float(scaled.mean())] * 3, [float(scaled.std())] * 3, ""
     )
     network = material.planned(settings.network)
-    arguments = dict(network.arguments)
-    if "channels" in arguments:
-        arguments["channels"] = arguments["channels"][:2]  # digits are small
-    blueprint = Blueprint(network.module, network.class_, arguments, (3, 8, 8), data.classes)
+    blueprint = network.blueprint(data)
+    if "channels" in network.arguments:
+        channels = network.arguments["channels"][:2]  # digits are small
+        blueprint = blueprint.with_arguments({"channels": channels})
     recorded = {"digits": name, "seed": seed, "turned": turned} | settings.digits.model_dump()
     with tracking.run("study", f"{name} {seed}", recorded, {"question": "orientation"}) as run:
         torch.manual_seed(seeds.seed("digits", name, seed))

@@ -37,7 +37,7 @@ def judge(material: Material, run: Run, network: nn.Module) -> dict[str, Any]:
 
 def measure(material: Material, settings: Settings) -> dict[str, Any]:
     """Return training and test accuracy with each remedy."""
-    network = material.planned(settings.network)
+    blueprint = material.planned(settings.network).blueprint(material.data)
     bare = {"batch_norm": False, "dropout": 0.0}
     normed = bare | {"batch_norm": True}
     dropped = bare | {"dropout": settings.dropout}
@@ -58,7 +58,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
             settings.network,
             "uniform",
             seed,
-            blueprint=material.blueprint(network, **arguments),
+            blueprint=blueprint.with_arguments(arguments),
             pictures=settings.pictures,
             **changes,
         )

@@ -35,16 +35,16 @@ class Settings(params.Section):
 
 def widened(blueprint: Blueprint, factor: float) -> Blueprint:
     """Return the network with so many times the channels and hidden neurons, at least one each."""
-    arguments = dict(blueprint.arguments)
+    widths: dict[str, Any] = {}
     for name in ("channels", "hidden"):
-        if name in arguments:
-            many = arguments[name]
-            arguments[name] = (
+        if name in blueprint.arguments:
+            many = blueprint.arguments[name]
+            widths[name] = (
                 [max(1, round(factor * count)) for count in many]
                 if isinstance(many, list)
                 else max(1, round(factor * many))
             )
-    return replace(blueprint, arguments=arguments)
+    return blueprint.with_arguments(widths)
 
 
 def fitted(blueprint: Blueprint, what: str, wanted: int) -> Blueprint:
@@ -80,9 +80,7 @@ def _one_width_on(blueprint: Blueprint) -> list[Blueprint]:
             for other in {max(1, width - 1), width + 1}:
                 changed = [*widths[:place], other, *widths[place + 1 :]]
                 value = changed if isinstance(many, list) else changed[0]
-                found.append(
-                    replace(blueprint, arguments=dict(blueprint.arguments) | {name: value})
-                )
+                found.append(blueprint.with_arguments({name: value}))
     return found
 
 
@@ -100,7 +98,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         )
         for how, groups in ALEXNET.items()
     }
-    built = {name: material.blueprint(network) for name, network in plan.networks.items()}
+    built = {name: network.blueprint(material.data) for name, network in plan.networks.items()}
     for name, blueprint in (built | alexnets).items():
         rows = cost.layers(blueprint)
         counted[name] = cost.total(blueprint) | {
@@ -124,7 +122,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
     firsts = []
     for what in COSTS:
         for name in settings.families:
-            whole = material.blueprint(material.planned(name))
+            whole = material.planned(name).blueprint(material.data)
             network = fitted(whole, what, getattr(settings, what))
             firsts.append(
                 material.run("sharing", name, "uniform", plan.seeds[0], blueprint=network)

@@ -92,14 +92,8 @@ class Material:
         return loop.ready(found, self.data)
 
     def planned(self, name: str) -> Network:
-        """Return a network of the plan. Raises StudyError for a name that is not there."""
-        try:
-            return self.plan.networks[name]
-        except KeyError:
-            raise StudyError(
-                f"no network '{name}' in learn.networks, but `study` names it; there are: "
-                f"{', '.join(self.plan.networks)}"
-            ) from None
+        """Return a network of the plan. Raises NetworkError for a name that is not there."""
+        return blueprint.find(self.plan.networks, name, "learn.networks, though `study` names it")
 
     def run(self, question: str, name: str, place: Place, seed: int, **changes: Any) -> Run:
         """Return the run that trains a network of the plan, with some of its fields changed."""
@@ -107,7 +101,7 @@ class Material:
         run = Run(
             question,
             name,
-            self.blueprint(network),
+            network.blueprint(self.data),
             place,
             seed,
             self.plan.pictures,
@@ -118,17 +112,6 @@ class Material:
             network.moved,
         )
         return replace(run, **changes)
-
-    def blueprint(self, network: Network, **arguments: Any) -> Blueprint:
-        """Return the blueprint of a network of the plan, with some of its arguments changed."""
-        data = self.data
-        return Blueprint(
-            network.module,
-            network.class_,
-            network.arguments | arguments,
-            (3, data.size, data.size),
-            data.classes,
-        )
 
 
 @cache

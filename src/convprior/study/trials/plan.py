@@ -1,6 +1,6 @@
 """What is trained for the study, and with how much: the section `learn` of params.yaml."""
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -8,6 +8,7 @@ from convprior.ground import params
 from convprior.ground.errors import InputError
 from convprior.study.trials.loop import Budget
 from convprior.training.augmentation import Augmentation
+from convprior.training.blueprint import Named
 
 
 class StudyError(InputError):
@@ -18,15 +19,12 @@ Place = Literal["corner", "uniform"]
 PLACES: tuple[Place, ...] = get_args(Place)
 
 
-class Network(params.Section):
-    """A class in ``convprior.networks.<module>``, its arguments, and how its pictures change.
+class Network(Named):
+    """A network and how its training pictures change.
 
-    ``moved``: its training objects lie at another place, anywhere, each time they are shown.
+    ``moved``: their objects lie at another place, anywhere, each time they are shown.
     """
 
-    module: str
-    class_: Annotated[str, Field(alias="class")]
-    arguments: dict[str, Any]
     moved: bool
     augmentation: Augmentation
 
