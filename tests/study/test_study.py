@@ -34,7 +34,7 @@ from convprior.study.trials.plan import Plan, StudyError
 from convprior.training import cost
 from convprior.training.blueprint import Blueprint, NetworkError
 from convprior.training.data.card import Description
-from convprior.training.data.composition import load
+from convprior.training.data.scenes import load
 from tests.conftest import REPOSITORY, tiny_params
 
 PATHS = ("data/scenes", "models/learn", "reports/learn")

@@ -21,7 +21,7 @@ from convprior.pictures.photographs import PHOTOGRAPHS
 from convprior.stages import StageError, arguments, start
 from convprior.training.data import garments
 from convprior.training.data.card import Description
-from convprior.training.data.composition import Scenes, halved, save
+from convprior.training.data.scenes import Scenes, halved, save
 
 
 class Settings(params.Section):
@@ -63,7 +63,7 @@ def compose(sheets: Path, folder: str, most: int, settings: Settings) -> Scenes:
 def describe(train: Scenes, settings: Settings) -> Description:
     """Return the classes, and mean and deviation of the training pictures."""
     generator = seeds.generator("compose", "describe", settings.seed)
-    pixels = train.at(*train.places("uniform", generator)).double() / 255
+    pixels = train.at(*train.offsets("uniform", generator)).double() / 255
     digest = hashlib.sha256()
     for part in (train.objects, train.backgrounds, train.labels):
         digest.update(part.contiguous().numpy().tobytes())

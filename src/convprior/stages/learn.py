@@ -20,8 +20,9 @@ from convprior.stages import arguments, start
 from convprior.study.trials import loop
 from convprior.study.trials.intervals import interval
 from convprior.study.trials.material import Material, Run, best, pictures, train_all, try_rates
-from convprior.study.trials.plan import PLACES, Plan
+from convprior.study.trials.plan import Plan
 from convprior.training import blueprint, cost
+from convprior.training.data.scenes import PLACES
 
 
 def judge(folder: Path, material: Material, run: Run, network: nn.Module) -> dict[str, Any]:

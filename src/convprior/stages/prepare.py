@@ -33,7 +33,7 @@ class Settings(params.Section):
 
     source: str
     size: Annotated[int, Field(ge=8)]
-    positions: scenes.Positions
+    positions: scenes.Place
     most_per_class: params.Count | None
     allow_bad_val: bool
     seed: int

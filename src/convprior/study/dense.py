@@ -20,7 +20,7 @@ from convprior.study.trials import loop
 from convprior.study.trials.intervals import interval
 from convprior.study.trials.loop import Budget
 from convprior.study.trials.material import Material, best
-from convprior.training.data.composition import Scenes, masks
+from convprior.training.data.scenes import Scenes, masks
 
 NETWORKS = ("fully connected", "encoder-decoder")
 PLACES = ("seen places", "new places")

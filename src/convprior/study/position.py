@@ -19,7 +19,8 @@ from convprior.networks.cnn import CNN
 from convprior.study.trials import loop
 from convprior.study.trials.intervals import difference, interval
 from convprior.study.trials.material import Material
-from convprior.study.trials.plan import PLACES, Network, Place
+from convprior.study.trials.plan import Network
+from convprior.training.data.scenes import PLACES, Place
 
 GREY = 0.3  # of the constant picture, in normalised units
 PLAIN = {"padding": "zeros", "pooling": "max"}  # what a CNN has unless its arguments say otherwise

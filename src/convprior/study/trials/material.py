@@ -15,13 +15,12 @@ from convprior.pictures import decoding
 from convprior.pictures.photographs import PHOTOGRAPHS
 from convprior.study.trials import loop
 from convprior.study.trials.loop import Budget, Shown
-from convprior.study.trials.plan import Network, Place, Plan, StudyError
+from convprior.study.trials.plan import Network, Plan, StudyError
 from convprior.training import blueprint
 from convprior.training.augmentation import NONE, Augmentation
 from convprior.training.blueprint import Blueprint
-from convprior.training.data import composition
 from convprior.training.data.card import Description
-from convprior.training.data.composition import Scenes
+from convprior.training.data.scenes import Place, Scenes, load
 
 
 @dataclass(frozen=True)
@@ -116,12 +115,12 @@ class Material:
 
 @cache
 def _load(path: Path) -> Scenes:
-    return composition.load(path)
+    return load(path)
 
 
 def pictures(scenes: Scenes, place: Place, name: str) -> UInt8[Tensor, "n 3 S S"]:
     """Return the scenes with their objects where ``place`` says; ``name`` names the drawing."""
-    return scenes.at(*scenes.places(place, seeds.generator("place", name)))
+    return scenes.at(*scenes.offsets(place, seeds.generator("place", name)))
 
 
 def photograph(name: str, size: int) -> Float[Tensor, "3 size size"]:
@@ -146,7 +145,7 @@ def training_pictures(known: Scenes, run: Run) -> UInt8[Tensor, "n 3 S S"] | Sho
 
     def moving(batch: Int[Tensor, "batch"]) -> UInt8[Tensor, "batch 3 S S"]:
         some = known[batch]
-        return order(some.at(*some.places("uniform", generator)))
+        return order(some.at(*some.offsets("uniform", generator)))
 
     return moving
 

@@ -1,6 +1,6 @@
 """What is trained for the study, and with how much: the section `learn` of params.yaml."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated
 
 from pydantic import Field
 
@@ -13,10 +13,6 @@ from convprior.training.blueprint import Named
 
 class StudyError(InputError):
     """A question of the study cannot be asked as params.yaml says."""
-
-
-Place = Literal["corner", "uniform"]
-PLACES: tuple[Place, ...] = get_args(Place)
 
 
 class Network(Named):
