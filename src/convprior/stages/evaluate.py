@@ -18,10 +18,10 @@ from torch import nn
 
 from convprior.ground import atomic, machine, params, tracking
 from convprior.stages import StageError, arguments, start
+from convprior.training.augmentation import Normalise
 from convprior.training.blueprint import load
 from convprior.training.data import scenes
 from convprior.training.data.card import Description
-from convprior.training.normalisation import Normalise
 
 
 class Settings(params.Section):

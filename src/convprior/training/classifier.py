@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from torchmetrics import MeanMetric
 
 from convprior.ground import seeds
+from convprior.training.augmentation import Normalise
 from convprior.training.data.card import Description
-from convprior.training.normalisation import Normalise
 from convprior.training.prepared import UNCOUNTED
 
 Row = dict[str, float]  # epoch, the METRICS, and the seconds of training up to here

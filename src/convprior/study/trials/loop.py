@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from convprior.ground import params, seeds
-from convprior.training.augmentation import NONE, Augmentation
+from convprior.training.augmentation import NONE, Augmentation, Normalise
 from convprior.training.data.card import Description
-from convprior.training.normalisation import Normalise
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Shown = Callable[[Int[Tensor, "batch"]], UInt8[Tensor, "batch 3 h w"]]
