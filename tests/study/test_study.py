@@ -31,7 +31,7 @@ from convprior.study.trials.material import (
     try_rates,
 )
 from convprior.study.trials.plan import Plan, StudyError
-from convprior.training import cost
+from convprior.training import cost, judging
 from convprior.training.blueprint import Blueprint, NetworkError
 from convprior.training.data.card import Description
 from convprior.training.data.scenes import load
@@ -141,8 +141,8 @@ def test_a_network_learns_what_a_few_pictures_show() -> None:
             blueprint.build(), data, shown, labels, Budget(steps=60, batch_size=16),
             learning_rate=0.01, weight_decay=0.0, seed=1, device=torch.device("cpu"),
         )  # fmt: skip
-        assert loop.right(trained, shown, labels, torch.device("cpu")).all()
-        found.append(loop.scores(trained, shown, torch.device("cpu")))
+        assert judging.right(trained, shown, labels, torch.device("cpu")).all()
+        found.append(judging.scores(trained, shown, torch.device("cpu")))
     assert torch.equal(*found)  # the same seed, the same bits
 
 

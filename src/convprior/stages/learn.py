@@ -17,11 +17,10 @@ from torch import nn
 
 from convprior.ground import atomic, params, sharing, tracking
 from convprior.stages import arguments, start
-from convprior.study.trials import loop
 from convprior.study.trials.intervals import interval
 from convprior.study.trials.material import Material, Run, best, pictures, train_all, try_rates
 from convprior.study.trials.plan import Plan
-from convprior.training import blueprint, cost
+from convprior.training import blueprint, cost, judging
 from convprior.training.data.scenes import PLACES
 
 
@@ -35,7 +34,7 @@ def judge(folder: Path, material: Material, run: Run, network: nn.Module) -> dic
         "nowhere": scenes.backgrounds,
     }
     right = {
-        place: loop.right(network, part, scenes.labels, sharing.device()).tolist()
+        place: judging.right(network, part, scenes.labels, sharing.device()).tolist()
         for place, part in shown.items()
     }
     accuracies = {place: sum(found) / len(found) for place, found in right.items()}

@@ -20,6 +20,7 @@ from convprior.study.trials import loop
 from convprior.study.trials.intervals import interval
 from convprior.study.trials.loop import Budget
 from convprior.study.trials.material import Material, best
+from convprior.training import judging
 from convprior.training.data.scenes import Scenes, masks
 
 NETWORKS = ("fully connected", "encoder-decoder")
@@ -100,7 +101,7 @@ def _train(job: Training) -> dict[str, Any]:
         for place in PLACES:
             canvases = placed(judged, place, job.judged_on)
             shown = judged.on_background(canvases)
-            found = loop.scores(trained, shown, sharing.device()) > 0
+            found = judging.scores(trained, shown, sharing.device()) > 0
             result[place] = overlap(found, masks(canvases))
             result[f"{place}, pictures"] = [
                 {

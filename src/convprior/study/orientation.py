@@ -19,6 +19,7 @@ from convprior.study.trials import loop
 from convprior.study.trials.intervals import difference, interval
 from convprior.study.trials.loop import Budget
 from convprior.study.trials.material import Material, Run, train_all
+from convprior.training import judging
 from convprior.training.augmentation import Augmentation
 from convprior.training.data.card import Description
 
@@ -66,7 +67,7 @@ def judge(
         for value in values:
             change = (value, 1.0) if kind == "angle" else (0.0, value)
             shown = test.on_background(test.transformed(*change))
-            right = loop.right(network, shown, test.labels, sharing.device())
+            right = judging.right(network, shown, test.labels, sharing.device())
             turns[kind][f"{value:g}"] = right.tolist()
     return turns
 
@@ -110,7 +111,7 @@ def _tell_apart(job: tuple[Material, Settings, str, int, bool]) -> list[bool]:
             device=sharing.device(),
             augmentation=Augmentation(shift=0, rotation=180 if turned else 0, scale=1, flip=False),
         )
-        right = loop.right(trained, pictures[half:], labels[half:], sharing.device())
+        right = judging.right(trained, pictures[half:], labels[half:], sharing.device())
         run.metrics({"accuracy": float(right.float().mean())})
     found: list[bool] = right.tolist()
     return found

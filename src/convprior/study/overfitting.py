@@ -9,9 +9,9 @@ import numpy as np
 from torch import nn
 
 from convprior.ground import params, sharing
-from convprior.study.trials import loop
 from convprior.study.trials.intervals import difference, interval
 from convprior.study.trials.material import Material, Run, pictures, train_all
+from convprior.training import judging
 from convprior.training.augmentation import Augmentation
 
 
@@ -31,7 +31,7 @@ def judge(material: Material, run: Run, network: nn.Module) -> dict[str, Any]:
     found = {}
     for name, scenes, drawn in (("train", known, f"train {run.seed}"), ("test", test, "test")):
         shown = pictures(scenes, run.place, drawn)
-        found[name] = loop.right(network, shown, scenes.labels, sharing.device()).tolist()
+        found[name] = judging.right(network, shown, scenes.labels, sharing.device()).tolist()
     return found
 
 

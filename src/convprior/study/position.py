@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from convprior.ground import params, sharing
 from convprior.networks.cnn import CNN
-from convprior.study.trials import loop
 from convprior.study.trials.intervals import difference, interval
 from convprior.study.trials.material import Material
 from convprior.study.trials.plan import Network
+from convprior.training import judging
 from convprior.training.data.scenes import PLACES, Place
 
 GREY = 0.3  # of the constant picture, in normalised units
@@ -46,7 +46,7 @@ def over_places(
     offsets = range(0, test.free + 1, settings.step)
     right = [
         [
-            loop.right(network, test.at(top, left), test.labels, sharing.device()).tolist()
+            judging.right(network, test.at(top, left), test.labels, sharing.device()).tolist()
             for left in offsets
         ]
         for top in offsets
@@ -54,7 +54,7 @@ def over_places(
     # The object moves by one pixel, along a row in the middle.
     middle = test.free // 2
     seen = [
-        loop.scores(network, test.at(middle, left), sharing.device()).argmax(1)
+        judging.scores(network, test.at(middle, left), sharing.device()).argmax(1)
         for left in range(test.free + 1)
     ]
     same = torch.stack([a == b for a, b in pairwise(seen)]).float().mean(0)

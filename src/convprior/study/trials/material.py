@@ -16,7 +16,7 @@ from convprior.pictures.photographs import PHOTOGRAPHS
 from convprior.study.trials import loop
 from convprior.study.trials.loop import Budget, Shown
 from convprior.study.trials.plan import Network, Plan, StudyError
-from convprior.training import blueprint
+from convprior.training import blueprint, judging
 from convprior.training.augmentation import NONE, Augmentation
 from convprior.training.blueprint import Blueprint
 from convprior.training.data.card import Description
@@ -88,7 +88,7 @@ class Material:
     def network(self, name: str, place: Place, seed: int) -> nn.Module:
         """Return one that the stage `learn` has trained, ready to be judged."""
         found = blueprint.load(self.models / name / f"{place}-{seed}")[1]
-        return loop.ready(found, self.data)
+        return judging.ready(found, self.data)
 
     def planned(self, name: str) -> Network:
         """Return a network of the plan. Raises NetworkError for a name that is not there."""
@@ -159,7 +159,7 @@ def trained(material: Material, run: Run) -> nn.Module:
     if run.question != "learn" and replace(run, question="learn") == same:
         return material.network(run.name, run.place, run.seed)
     if (tried := _tried(material, run)).exists():
-        return loop.ready(blueprint.load(tried)[1], material.data)
+        return judging.ready(blueprint.load(tried)[1], material.data)
     known = material.split("train")[: run.pictures]
     torch.manual_seed(seeds.seed("network", run.name, run.seed))
     return loop.learn(
@@ -181,7 +181,7 @@ def judge_on_test(material: Material, run: Run, network: nn.Module) -> dict[str,
     test = material.split("test")
     shown = pictures(test, run.place, "test")
     shown = permuted(shown) if run.permuted else shown
-    right = loop.right(network, shown, test.labels, sharing.device())
+    right = judging.right(network, shown, test.labels, sharing.device())
     return {"right": right.tolist(), "accuracy": float(right.float().mean())}
 
 
@@ -190,7 +190,7 @@ def validate(material: Material, run: Run, network: nn.Module) -> dict[str, Any]
     scenes = material.split("validation")
     shown = pictures(scenes, run.place, "validation")
     shown = permuted(shown) if run.permuted else shown
-    found = loop.right(network, shown, scenes.labels, sharing.device())
+    found = judging.right(network, shown, scenes.labels, sharing.device())
     blueprint.save(_tried(material, run), run.blueprint, network[1])  # type: ignore[index]
     return {"accuracy": float(found.float().mean())}
 
