@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from convprior.ground import params, seeds, sharing, tracking
 from convprior.networks.ablation import FLAT, HOURGLASS, UNNORMALISED, variants
+from convprior.networks.hourglass import LATENT_RANGE
 from convprior.pictures import decoding
 from convprior.problem import damage
 from convprior.problem.metrics import psnr
@@ -105,7 +106,7 @@ def fit(job: tuple[Settings, str, str, str, int]) -> dict[str, Any]:
     torch.manual_seed(seeds.seed("untrained", variant, name, seed))
     network = settings.networks()[variant](tuple(reference.shape)).to(device)
     # Not in channels_last: torch 2.13 ends in a segmentation fault there with strided 1×1 kernels.
-    latent = 0.1 * torch.rand(1, settings.latent_channels, settings.size, settings.size)
+    latent = LATENT_RANGE * torch.rand(1, settings.latent_channels, settings.size, settings.size)
     latent = latent.to(device)
     observed, known = observation.observed.to(device), observation.known.to(device)
     optimiser = torch.optim.Adam(network.parameters(), settings.rate(variant), fused=True)
