@@ -18,7 +18,7 @@ from convprior.ground import params, sharing
 from convprior.networks.cnn import CNN
 from convprior.study.trials.intervals import difference, interval
 from convprior.study.trials.material import Material
-from convprior.study.trials.plan import Network
+from convprior.study.trials.plan import Network, twin
 from convprior.training import judging
 from convprior.training.data.scenes import PLACES, Place
 
@@ -130,21 +130,19 @@ def heads(networks: Mapping[str, Network]) -> dict[str, str]:
     """Return the first two CNNs that differ in their head alone, by head; empty if none do."""
     for name, of in networks.items():
         if of.class_ == CNN.__name__ and of.arguments["head"] == "flatten":
-            pooled = of.model_copy(update={"arguments": of.arguments | {"head": "pool"}})
-            for other, like in networks.items():
-                if like == pooled:
-                    return {"flatten": name, "pool": other}
+            pooled = {"arguments": of.arguments | {"head": "pool"}}
+            if other := twin(networks, of, pooled):
+                return {"flatten": name, "pool": other}
     return {}
 
 
 def moved_and_not(networks: Mapping[str, Network]) -> dict[str, str | None]:
     """Return the networks whose objects are moved in training, each with its like without."""
-    found = {}
-    for name, network in networks.items():
-        if network.moved:
-            still = network.model_copy(update={"moved": False})
-            found[name] = next((like for like, of in networks.items() if of == still), None)
-    return found
+    return {
+        name: twin(networks, network, {"moved": False})
+        for name, network in networks.items()
+        if network.moved
+    }
 
 
 def measure(material: Material, settings: Settings) -> dict[str, Any]:
