@@ -20,17 +20,9 @@ from convprior.study.sharing import fitted
 from convprior.study.sight import effective_field, gradient
 from convprior.study.trials import loop
 from convprior.study.trials.loop import Budget
-from convprior.study.trials.material import (
-    Material,
-    best,
-    permuted,
-    photograph,
-    pictures,
-    trained,
-    training_pictures,
-    try_rates,
-)
+from convprior.study.trials.material import Material, photograph, pictures
 from convprior.study.trials.plan import Plan, StudyError
+from convprior.study.trials.runs import Run, best, permuted, trained, training_pictures, try_rates
 from convprior.training import cost, judging
 from convprior.training.blueprint import Blueprint, NetworkError
 from convprior.training.data.card import Description
@@ -108,7 +100,7 @@ def test_what_learn_has_trained_is_not_trained_again(
 ) -> None:
     rate = learn_one("cnn_pool")["learning_rate"]
     material = material_of(composed, cnn_pool=rate)
-    run = material.run("learn", "cnn_pool", "uniform", 1)
+    run = Run.of(material, "learn", "cnn_pool", "uniform", 1)
     again = trained(material, run).state_dict()
     monkeypatch.delattr(loop, "learn")
     taken = trained(material, replace(run, question="locality")).state_dict()
@@ -149,7 +141,7 @@ def test_a_network_learns_what_a_few_pictures_show() -> None:
 def test_moved_objects_lie_elsewhere_each_time_and_the_same_again(composed: Path) -> None:
     material = material_of(composed)
     known = load(composed / "data/scenes/train.safetensors")
-    run = replace(material.run("learn", "mlp", "corner", 0), moved=True)
+    run = replace(Run.of(material, "learn", "mlp", "corner", 0), moved=True)
     batch = torch.arange(8)
     shown, again = training_pictures(known, run), training_pictures(known, run)
     assert callable(shown)
@@ -206,7 +198,7 @@ def test_what_the_study_names_and_nobody_knows_is_said(composed: Path) -> None:
         "no network 'vgg' in learn.networks, though `study` names it; there are: cnn_pool, mlp"
     )
     with pytest.raises(NetworkError, match=message):
-        material.run("locality", "vgg", "uniform", 0)
+        Run.of(material, "locality", "vgg", "uniform", 0)
     with pytest.raises(StudyError, match="no photograph 'cat'; there are: astronaut"):
         photograph("cat", 16)
     settings = yaml.safe_load(params.PACKAGED.read_text())["study"]
@@ -230,7 +222,7 @@ def test_rates_are_tried_for_each_run_and_the_best_is_taken(
 ) -> None:
     material = material_of(composed)
     plan = material.plan
-    runs = [material.run("learn", name, "uniform", 0) for name in plan.networks]
+    runs = [Run.of(material, "learn", name, "uniform", 0) for name in plan.networks]
     found = try_rates(material, runs)
     assert [list(tried) for tried in found] == [plan.learning_rates] * len(runs)
     assert best({0.1: 0.3, 0.2: 0.5, 0.3: 0.4}) == 0.2

@@ -9,6 +9,7 @@ validation scenes (objects anywhere, first seed) is taken for all its runs. Test
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from torch import nn
 from convprior.ground import atomic, params, sharing, tracking
 from convprior.stages import arguments, start
 from convprior.study.trials.intervals import interval
-from convprior.study.trials.material import Material, Run, best, pictures, train_all, try_rates
+from convprior.study.trials.material import Material, pictures
 from convprior.study.trials.plan import Plan
+from convprior.study.trials.runs import Run, best, train_all, try_rates
 from convprior.training import blueprint, cost, judging
 from convprior.training.data.scenes import PLACES
 
@@ -47,10 +49,10 @@ def measure(material: Material, name: str, models: Path, report: Path) -> None:
     settings = tracking.flat(plan.networks[name].model_dump())
     tags = {"question": "learn", "data": material.data.content}
     with tracking.run("learn", name, settings, tags) as run:
-        (tried,) = try_rates(material, [material.run("learn", name, "uniform", plan.seeds[0])])
+        (tried,) = try_rates(material, [Run.of(material, "learn", name, "uniform", plan.seeds[0])])
         rate = best(tried)
         runs = [
-            material.run("learn", name, place, seed, learning_rate=rate)
+            replace(Run.of(material, "learn", name, place, seed), learning_rate=rate)
             for place in PLACES
             for seed in plan.seeds
         ]

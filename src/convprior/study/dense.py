@@ -19,7 +19,8 @@ from convprior.pictures import decoding
 from convprior.study.trials import loop
 from convprior.study.trials.intervals import interval
 from convprior.study.trials.loop import Budget
-from convprior.study.trials.material import Material, best
+from convprior.study.trials.material import Material
+from convprior.study.trials.runs import best
 from convprior.training import judging
 from convprior.training.data.scenes import Scenes, masks
 

@@ -5,6 +5,7 @@ that, at the price of examples and capacity; and where a turn makes another clas
 half a turn does of a six, it teaches something wrong.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Self
 
@@ -18,7 +19,8 @@ from convprior.ground import params, seeds, sharing, tracking
 from convprior.study.trials import loop
 from convprior.study.trials.intervals import difference, interval
 from convprior.study.trials.loop import Budget
-from convprior.study.trials.material import Material, Run, train_all
+from convprior.study.trials.material import Material
+from convprior.study.trials.runs import Run, train_all
 from convprior.training import judging
 from convprior.training.augmentation import Augmentation
 from convprior.training.data.card import Description
@@ -146,7 +148,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
     taught = {"augmentation": settings.augmentation}
     changes: tuple[dict[str, Any], ...] = ({}, taught, taught | {"budget": much})
     runs = [
-        material.run("orientation", settings.network, "uniform", seed, **change)
+        replace(Run.of(material, "orientation", settings.network, "uniform", seed), **change)
         for change in changes
         for seed in plan_seeds
     ]

@@ -3,6 +3,7 @@
 Few pictures, many steps: the gap between training and test accuracy, plain and with each remedy.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from torch import nn
 
 from convprior.ground import params, sharing
 from convprior.study.trials.intervals import difference, interval
-from convprior.study.trials.material import Material, Run, pictures, train_all
+from convprior.study.trials.material import Material, pictures
+from convprior.study.trials.runs import Run, train_all
 from convprior.training import judging
 from convprior.training.augmentation import Augmentation
 
@@ -53,11 +55,8 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         "all": (both, decayed | moved),
     }
     runs = [
-        material.run(
-            "overfitting",
-            settings.network,
-            "uniform",
-            seed,
+        replace(
+            Run.of(material, "overfitting", settings.network, "uniform", seed),
             blueprint=blueprint.with_arguments(arguments),
             pictures=settings.pictures,
             **changes,

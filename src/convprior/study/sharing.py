@@ -11,8 +11,9 @@ import numpy as np
 
 from convprior.ground import params
 from convprior.study.trials.intervals import difference, interval
-from convprior.study.trials.material import Material, best, judge_on_test, train_all, try_rates
+from convprior.study.trials.material import Material
 from convprior.study.trials.plan import StudyError, unshared
+from convprior.study.trials.runs import Run, best, judge_on_test, train_all, try_rates
 from convprior.training import cost
 from convprior.training.blueprint import Blueprint
 
@@ -125,7 +126,9 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
             whole = material.planned(name).blueprint(material.data)
             network = fitted(whole, what, getattr(settings, what))
             firsts.append(
-                material.run("sharing", name, "uniform", plan.seeds[0], blueprint=network)
+                replace(
+                    Run.of(material, "sharing", name, "uniform", plan.seeds[0]), blueprint=network
+                )
             )
     rates = [best(tried) for tried in try_rates(material, firsts)]
     runs = [
