@@ -15,7 +15,8 @@ from convprior.networks.cnn import CNN
 from convprior.networks.hourglass import Hourglass
 from convprior.stages import StageError, compose, learn, study
 from convprior.study import dense, sight, untrained
-from convprior.study.position import alterations, equivariance, moved_and_not, told_by_padding
+from convprior.study.lessons.equivariance import equivariance, told_by_padding
+from convprior.study.position import alterations, moved_and_not
 from convprior.study.sharing import fitted
 from convprior.study.sight import effective_field, gradient
 from convprior.study.trials import loop
