@@ -204,9 +204,9 @@ def test_what_the_study_names_and_nobody_knows_is_said(composed: Path) -> None:
         photograph("cat", 16)
     settings = yaml.safe_load(params.PACKAGED.read_text())["study"]
     with pytest.raises(StudyError, match=r"study.sight.network: 'mlp' is not a CNN"):
-        sight.measure(material, sight.Settings(**settings["sight"] | {"network": "mlp"}))
+        sight.measure(material, sight.Sight(**settings["sight"] | {"network": "mlp"}))
     with pytest.raises(ValidationError, match="needs a `size` of 2, 3, … times 8"):
-        untrained.Settings(**settings["untrained"] | {"size": 50})
+        untrained.Untrained(**settings["untrained"] | {"size": 50})
 
 
 def test_dense_is_asked_at_other_places_than_it_is_trained_at(composed: Path) -> None:
@@ -278,7 +278,7 @@ def test_bands_hold_all_of_the_power_and_a_wave_is_in_its_own() -> None:
 
 
 def test_taking_a_part_away_takes_that_part_away() -> None:
-    settings = params.load(params.PACKAGED, "study.untrained", untrained.Settings)
+    settings = params.load(params.PACKAGED, "study.untrained", untrained.Untrained)
     built = {name: build((3, 32, 32)) for name, build in settings.networks().items()}
     kinds = {name: {type(m) for m in network.modules()} for name, network in built.items()}
     assert torch.nn.BatchNorm2d in kinds["hourglass"]
@@ -295,15 +295,13 @@ def test_taking_a_part_away_takes_that_part_away() -> None:
 
 
 def test_every_question_of_params_is_asked_with_settings_that_hold() -> None:
-    from importlib import import_module
-
     from convprior.report.chapters import QUESTIONS
 
     content = yaml.safe_load(params.PACKAGED.read_text())
     assert set(content["study"]) == set(QUESTIONS)
     for question in QUESTIONS:
-        module = import_module(f"convprior.study.{question}")
-        params.load(params.PACKAGED, f"study.{question}", module.Settings)
+        kind = study.settings_of(study.question(question))
+        params.load(params.PACKAGED, f"study.{question}", kind)
 
 
 def test_the_full_parameters_are_parameters_and_hold() -> None:
@@ -316,7 +314,7 @@ def test_the_full_parameters_are_parameters_and_hold() -> None:
             section = section[key]
         assert last in section, name
         section[last] = yaml.safe_load(value)
-    compose.Settings.model_validate(content["compose"])
+    compose.Compose.model_validate(content["compose"])
     plan = Plan.model_validate(content["learn"])
     shape = (3, content["compose"]["size"], content["compose"]["size"])
     for network in plan.networks.values():

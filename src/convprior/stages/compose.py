@@ -24,7 +24,7 @@ from convprior.training.data.card import Description
 from convprior.training.data.scenes import Scenes, halved, save
 
 
-class Settings(params.Section):
+class Compose(params.Section):
     """The section `compose`."""
 
     size: Annotated[int, Field(ge=16)]
@@ -36,7 +36,7 @@ class Settings(params.Section):
     seed: int
 
 
-def compose(sheets: Path, folder: str, most: int, settings: Settings) -> Scenes:
+def compose(sheets: Path, folder: str, most: int, settings: Compose) -> Scenes:
     """Return at most so many scenes of one folder of sheets, the classes taking turns."""
     photographs = [PHOTOGRAPHS[name].load() for name in garments.BACKGROUNDS[folder]]
     classes = sorted(garments.NAMES)
@@ -60,7 +60,7 @@ def compose(sheets: Path, folder: str, most: int, settings: Settings) -> Scenes:
     )[:most]
 
 
-def describe(train: Scenes, settings: Settings) -> Description:
+def describe(train: Scenes, settings: Compose) -> Description:
     """Return the classes, and mean and deviation of the training pictures."""
     generator = seeds.generator("compose", "describe", settings.seed)
     pixels = train.at(*train.offsets("uniform", generator)).double() / 255
@@ -81,7 +81,7 @@ def describe(train: Scenes, settings: Settings) -> Description:
 def main(argv: Sequence[str]) -> None:
     """Run the stage."""
     args = arguments(__doc__, argv, "garments", "scenes", "report")
-    settings = params.load(args.params, "compose", Settings)
+    settings = params.load(args.params, "compose", Compose)
     if settings.size <= settings.side:
         raise StageError(
             f"compose.size is {settings.size}: objects of {settings.side} pixels need more"

@@ -18,7 +18,7 @@ from convprior.training.blueprint import load
 from convprior.training.data.card import Description
 
 
-class Settings(params.Section):
+class Evaluate(params.Section):
     """The section `evaluate`."""
 
     shifts: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
@@ -30,7 +30,7 @@ DIRECTIONS = {"right": (0, 1), "down": (1, 0), "diagonal": (1, 1)}
 def main(argv: Sequence[str]) -> None:
     """Run the stage."""
     args = arguments(__doc__, argv, "prepared", "model", "report", network="its name")
-    settings = params.load(args.params, "evaluate", Settings)
+    settings = params.load(args.params, "evaluate", Evaluate)
     data = Description.read(args.prepared)
     blueprint, network = load(args.model)
     if blueprint.classes != data.classes or blueprint.picture_shape[1] != data.size:

@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import get_type_hints
 
 from convprior.ground import atomic, params, tracking
 from convprior.stages import StageError, arguments, start
@@ -19,16 +21,30 @@ from convprior.study.trials.plan import Plan
 from convprior.training.data.card import Description
 
 
+def question(name: str) -> ModuleType:
+    """Return a question's module. Raises StageError."""
+    place = f"convprior.study.{name}"
+    try:
+        return import_module(place)
+    except ModuleNotFoundError as error:
+        if error.name != place:
+            raise
+        raise StageError(f"no question '{name}': see convprior/study") from None
+
+
+def settings_of(module: ModuleType) -> type[params.Section]:
+    """Return the type that a question's ``measure`` takes as its settings."""
+    found: type[params.Section] = get_type_hints(module.measure)["settings"]
+    return found
+
+
 def main(argv: Sequence[str]) -> None:
     """Run the stage."""
     args = arguments(
         __doc__, argv, "scenes", "models", "learned", "report", question="a part of `study`"
     )
-    try:
-        module = import_module(f"convprior.study.{args.question}")
-    except ModuleNotFoundError:
-        raise StageError(f"no question '{args.question}': see convprior/study") from None
-    settings = params.load(args.params, f"study.{args.question}", module.Settings)
+    module = question(args.question)
+    settings = params.load(args.params, f"study.{args.question}", settings_of(module))
     plan = params.load(args.params, "learn", Plan)
     rates = {}
     for name in plan.networks:

@@ -22,13 +22,13 @@ from convprior.ground import atomic, environment, params, resume, seeds, trackin
 from convprior.stages import StageError, arguments, start
 from convprior.training import cost, trainer
 from convprior.training.augmentation import Augmentation
-from convprior.training.blueprint import Named, find, save
+from convprior.training.blueprint import Blueprint, Named, find, save
 from convprior.training.classifier import Classifier
 from convprior.training.data.card import Description
 from convprior.training.prepared import Photographs
 
 
-class Settings(params.Section):
+class Train(params.Section):
     """The section `train`."""
 
     epochs: params.Count
@@ -48,15 +48,10 @@ def main(argv: Sequence[str]) -> None:
     args = arguments(
         __doc__, argv, "prepared", "model", "report", network="a name in train.networks"
     )
-    settings = params.load(args.params, "train", Settings)
+    settings = params.load(args.params, "train", Train)
     chosen = find(settings.networks, args.network, "train.networks")
     data = Description.read(args.prepared)
     blueprint = chosen.blueprint(data)
-    seed = seeds.seed("train", args.network, settings.seed)
-    torch.manual_seed(seed)
-    network = blueprint.build()
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # faster on a CPU
-    costs = cost.total(blueprint)
     recorded = settings.model_dump(exclude={"networks"}) | {"network": chosen.model_dump()}
     code = Path(networks.__file__).with_name(f"{chosen.module}.py")
     identity = resume.fingerprint([recorded, data.content, code])
@@ -71,14 +66,8 @@ def main(argv: Sequence[str]) -> None:
     photographs = Photographs(
         args.prepared, settings.batch_size, environment.workers(), settings.seed
     )
-    classifier = Classifier(
-        network,
-        data,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        augment=settings.augmentation.build(),
-        seed=seed,
-    )
+    seed = seeds.seed("train", args.network, settings.seed)
+    classifier = untrained(blueprint, data, settings, seed)
     checkpoint = max(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime, default=None)
     tags = {"data": data.content}
     recording = (
@@ -98,11 +87,27 @@ def main(argv: Sequence[str]) -> None:
             raise StageError(
                 f"{args.network}: the loss is not finite: try a smaller train.learning_rate"
             )
+        costs = cost.total(blueprint)
         save(args.model, blueprint, classifier.network)
         atomic.write_csv(args.report / "curve.csv", classifier.curve)
         atomic.write_json(args.report / "metrics.json", costs | last)
         run.metrics(costs, settings.epochs)
     shutil.rmtree(folder)
+
+
+def untrained(blueprint: Blueprint, data: Description, settings: Train, seed: int) -> Classifier:
+    """Return the network with the random weights that ``seed`` names, ready to be fitted."""
+    torch.manual_seed(seed)
+    network = blueprint.build()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # faster on a CPU
+    return Classifier(
+        network,
+        data,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        augment=settings.augmentation.build(),
+        seed=seed,
+    )
 
 
 if __name__ == "__main__":

@@ -16,13 +16,13 @@ from convprior.study.trials.plan import unshared
 from convprior.study.trials.runs import Run, judge_on_test, train_all
 
 
-class Settings(params.Section):
+class Locality(params.Section):
     """The part `study.locality`."""
 
     networks: list[str]
 
 
-def measure(material: Material, settings: Settings) -> dict[str, Any]:
+def measure(material: Material, settings: Locality) -> dict[str, Any]:
     """Return each network's accuracy with and without the permutation, and the difference."""
     runs = [
         replace(Run.of(material, "locality", name, "uniform", seed), permuted=order)

@@ -29,7 +29,7 @@ PAIRS = {"six or nine": (6, 9), "one or seven": (1, 7)}  # a turn makes the othe
 KINDS = ("as they are", "turned and scaled", "turned and scaled, longer")
 
 
-class Settings(params.Section):
+class Orientation(params.Section):
     """The part `study.orientation`; ``longer``: so many times the steps, the third time.
 
     ``digit_runs`` are trained of each kind: digits are few, and runs differ.
@@ -60,7 +60,7 @@ class Settings(params.Section):
 
 
 def judge(
-    settings: Settings, material: Material, _: Run, network: nn.Module
+    settings: Orientation, material: Material, _: Run, network: nn.Module
 ) -> dict[str, dict[str, list[bool]]]:
     """Return what is right at each angle and at each scale."""
     test = material.split("test")
@@ -84,7 +84,7 @@ def digits(pair: tuple[int, int]) -> tuple[Tensor, Tensor]:
     ).long()
 
 
-def _tell_apart(job: tuple[Material, Settings, str, int, bool]) -> list[bool]:
+def _tell_apart(job: tuple[Material, Orientation, str, int, bool]) -> list[bool]:
     """Train on half of two kinds of digit, turned by any angle or not; judge on the other half."""
     material, settings, name, seed, turned = job
     pictures, labels = digits(PAIRS[name])
@@ -119,7 +119,7 @@ def _tell_apart(job: tuple[Material, Settings, str, int, bool]) -> list[bool]:
     return found
 
 
-def told_apart(material: Material, settings: Settings) -> dict[str, Any]:
+def told_apart(material: Material, settings: Orientation) -> dict[str, Any]:
     """Return how well each pair of digits is told apart, trained as they are and turned."""
     numbers = range(settings.digit_runs)
     jobs = [
@@ -140,7 +140,7 @@ def told_apart(material: Material, settings: Settings) -> dict[str, Any]:
     return found
 
 
-def measure(material: Material, settings: Settings) -> dict[str, Any]:
+def measure(material: Material, settings: Orientation) -> dict[str, Any]:
     """Return accuracy by angle and by scale, with and without augmentation; and the digits'."""
     plan_seeds = material.plan.seeds
     budget = material.plan.budget

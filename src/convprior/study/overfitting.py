@@ -17,7 +17,7 @@ from convprior.training import judging
 from convprior.training.augmentation import Augmentation
 
 
-class Settings(params.Section):
+class Overfitting(params.Section):
     """The part `study.overfitting`: how strong each remedy is."""
 
     network: str
@@ -37,7 +37,7 @@ def judge(material: Material, run: Run, network: nn.Module) -> dict[str, Any]:
     return found
 
 
-def measure(material: Material, settings: Settings) -> dict[str, Any]:
+def measure(material: Material, settings: Overfitting) -> dict[str, Any]:
     """Return training and test accuracy with each remedy."""
     blueprint = material.planned(settings.network).blueprint(material.data)
     bare = {"batch_norm": False, "dropout": 0.0}

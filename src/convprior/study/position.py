@@ -24,7 +24,7 @@ from convprior.training.data.scenes import PLACES, Place
 PLAIN = {"padding": "zeros", "pooling": "max"}  # what a CNN has unless its arguments say otherwise
 
 
-class Settings(params.Section):
+class Position(params.Section):
     """The part `study.position`: the pixels between two offsets, and how many pictures.
 
     A ``step`` that is odd shows objects on and off the grids of poolings.
@@ -36,7 +36,7 @@ class Settings(params.Section):
 
 
 def over_places(
-    material: Material, name: str, place: Place, seed: int, settings: Settings
+    material: Material, name: str, place: Place, seed: int, settings: Position
 ) -> dict[str, Any]:
     """Return what one trained network gets right at each offset, and its consistency."""
     network = material.network(name, place, seed)
@@ -59,7 +59,7 @@ def over_places(
     return {"right": right, "same": same.tolist()}
 
 
-def _over_places(job: tuple[Material, str, Place, int, Settings]) -> dict[str, Any]:
+def _over_places(job: tuple[Material, str, Place, int, Position]) -> dict[str, Any]:
     return over_places(*job)
 
 
@@ -99,7 +99,7 @@ def moved_and_not(networks: Mapping[str, Network]) -> dict[str, str | None]:
     }
 
 
-def measure(material: Material, settings: Settings) -> dict[str, Any]:
+def measure(material: Material, settings: Position) -> dict[str, Any]:
     """Return accuracies over places, consistency, equivariance, and what padding tells."""
     plan = material.plan
     jobs = [
@@ -169,7 +169,7 @@ def gained_by_moving(
     }
 
 
-def inside(material: Material, settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
+def inside(material: Material, settings: Position) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the equivariance of layers, and what padding tells, where layers follow one another.
 
     Of the first seed, trained on objects at all places.
@@ -180,7 +180,8 @@ def inside(material: Material, settings: Settings) -> tuple[dict[str, Any], dict
     for name, of in material.plan.networks.items():
         if of.class_ not in (CNN.__name__, "Local"):
             continue
-        normalise, network = material.network(name, "uniform", material.plan.seeds[0])  # type: ignore[misc]
+        ready = material.network(name, "uniform", material.plan.seeds[0])
+        normalise, network = ready.children()
         shown = normalise(pictures)
         layers[name] = equivariance(network, shown, settings.moves)
         if of.class_ == CNN.__name__:

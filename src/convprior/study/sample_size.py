@@ -11,7 +11,7 @@ from convprior.study.trials.material import Material
 from convprior.study.trials.runs import Run, judge_on_test, train_all
 
 
-class Settings(params.Section):
+class SampleSize(params.Section):
     """The part `study.sample_size`."""
 
     steps: params.Count
@@ -19,7 +19,7 @@ class Settings(params.Section):
     pictures: Annotated[list[params.Count], Field(min_length=2)]
 
 
-def measure(material: Material, settings: Settings) -> dict[str, Any]:
+def measure(material: Material, settings: SampleSize) -> dict[str, Any]:
     """Return each network's accuracy by the number of training pictures."""
     there = len(material.split("train"))
     sizes = sorted({min(size, there) for size in settings.pictures})
