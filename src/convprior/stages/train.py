@@ -52,6 +52,7 @@ def main(argv: Sequence[str]) -> None:
     chosen = find(settings.networks, args.network, "train.networks")
     data = Description.read(args.prepared)
     blueprint = chosen.blueprint(data)
+    costs = cost.total(blueprint)
     recorded = settings.model_dump(exclude={"networks"}) | {"network": chosen.model_dump()}
     code = Path(networks.__file__).with_name(f"{chosen.module}.py")
     identity = resume.fingerprint([recorded, data.content, code])
@@ -87,7 +88,6 @@ def main(argv: Sequence[str]) -> None:
             raise StageError(
                 f"{args.network}: the loss is not finite: try a smaller train.learning_rate"
             )
-        costs = cost.total(blueprint)
         save(args.model, blueprint, classifier.network)
         atomic.write_csv(args.report / "curve.csv", classifier.curve)
         atomic.write_json(args.report / "metrics.json", costs | last)
