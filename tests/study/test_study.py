@@ -26,7 +26,7 @@ from convprior.study.trials.plan import Plan, StudyError
 from convprior.study.trials.runs import Run, best, permuted, trained, training_pictures, try_rates
 from convprior.training import cost, judging
 from convprior.training.blueprint import Blueprint, NetworkError
-from convprior.training.data.card import Description
+from convprior.training.data.card import Card
 from convprior.training.data.scenes import load
 from tests.conftest import REPOSITORY, tiny_params
 
@@ -64,13 +64,13 @@ def ask(question: str) -> dict:
 
 
 def test_scenes_are_the_same_again_and_balanced(composed: Path) -> None:
-    first = Description.read(composed / "data/scenes").content
+    first = Card.read(composed / "data/scenes").content
     train = load(composed / "data/scenes/train.safetensors")
     assert len(train) == 40
     assert torch.bincount(train.labels).tolist() == [4] * 10
     assert train.objects.shape[1:] == (4, 14, 14)
     compose.main(["data/garments", "data/scenes", "reports/compose", "--params", "params.yaml"])
-    assert Description.read(composed / "data/scenes").content == first
+    assert Card.read(composed / "data/scenes").content == first
 
 
 def test_what_cannot_be_composed_is_said(project: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_network_learns_what_a_few_pictures_show() -> None:
     labels = torch.arange(64) % 2
     shown = torch.where(labels[:, None, None, None] == 1, 200, 50).to(torch.uint8)
     shown = shown.expand(64, 3, 8, 8).contiguous()
-    data = Description(8, ["a", "b"], ["a", "b"], [0.5] * 3, [0.3] * 3, "")
+    data = Card(8, ["a", "b"], ["a", "b"], [0.5] * 3, [0.3] * 3, "")
     blueprint = Blueprint("mlp", "MLP", {"hidden": [], "batch_norm": False, "dropout": 0.0},
                           (3, 8, 8), data.classes)  # fmt: skip
     found = []

@@ -20,7 +20,7 @@ from convprior.ground import atomic, params, seeds, tracking
 from convprior.pictures.photographs import PHOTOGRAPHS
 from convprior.stages import StageError, arguments, start
 from convprior.training.data import garments
-from convprior.training.data.card import Description
+from convprior.training.data.card import Card
 from convprior.training.data.scenes import Scenes, halved, save
 
 
@@ -60,7 +60,7 @@ def compose(sheets: Path, folder: str, most: int, settings: Compose) -> Scenes:
     )[:most]
 
 
-def describe(train: Scenes, settings: Compose) -> Description:
+def describe(train: Scenes, settings: Compose) -> Card:
     """Return the classes, and mean and deviation of the training pictures."""
     generator = seeds.generator("compose", "describe", settings.seed)
     pixels = train.at(*train.offsets("uniform", generator)).double() / 255
@@ -68,7 +68,7 @@ def describe(train: Scenes, settings: Compose) -> Description:
     for part in (train.objects, train.backgrounds, train.labels):
         digest.update(part.contiguous().numpy().tobytes())
     classes = sorted(garments.NAMES)
-    return Description(
+    return Card(
         size=train.size,
         classes=classes,
         names=[garments.NAMES[name] for name in classes],

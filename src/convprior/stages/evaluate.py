@@ -15,7 +15,7 @@ from convprior.ground import atomic, machine, params, tracking
 from convprior.stages import StageError, arguments, start
 from convprior.training import judging, shifts
 from convprior.training.blueprint import load
-from convprior.training.data.card import Description
+from convprior.training.data.card import Card
 
 
 class Evaluate(params.Section):
@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> None:
     """Run the stage."""
     args = arguments(__doc__, argv, "prepared", "model", "report", network="its name")
     settings = params.load(args.params, "evaluate", Evaluate)
-    data = Description.read(args.prepared)
+    data = Card.read(args.prepared)
     blueprint, network = load(args.model)
     if blueprint.classes != data.classes or blueprint.picture_shape[1] != data.size:
         raise StageError(

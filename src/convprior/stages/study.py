@@ -18,7 +18,7 @@ from convprior.ground import atomic, params, tracking
 from convprior.stages import StageError, arguments, start
 from convprior.study.trials.material import Material
 from convprior.study.trials.plan import Plan
-from convprior.training.data.card import Description
+from convprior.training.data.card import Card
 
 
 def question(name: str) -> ModuleType:
@@ -53,7 +53,7 @@ def main(argv: Sequence[str]) -> None:
             rates[name] = float(json.loads(path.read_text(encoding="utf-8"))["learning_rate"])
         except (OSError, ValueError, KeyError) as error:
             raise StageError(f"{path}: cannot be read ({error}): run `learn` first") from None
-    tags = {"question": args.question, "data": Description.read(args.scenes).content}
+    tags = {"question": args.question, "data": Card.read(args.scenes).content}
     with (
         tracking.run("study", args.question, tracking.flat(settings.model_dump()), tags),
         tempfile.TemporaryDirectory() as tried,

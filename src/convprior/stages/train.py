@@ -24,7 +24,7 @@ from convprior.training import cost, trainer
 from convprior.training.augmentation import Augmentation
 from convprior.training.blueprint import Blueprint, Named, find, save
 from convprior.training.classifier import Classifier
-from convprior.training.data.card import Description
+from convprior.training.data.card import Card
 from convprior.training.prepared import Photographs
 
 
@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> None:
     )
     settings = params.load(args.params, "train", Train)
     chosen = find(settings.networks, args.network, "train.networks")
-    data = Description.read(args.prepared)
+    data = Card.read(args.prepared)
     blueprint = chosen.blueprint(data)
     costs = cost.total(blueprint)
     recorded = settings.model_dump(exclude={"networks"}) | {"network": chosen.model_dump()}
@@ -95,7 +95,7 @@ def main(argv: Sequence[str]) -> None:
     shutil.rmtree(folder)
 
 
-def untrained(blueprint: Blueprint, data: Description, settings: Train, seed: int) -> Classifier:
+def untrained(blueprint: Blueprint, data: Card, settings: Train, seed: int) -> Classifier:
     """Return the network with the random weights that ``seed`` names, ready to be fitted."""
     torch.manual_seed(seed)
     network = blueprint.build()

@@ -23,7 +23,7 @@ from convprior.study.trials.material import Material
 from convprior.study.trials.runs import Run, train_all
 from convprior.training import judging
 from convprior.training.augmentation import Augmentation
-from convprior.training.data.card import Description
+from convprior.training.data.card import Card
 
 PAIRS = {"six or nine": (6, 9), "one or seven": (1, 7)}  # a turn makes the other of the first
 KINDS = ("as they are", "turned and scaled", "turned and scaled, longer")
@@ -90,7 +90,7 @@ def _tell_apart(job: tuple[Material, Orientation, str, int, bool]) -> list[bool]
     pictures, labels = digits(PAIRS[name])
     half = len(pictures) // 2
     scaled = pictures[:half].double() / 255
-    data = Description(
+    data = Card(
         8, ["0", "1"], name.split(" or "), [float(scaled.mean())] * 3, [float(scaled.std())] * 3, ""
     )
     network = material.planned(settings.network)

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from convprior.ground import params
-from convprior.training.data.card import Description
+from convprior.training.data.card import Card
 
 
 class Normalise(nn.Module):
@@ -26,7 +26,7 @@ class Normalise(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, data: Description) -> None:
+    def __init__(self, data: Card) -> None:
         super().__init__()
         for name in ("mean", "deviation"):
             values = torch.tensor(getattr(data, name)).view(-1, 1, 1)

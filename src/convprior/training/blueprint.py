@@ -18,7 +18,7 @@ from torch import nn
 
 from convprior.ground import atomic, params
 from convprior.ground.errors import InputError
-from convprior.training.data.card import Description
+from convprior.training.data.card import Card
 
 
 class NetworkError(InputError):
@@ -65,7 +65,7 @@ class Named(params.Section):
     class_: Annotated[str, Field(alias="class")]
     arguments: dict[str, Any]
 
-    def blueprint(self, data: Description) -> Blueprint:
+    def blueprint(self, data: Card) -> Blueprint:
         """Return how to build the network for pictures and classes as ``data`` describes them."""
         shape = (3, data.size, data.size)
         return Blueprint(self.module, self.class_, self.arguments, shape, data.classes)

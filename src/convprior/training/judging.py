@@ -5,13 +5,13 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
 from convprior.training.augmentation import Normalise
-from convprior.training.data.card import Description
+from convprior.training.data.card import Card
 
 AT_ONCE = 256  # pictures
 FASTEST = torch.channels_last  # in training and judging, on a CPU
 
 
-def ready(network: nn.Module, data: Description) -> nn.Module:
+def ready(network: nn.Module, data: Card) -> nn.Module:
     """Return a trained network with its normalisation before it, on the CPU, to be judged."""
     judged = nn.Sequential(Normalise(data), network).eval()
     return judged.to("cpu", memory_format=FASTEST)  # type: ignore[call-overload, no-any-return]

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from convprior.ground import params, seeds
 from convprior.training.augmentation import NONE, Augmentation, Normalise
-from convprior.training.data.card import Description
+from convprior.training.data.card import Card
 from convprior.training.judging import FASTEST, ready
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -39,7 +39,7 @@ def batches(pictures: int, budget: Budget, seed: int) -> Sequence[Int[Tensor, "b
 
 def learn(
     network: nn.Module,
-    data: Description,
+    data: Card,
     pictures: UInt8[Tensor, "n 3 h w"] | Shown,
     targets: Tensor,
     budget: Budget,

@@ -12,7 +12,7 @@ from convprior.pictures import decoding
 from convprior.pictures.photographs import PHOTOGRAPHS
 from convprior.study.trials.plan import Network, Plan, StudyError
 from convprior.training import blueprint, judging
-from convprior.training.data.card import Description
+from convprior.training.data.card import Card
 from convprior.training.data.scenes import Place, Scenes, load
 
 
@@ -30,9 +30,9 @@ class Material:
     learning_rates: dict[str, float]
 
     @property
-    def data(self) -> Description:
+    def data(self) -> Card:
         """Size, classes and statistics of the scenes."""
-        return Description.read(self.scenes)
+        return Card.read(self.scenes)
 
     def split(self, name: str) -> Scenes:
         """Return the scenes of `train`, `validation` or `test`."""
