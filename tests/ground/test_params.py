@@ -1,7 +1,6 @@
 """params.yaml: what is in it is known, and what is not known is refused."""
 
 import shutil
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,14 +11,14 @@ from convprior.ground import params
 from convprior.ground.params import ParamsError
 from convprior.report.chapters import QUESTIONS
 from convprior.restoration import recipes
-from convprior.stages import compose, degrade, evaluate, prepare, train
+from convprior.stages import compose, degrade, evaluate, prepare, study, train
 from convprior.study.trials.plan import Plan
 
 OWNERS = {
-    "prepare": prepare.Settings, "train": train.Settings, "evaluate": evaluate.Settings,
-    "degrade": degrade.Settings, "restore": recipes.Recipes, "compose": compose.Settings,
+    "prepare": prepare.Settings, "train": train.Train, "evaluate": evaluate.Evaluate,
+    "degrade": degrade.Settings, "restore": recipes.Recipes, "compose": compose.Compose,
     "learn": Plan,
-    **{f"study.{name}": import_module(f"convprior.study.{name}").Settings for name in QUESTIONS},
+    **{f"study.{name}": study.settings_of(study.question(name)) for name in QUESTIONS},
 }  # fmt: skip
 
 
@@ -90,13 +89,13 @@ def test_a_part_of_a_section_is_named_in_its_errors(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     with pytest.raises(ParamsError, match="cannot be read"):
-        params.load(path, "train", train.Settings)
+        params.load(path, "train", train.Train)
     path.write_text("train: [")
     with pytest.raises(ParamsError, match="not valid YAML"):
-        params.load(path, "train", train.Settings)
+        params.load(path, "train", train.Train)
     path.write_text("other: 1")
     with pytest.raises(ParamsError, match="no section `train`"):
-        params.load(path, "train", train.Settings)
+        params.load(path, "train", train.Train)
 
 
 @pytest.mark.parametrize("section", ["learn", "train"])

@@ -9,15 +9,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from convprior.ground import seeds
-from convprior.networks.hourglass import Hourglass
+from convprior.networks.hourglass import LATENT_RANGE, Hourglass
 from convprior.prior import robust
 from convprior.prior.muon import Muon
 from convprior.prior.recipe import Recipe
 from convprior.prior.where import Where
 from convprior.problem.observation import Observation
 from convprior.problem.operators import IDENTITY
-
-LATENT_RANGE = 0.1  # of a uniform latent, [0, 0.1]: published code, utils/common_utils.py
 
 
 class Fit:

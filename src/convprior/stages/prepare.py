@@ -25,7 +25,7 @@ from convprior.pictures import decoding
 from convprior.pictures.picture import ImageError
 from convprior.stages import StageError, arguments, start
 from convprior.training.data import garments, scenes
-from convprior.training.data.card import Description
+from convprior.training.data.card import Card
 
 
 class Settings(params.Section):
@@ -33,7 +33,7 @@ class Settings(params.Section):
 
     source: str
     size: Annotated[int, Field(ge=8)]
-    positions: scenes.Positions
+    positions: scenes.Place
     most_per_class: params.Count | None
     allow_bad_val: bool
     seed: int
@@ -220,7 +220,7 @@ def check(manifest: dict[str, Any], settings: Settings) -> None:
 
 def describe(
     root: Path, tables: dict[str, datasets.Dataset], classes: list[str], size: int
-) -> Description:
+) -> Card:
     """Return what the rest of the pipeline needs to know."""
     names = root / "classes.json"
     table = json.loads(names.read_text(encoding="utf-8")) if names.is_file() else {}
@@ -231,7 +231,7 @@ def describe(
         for batch in tables[split].select_columns(list(PICTURE)).iter(1000):
             digest.update(b"".join(batch["pixels"]))
             digest.update(np.array(batch["label"], dtype="<i4").tobytes())
-    return Description(
+    return Card(
         size=size,
         classes=classes,
         names=[table.get(name, name) for name in classes],
