@@ -1,7 +1,7 @@
 """Vega-Lite on our pages: a picture that needs no script, and with one a chart to be asked.
 
 Satyanarayan et al., "Vega-Lite: a grammar of interactive graphics", InfoVis 2016. Each chart is an
-SVG and, beside it, its specification: `page.SCRIPT` draws it anew from that, as wide as there is
+SVG and, beside it, its specification: `page.js` draws it anew from that, as wide as there is
 room, with values under the pointer and a legend that singles out what is clicked.
 """
 
