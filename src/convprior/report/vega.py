@@ -15,6 +15,7 @@ Json = dict[str, Any]
 
 VERSION = "6.4"  # of Vega-Lite
 COLOURS = ("#c2410c", "#0f766e", "#1d4ed8", "#7e22ce", "#a16207", "#be123c", "#0369a1", "#4d7c0f")
+DASHES = ([6, 4], [2, 3], [8, 3, 2, 3], [12, 4])
 INK, SOFT, LINE = "#1c1917", "#78716c", "#e7e5e4"
 WIDTH = 680  # pixels, where there is no script
 LETTERS = 44  # of a row of the legend: what a phone has room for
