@@ -24,6 +24,7 @@ from convprior.prior.recipe import Recipe
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).parents[1]
+QUESTIONS = tuple(yaml.safe_load((REPOSITORY / "params.yaml").read_text())["study"])
 
 TINY = Recipe(
     channels=(8, 8), skip_channels=4, upsampling="nearest", padding="zeros",

@@ -9,10 +9,10 @@ from dvc.utils.hydra import apply_overrides
 
 from convprior.ground import params
 from convprior.ground.params import ParamsError
-from convprior.report.chapters import QUESTIONS
 from convprior.restoration import recipes
 from convprior.stages import compose, degrade, evaluate, prepare, study, train
 from convprior.study.trials.plan import Plan
+from tests.conftest import QUESTIONS
 
 OWNERS = {
     "prepare": prepare.Settings, "train": train.Train, "evaluate": evaluate.Evaluate,
@@ -26,7 +26,6 @@ OWNERS = {
 def test_every_section_has_an_owner_that_knows_all_of_it(section: str) -> None:
     content = yaml.safe_load(params.PACKAGED.read_text())
     assert set(content) == {name.partition(".")[0] for name in OWNERS}
-    assert set(content["study"]) == set(QUESTIONS)
     params.load(params.PACKAGED, section, OWNERS[section])
 
 

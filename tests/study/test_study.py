@@ -28,7 +28,7 @@ from convprior.training import cost, judging
 from convprior.training.blueprint import Blueprint, NetworkError
 from convprior.training.data.card import Card
 from convprior.training.data.scenes import load
-from tests.conftest import REPOSITORY, tiny_params
+from tests.conftest import QUESTIONS, REPOSITORY, tiny_params
 
 PATHS = ("data/scenes", "models/learn", "reports/learn")
 
@@ -295,10 +295,8 @@ def test_taking_a_part_away_takes_that_part_away() -> None:
 
 
 def test_every_question_of_params_is_asked_with_settings_that_hold() -> None:
-    from convprior.report.chapters import QUESTIONS
-
-    content = yaml.safe_load(params.PACKAGED.read_text())
-    assert set(content["study"]) == set(QUESTIONS)
+    modules = (REPOSITORY / "src/convprior/study").glob("*.py")
+    assert {path.stem for path in modules} == {"__init__", *QUESTIONS}
     for question in QUESTIONS:
         kind = study.settings_of(study.question(question))
         params.load(params.PACKAGED, f"study.{question}", kind)
