@@ -226,6 +226,20 @@ def test_a_folder_of_ones_own_and_a_mask_file(project: Path) -> None:
     assert torch.equal(repair, mask[0] > 0)
 
 
+@pytest.mark.parametrize("task", ["denoise", "inpaint"])
+def test_the_number_of_threads_changes_no_metric(project: Path, task: str) -> None:
+    set_degrade(project, size=128)  # smaller pictures are summed by one thread in any case
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            degrade.main([task, "data/degraded", "reports/degrade", "--params", "params.yaml"])
+            found.append((project / "reports/degrade/metrics.json").read_text())
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

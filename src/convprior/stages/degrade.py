@@ -116,7 +116,7 @@ def main(argv: Sequence[str]) -> None:
                 "height": reference.shape[1],
                 "width": reference.shape[2],
                 "psnr_observed": psnr,
-                "missing": float((~observation.known).float().mean()),
+                "missing": float((~observation.known).double().mean()),
             }
             shown = torch.cat([observation.observed, reference], dim=2)
             run.picture("observed - reference", decoding.to_pillow(shown), len(measured))
