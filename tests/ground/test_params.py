@@ -15,8 +15,8 @@ from convprior.study.trials.plan import Plan
 from tests.conftest import QUESTIONS
 
 OWNERS = {
-    "prepare": prepare.Settings, "train": train.Train, "evaluate": evaluate.Evaluate,
-    "degrade": degrade.Settings, "restore": recipes.Recipes, "compose": compose.Compose,
+    "prepare": prepare.Prepare, "train": train.Train, "evaluate": evaluate.Evaluate,
+    "degrade": degrade.Degrade, "restore": recipes.Recipes, "compose": compose.Compose,
     "learn": Plan,
     **{f"study.{name}": study.settings_of(study.question(name)) for name in QUESTIONS},
 }  # fmt: skip

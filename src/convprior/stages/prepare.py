@@ -19,18 +19,18 @@ from convprior.stages import StageError, arguments, start
 from convprior.training.data import garments, scenes, tree
 
 
-class Settings(params.Section):
+class Prepare(params.Section):
     """The section `prepare`."""
 
     source: str
     size: Annotated[int, Field(ge=8)]
-    positions: scenes.Positions
+    positions: scenes.Place
     most_per_class: params.Count | None
     allow_bad_val: bool
     seed: int
 
 
-def find(settings: Settings, sheets: Path, scratch: Path) -> Path:
+def find(settings: Prepare, sheets: Path, scratch: Path) -> Path:
     """Return the tree's root; one of garments is made of their ``sheets`` first."""
     if settings.source != "garments":
         return Path(settings.source)
@@ -49,7 +49,7 @@ def find(settings: Settings, sheets: Path, scratch: Path) -> Path:
     return root
 
 
-def check(manifest: dict[str, Any], settings: Settings) -> None:
+def check(manifest: dict[str, Any], settings: Prepare) -> None:
     """Raise StageError for what must not go on: bad validation pictures, or nothing to train on."""
     refused = manifest["val"]["refused"]
     if refused and not settings.allow_bad_val:
@@ -67,7 +67,7 @@ def check(manifest: dict[str, Any], settings: Settings) -> None:
 def main(argv: Sequence[str]) -> None:
     """Run the stage."""
     args = arguments(__doc__, argv, "garments", "prepared", "report")
-    settings = params.load(args.params, "prepare", Settings)
+    settings = params.load(args.params, "prepare", Prepare)
     size, most = settings.size, settings.most_per_class
     datasets.disable_progress_bars()
     args.prepared.parent.mkdir(parents=True, exist_ok=True)
