@@ -1,7 +1,7 @@
 """The only door to MLflow: runs are journals first, mirrored to MLflow when it can be reached.
 
 A thread mirrors the journal to MLflow while the run lives; what it did not get through is replayed
-by the next run or by ``convprior sync``, and a journal that got through is deleted. Processes that
+by the next run or by ``make sync``, and a journal that got through is deleted. Processes that
 share out one stage's runs keep journals only, which the stage's own run mirrors when they are over:
 each would else take seconds to load MLflow.
 Replaying is idempotent: a run is found again by its journal's tag, and a metric by its time. So a
@@ -81,7 +81,7 @@ def _follow(folder: Path, over: threading.Event) -> None:
                 if not not_before:
                     log.warning(
                         "MLflow at %s does not answer (%.120s): the run goes on in %s; "
-                        "`convprior sync` replays it",
+                        "`make sync` replays it",
                         uri(),
                         str(error).split("\n")[0],
                         folder.relative_to(root()),

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
@@ -22,8 +22,9 @@ from convprior.ground import atomic, resume
 from convprior.ground.errors import InputError
 from convprior.pictures import files
 from convprior.restoration import masks
-from convprior.restoration.job import Job, Report, Settings, Watcher
+from convprior.restoration.job import Job, Report, Watcher
 from convprior.restoration.one import restore_one
+from convprior.restoration.settings import Settings
 
 SIDECAR = ".convprior.json"
 
@@ -84,7 +85,7 @@ def _of_folder(settings: Settings, inside: Path) -> Settings:
     """Return the settings for a picture in a folder of the tree: its masks have the same tree."""
     if settings.mask is None or not (Path(settings.mask) / inside).is_dir():
         return settings
-    return replace(settings, mask=str(Path(settings.mask) / inside))
+    return settings.model_copy(update={"mask": str(Path(settings.mask) / inside)})
 
 
 def _check_clashes(jobs: list[Job]) -> None:
@@ -99,7 +100,7 @@ def _check_clashes(jobs: list[Job]) -> None:
 
 
 def _identity(job: Job) -> str:
-    settings: dict[str, Any] = asdict(job.settings)
+    settings: dict[str, Any] = job.settings.model_dump()
     if math.isinf(job.settings.time_limit):
         settings["time_limit"] = None
     given = [Path(name) for name in (job.settings.mask, job.settings.kernel) if name is not None]

@@ -20,7 +20,7 @@ from convprior.pictures.picture import Picture
 from convprior.problem.noise import measure
 from convprior.problem.observation import Observation
 from convprior.problem.operators import IDENTITY, Operator
-from convprior.restoration.recipes import Task
+from convprior.restoration.settings import Task
 
 MARGIN = 0.05  # of the range, at both ends: noise took the darkest and the lightest from there
 NOISY = 6 / 255  # from this deviation on, known pixels are not to be trusted: clean ones have ≤ 5.2

@@ -22,8 +22,8 @@ from convprior.prior.restore import DivergedError, Iterate
 from convprior.prior.stopping import Stopper
 from convprior.problem.operators import IDENTITY, Operator, blur, downsampling, gaussian_kernel
 from convprior.restoration import levels, masks, within_memory
-from convprior.restoration.job import Job, Page, Report, Settings, Watcher
-from convprior.restoration.recipes import Task
+from convprior.restoration.job import Job, Page, Report, Watcher
+from convprior.restoration.settings import Settings, Task
 
 CLEAN_QUALITY = 95  # of a JPEG whose damage was its compression: its old tables would damage again
 
@@ -187,8 +187,7 @@ def operator_of(settings: Settings, task: Task) -> Operator:
         return downsampling(settings.scale)
     if task != "deblur":
         return IDENTITY
-    if settings.kernel is None:
-        raise InputError("deblur needs --kernel: a file, or gaussian:σ with σ in pixels")
+    assert settings.kernel is not None  # a rule of Settings
     kind, _, value = settings.kernel.partition(":")
     try:
         if kind == "gaussian":

@@ -1,14 +1,14 @@
 """The recipes of params.yaml by name, and which task uses which."""
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from pydantic import model_validator
 
 from convprior.ground import params
 from convprior.prior.recipe import Recipe
+from convprior.restoration.settings import Task
 
-Task = Literal["denoise", "inpaint", "dejpeg", "superresolve", "deblur"]
 TASKS: tuple[Task, ...] = get_args(Task)
 
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -14,9 +13,7 @@ from convprior.prior.restore import Iterate
 from convprior.prior.stopping import Stopper
 from convprior.problem.observation import Observation
 from convprior.restoration import memory, recipes
-from convprior.restoration.recipes import Task
-
-Precision = Literal["float32", "bfloat16"]
+from convprior.restoration.settings import Precision, Task
 
 FEW_STEPS = 100  # for a single pixel
 
