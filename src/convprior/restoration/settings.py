@@ -5,7 +5,8 @@ It imports no torch: the command reads its choices here and refuses what cannot 
 
 import math
 import re
-from typing import Annotated, Literal, Self
+from collections.abc import Callable
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -13,7 +14,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    ValidatorFunctionWrapHandler,
     field_validator,
     model_validator,
 )
@@ -55,10 +55,10 @@ class Settings(BaseModel):
     @field_validator("memory", mode="wrap")
     @classmethod
     def _is_a_size(
-        cls, given: int | str | None, read: ValidatorFunctionWrapHandler
+        cls, given: int | str | None, read: Callable[[int | str | None], ByteSize | None]
     ) -> ByteSize | None:
         try:
-            size: ByteSize | None = read(given)
+            size = read(given)
         except ValidationError:
             size = ByteSize(0)
         if size is not None and size <= 0:
@@ -74,7 +74,7 @@ class Settings(BaseModel):
         return kernel
 
     @model_validator(mode="after")
-    def _belong_together(self) -> Self:
+    def _belong_together(self) -> "Settings":
         if self.task == "inpaint" and self.mask is None and not self.accept_truncated:
             raise ValueError("--task inpaint needs --mask: white marks what to repair")
         if self.invert_mask and self.mask is None:
