@@ -5,6 +5,7 @@ import torch
 
 from convprior.ground import machine
 from convprior.ground.errors import InputError
+from convprior.prior.ensemble import Averaged
 from convprior.problem.observation import Observation
 from convprior.restoration import memory, selftest, within_memory
 from tests.conftest import all_known, discs
@@ -37,19 +38,21 @@ def test_out_of_memory_makes_smaller_tiles(monkeypatch: pytest.MonkeyPatch) -> N
     tiles: list[int | None] = []
     said: list[str] = []
 
-    def restore_runs(*_: object, tile: int | None, **__: object) -> str:
+    picture = torch.rand(3, 900, 800)
+    averaged = Averaged(picture, torch.zeros_like(picture), ())
+
+    def restore_runs(*_: object, tile: int | None, **__: object) -> Averaged:
         tiles.append(tile)
         if len(tiles) == 1:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried ...")
         if len(tiles) == 2:
             raise MemoryError
-        return "done"
+        return averaged
 
     monkeypatch.setattr(within_memory, "restore_runs", restore_runs)
-    picture = torch.rand(3, 900, 800)
     seen = Observation(picture, all_known(picture))
     done = within_memory.restore(seen, "denoise", device="cpu", budget=10**11, say=said.append)
-    assert done == "done"
+    assert done is averaged
     assert tiles == [None, 768, 512]
     assert said == [
         "out of memory: once more, in tiles of 768 pixels",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from convprior.ground import seeds
@@ -24,8 +25,8 @@ class Averaged:
     runs disagree, the picture is the network's guess.
     """
 
-    picture: Tensor
-    spread: Tensor
+    picture: Float[Tensor, "c H W"]
+    spread: Float[Tensor, "c H W"]
     runs: tuple[Restored, ...]
 
 

@@ -17,6 +17,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from convprior.prior.recipe import Recipe
@@ -38,10 +39,10 @@ class Iterate:
     """What the fit has reached at one step. Pictures are (c, h, w) in (0, 1), on the device."""
 
     step: int
-    picture: Tensor
-    average: Tensor
+    picture: Float[Tensor, "c H W"]
+    average: Float[Tensor, "c H W"]
     misfit: float
-    errors: Tensor  # squared errors of the average at the held-out pixels, (n,)
+    errors: Float[Tensor, " n"]  # squared errors of the average at the held-out pixels
     held_out: float  # their mean; NaN where none are held out
 
 
@@ -52,8 +53,8 @@ class Restored:
     ``average`` is what the network alone made of it, of step ``best_step`` of ``steps``.
     """
 
-    picture: Tensor
-    average: Tensor
+    picture: Float[Tensor, "c H W"]
+    average: Float[Tensor, "c H W"]
     best_step: int
     steps: int
     ended: Ending
