@@ -12,13 +12,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
 import yaml
 from PIL import Image
 
-from convprior.prior.recipe import Recipe
+# In tests, every call and every dataclass of the package is checked against its annotations. What
+# is imported before this line would not be; int counts as float, as it does for mypy.
+CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+jaxtyping.install_import_hook("convprior", CHECKER)
+
+from convprior.prior.recipe import Recipe  # noqa: E402
 
 # Started in the background by a script, pytest and all that it starts would be deaf to Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -175,6 +181,12 @@ def _one_thread() -> None:
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave types and shapes unchecked, as they are for users: a test hands over wrong ones."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.fixture

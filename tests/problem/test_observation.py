@@ -73,6 +73,7 @@ def test_keep_known_puts_exact_pixels_back_and_leaves_noisy_ones(photograph: tor
     assert torch.equal(Observation(photograph, known).keep_known(found), found)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_what_cannot_be_restored_is_refused(photograph: torch.Tensor) -> None:
     with pytest.raises(ValueError, match=r"\(3, 3\).*\(24, 20\).*same height and width"):
         Observation(photograph, torch.ones(3, 3, dtype=torch.bool))

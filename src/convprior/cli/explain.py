@@ -139,6 +139,7 @@ def receptive_field(
 ) -> None:
     """Say how much of the picture a unit of each layer sees."""
     from convprior.cli import sliding
+    from convprior.ground import extras
     from convprior.study.lessons import notation, operations, telling
 
     if output is not None:
@@ -146,6 +147,7 @@ def receptive_field(
     found = notation.layers_of(layers)
     print("\n\n".join(telling.receptive_field(found)))
     if output is not None:
+        extras.need("explain", "matplotlib")
         from convprior.study.lessons import drawing
 
         drawing.write_fields(output, operations.receptive_fields(found))

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from convprior.ground import extras
 from convprior.pictures import files
 from convprior.pictures.picture import Picture
 from convprior.study.lessons import notation, operations, worked_example
@@ -85,6 +86,7 @@ def show(
 
 
 def _animate(output: Path, matrix: Tensor, slide: Slide, result: Tensor) -> None:
+    extras.need("explain", "matplotlib")
     from convprior.study.lessons import drawing  # matplotlib takes a second, words do not need it
 
     seen = operations.padded(matrix, slide.padding, slide.border)

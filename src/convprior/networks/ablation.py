@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from convprior.networks.hourglass import Hourglass
@@ -31,7 +32,7 @@ class Flat(nn.Module):
             (latent_channels, 1, 1), values, hidden=[hidden], batch_norm=False, dropout=0.0
         )
 
-    def forward(self, latent: Tensor) -> Tensor:
+    def forward(self, latent: Float[Tensor, "1 l H W"]) -> Float[Tensor, "1 c H W"]:
         """Return the picture, in (0, 1)."""
         values: Tensor = self.layers(latent.mean((2, 3), keepdim=True))
         return values.sigmoid().view(1, *self.shape)

@@ -91,7 +91,7 @@ class _Scale(nn.Module):
             _block(channels, channels, 1, padding),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "n i h w"]) -> Float[Tensor, "n o h w"]:
         risen = self.up(self.deeper(self.down(x)))
         if self.skip is not None:
             risen = torch.cat([self.skip(x), risen], dim=1)

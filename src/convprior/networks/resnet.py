@@ -30,7 +30,7 @@ class _Block(nn.Module):
             else nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "n i h w"]) -> Float[Tensor, "n o h2 w2"]:
         # A 1×1 kernel moved by the stride; told as such, torch 2.13 ends in a segmentation fault
         # for some shapes on a CPU.
         kept = x[..., :: self.stride, :: self.stride]

@@ -33,7 +33,7 @@ class Fit:
         recipe: Recipe,
         seed: int,
         where: Where,
-        latent: Tensor | None = None,
+        latent: Float[Tensor, "1 l latent_H latent_W"] | None = None,
     ) -> None:
         if recipe.blind_spot and observation.operator is not IDENTITY:
             raise ValueError(
@@ -79,7 +79,7 @@ class Fit:
         )
         self.average: Tensor | None = None
 
-    def step(self) -> tuple[Tensor, Tensor, Tensor]:
+    def step(self) -> tuple[Float[Tensor, "c H W"], Float[Tensor, "c H W"], Float[Tensor, ""]]:
         """Take one step; return the picture before it, the average with it, and its misfit."""
         inputs, judged = self.inputs()
         with self.precision:
@@ -98,7 +98,7 @@ class Fit:
         )
         return picture, self.average, misfit.detach()
 
-    def inputs(self) -> tuple[Tensor, Tensor]:
+    def inputs(self) -> tuple[Float[Tensor, "1 i latent_H latent_W"], Bool[Tensor, "h w"]]:
         """Return what the network sees at this step, and the pixels at which it is judged.
 
         It sees the latent with fresh jitter. With a blind spot it also sees the fitted pixels but
@@ -122,7 +122,7 @@ class Fit:
         shown = functional.pad(shown, beyond)[None].contiguous(memory_format=torch.channels_last)
         return torch.cat([latent, shown], dim=1), hidden
 
-    def _elsewhere(self, mask: Tensor) -> Tensor:
+    def _elsewhere(self, mask: Bool[Tensor, "h w"]) -> Bool[Tensor, "h w"]:
         """Return the mask moved by a random way, round the edges."""
         for dim, size in enumerate(mask.shape):
             by = torch.randint(size, (1,), generator=self.stream, device=mask.device)
@@ -130,7 +130,9 @@ class Fit:
             mask = mask.index_select(dim, place)
         return mask
 
-    def _misfit(self, picture: Tensor, judged: Tensor) -> Tensor:
+    def _misfit(
+        self, picture: Float[Tensor, "c H W"], judged: Bool[Tensor, "h w"]
+    ) -> Float[Tensor, ""]:
         """Return the mean squared error at the judged pixels, outliers of noise tempered."""
         errors = self.observation.errors(picture)
         if self.outlier:
@@ -139,7 +141,9 @@ class Fit:
             errors = robust.temper(errors, self.outlier**2 * variance)
         return torch.where(judged, errors, 0.0).sum() / judged.sum()
 
-    def _loss(self, picture: Tensor, misfit: Tensor) -> Tensor:
+    def _loss(
+        self, picture: Float[Tensor, "c H W"], misfit: Float[Tensor, ""]
+    ) -> Float[Tensor, ""]:
         """Return the misfit; its root, plus the total variation, where that has a weight.
 
         The root makes one weight right for every noise level: where the two balance, the variation
@@ -181,7 +185,9 @@ def _latent_channels(recipe: Recipe) -> int:
     return 2 if recipe.latent == "grid" else recipe.latent_channels
 
 
-def _latent(recipe: Recipe, size: tuple[int, int], seed: int) -> Float[Tensor, "1 l h w"]:
+def _latent(
+    recipe: Recipe, size: tuple[int, int], seed: int
+) -> Float[Tensor, "1 l {size[0]} {size[1]}"]:
     """Return what the network turns into a picture."""
     if recipe.latent == "grid":  # where a pixel lies, from 0 to 1 both ways
         sides = [torch.linspace(0, 1, side) for side in size]

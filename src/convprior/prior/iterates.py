@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from convprior.ground import seeds
@@ -32,10 +33,10 @@ class Iterate:
     """What the fit has reached at one step. Pictures are (c, h, w) in (0, 1), on the device."""
 
     step: int
-    picture: Tensor
-    average: Tensor
+    picture: Float[Tensor, "c H W"]
+    average: Float[Tensor, "c H W"]
     misfit: float
-    errors: Tensor  # squared errors of the average at the held-out pixels, (n,)
+    errors: Float[Tensor, " n"]  # squared errors of the average at the held-out pixels
     held_out: float  # their mean; NaN where none are held out
 
 

@@ -9,10 +9,13 @@ two-dimensional parameters only and one at a time, in bfloat16: slow on most CPU
 from collections.abc import Iterable, Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 
-def orthogonalise(matrices: Sequence[Tensor], iterations: int = 5) -> list[Tensor]:
+def orthogonalise(
+    matrices: Sequence[Float[Tensor, "_ _"]], iterations: int = 5
+) -> list[Float[Tensor, "_ _"]]:
     """Return matrices with the same singular vectors and with singular values near one.
 
     Newton–Schulz iteration with the quintic of Jordan et al. 2024 (singular values end in about
@@ -60,7 +63,9 @@ class Muon(torch.optim.Optimizer):
                 size = group["lr"] * max(1.0, rows / columns) ** 0.5
                 kernel.sub_(update.view_as(kernel), alpha=size)
 
-    def _momentum(self, kernel: Tensor, weight: float) -> Tensor:
+    def _momentum(
+        self, kernel: Float[Tensor, "outputs inputs *sides"], weight: float
+    ) -> Float[Tensor, "outputs values"]:
         """Return the kernel's Nesterov momentum as a matrix."""
         assert kernel.grad is not None
         state = self.state[kernel]

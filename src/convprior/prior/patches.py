@@ -63,7 +63,7 @@ def wiener(
 
 
 def _alike(
-    wide: Tensor, row: int, size: int, stride: int, similar: int
+    wide: Float[Tensor, "c h w"], row: int, size: int, stride: int, similar: int
 ) -> tuple[Int[Tensor, "n k"], Int[Tensor, "n k"]]:
     """Return top rows and left columns of the patches most like each patch of one row of them.
 
@@ -85,12 +85,16 @@ def _alike(
     return best // ways + tops[0], best % ways - REACH + own
 
 
-def _patches(picture: Tensor, y: Tensor, x: Tensor, size: int) -> Float[Tensor, "c n k s s"]:
+def _patches(
+    picture: Float[Tensor, "c h w"], y: Int[Tensor, "n k"], x: Int[Tensor, "n k"], size: int
+) -> Float[Tensor, "c n k {size} {size}"]:
     """Return the patches at the given places, in groups."""
     return picture.unfold(1, size, 1).unfold(2, size, 1)[:, y, x]
 
 
-def _transform(patches: Tensor, matrices: list[Tensor]) -> Tensor:
+def _transform(
+    patches: Float[Tensor, "c n k s s"], matrices: list[Float[Tensor, "_ _"]]
+) -> Float[Tensor, "c n k s s"]:
     """Multiply channels, group, rows and columns of patches (c, n, k, s, s) by a matrix each."""
     colours, group, down, right = matrices
     patches = down @ patches @ right.T
@@ -98,7 +102,7 @@ def _transform(patches: Tensor, matrices: list[Tensor]) -> Tensor:
     return torch.einsum("dc,cnkij->dnkij", colours, patches)
 
 
-def _cosines(n: int, like: Tensor) -> Float[Tensor, "n n"]:
+def _cosines(n: int, like: Tensor) -> Float[Tensor, "{n} {n}"]:
     """Return the orthonormal cosine transform (DCT-II); of three channels: grey and two colours."""
     place = torch.arange(n, dtype=like.dtype, device=like.device)
     matrix = torch.cos(math.pi * (place + 0.5) * place[:, None] / n) * math.sqrt(2 / n)

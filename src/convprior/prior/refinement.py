@@ -21,7 +21,7 @@ CALMER = 0.8  # from one round to the next, the variance of the errors that are 
 
 
 def refine(
-    average: Float[Tensor, "c h w"],
+    average: Float[Tensor, "c H W"],
     observation: Observation,
     fitted: Bool[Tensor, "h w"],
     held_out: Bool[Tensor, "h w"],
@@ -29,7 +29,7 @@ def refine(
     *,
     similar: int,
     rounds: int,
-) -> Float[Tensor, "c h w"]:
+) -> Float[Tensor, "c H W"]:
     """Return the restored picture, clipped to [0, 1].
 
     Exact known pixels are put back as they are. Of noisy ones the share of the residual is put back
@@ -59,7 +59,7 @@ def refine(
         elif similar and rounds:
             share = SHOWN
 
-    def shown(picture: Tensor) -> Tensor:
+    def shown(picture: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:
         return torch.where(where, picture.lerp(observation.observed, share), picture)
 
     # Without held-out pixels nothing tells the errors at missing ones.

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from convprior.ground import seeds
@@ -57,8 +58,8 @@ class Restored:
     ``average`` is what the network alone made of it, of step ``best_step`` of ``steps``.
     """
 
-    picture: Tensor
-    average: Tensor
+    picture: Float[Tensor, "c H W"]
+    average: Float[Tensor, "c H W"]
     best_step: int
     steps: int
     ended: Ending
@@ -151,8 +152,8 @@ class Averaged:
     runs disagree, the picture is the network's guess.
     """
 
-    picture: Tensor
-    spread: Tensor
+    picture: Float[Tensor, "c H W"]
+    spread: Float[Tensor, "c H W"]
     runs: tuple[Restored, ...]
 
 

@@ -10,7 +10,7 @@ FOREIGN = 8.0  # deviations: what lies beyond is neither noise nor a detail that
 FLOOR = 1e-10  # a squared error of zero would have a root of infinite slope
 
 
-def variance(errors: Float[Tensor, " n"], channels: int = 1) -> Float[Tensor, ""]:
+def variance(errors: Float[Tensor, "*n"], channels: int = 1) -> Float[Tensor, ""]:
     """Return the variance of the errors as their median tells it: outliers do not move it."""
     # The median of a mean of squares of normal numbers: Wilson and Hilferty, 1931.
     return errors.nanmedian() / (1 - 2 / (9 * channels)) ** 3

@@ -39,7 +39,9 @@ class HeldOutStopper:
     tolerance: float = 1.0
     kept_step: int = field(default=0, init=False)
     lowest_step: int = field(default=0, init=False)
-    lowest: Tensor | None = field(default=None, init=False)  # errors at the lowest step
+    lowest: Float[Tensor, " n"] | None = field(
+        default=None, init=False
+    )  # errors at the lowest step
 
     def update(self, step: int, errors: Float[Tensor, " n"]) -> bool:
         """Take the squared errors of the held-out pixels; return whether to keep this average."""
@@ -52,7 +54,9 @@ class HeldOutStopper:
         self.kept_step = step
         return True
 
-    def _worse(self, errors: Tensor, lowest: Tensor) -> Tensor:
+    def _worse(
+        self, errors: Float[Tensor, " n"], lowest: Float[Tensor, " n"]
+    ) -> Float[Tensor, " n"]:
         """Return by how much each pixel is worse: the noise, which is in both, cancels."""
         if self.outlier:
             limit = self.outlier**2 * robust.variance(lowest)

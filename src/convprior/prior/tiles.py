@@ -55,7 +55,9 @@ class Tiles:
         self.mean = known.mean(1)[:, None, None].clamp(0, 1)
         self.windows = [self._window(rows, columns) for rows, columns in self.places]
 
-    def advance(self, steps: int) -> tuple[Tensor, Tensor, Tensor]:
+    def advance(
+        self, steps: int
+    ) -> tuple[Float[Tensor, "c H W"], Float[Tensor, "c H W"], Float[Tensor, " tiles"]]:
         """Take so many steps in each tile.
 
         Returns the picture of the last, the running average with it, and the misfit of each tile.
@@ -69,7 +71,7 @@ class Tiles:
             misfits.append(misfit)
         return self._blend(pictures), self._blend(averages), torch.stack(misfits)
 
-    def _blend(self, pieces: list[Tensor]) -> Float[Tensor, "c H W"]:
+    def _blend(self, pieces: list[Float[Tensor, "c piece_H piece_W"]]) -> Float[Tensor, "c H W"]:
         """Return the picture that the tiles' pictures make, each fading into the next."""
         if len(pieces) == 1:
             return pieces[0]
@@ -83,7 +85,7 @@ class Tiles:
         total.div_(weight.clamp(min=torch.finfo(weight.dtype).tiny))
         return torch.where(weight > 0, total, self.mean)
 
-    def _window(self, rows: slice, columns: slice) -> Float[Tensor, "h w"]:
+    def _window(self, rows: slice, columns: slice) -> Float[Tensor, "piece_H piece_W"]:
         """Return a tile's weights: one, but for ramps towards the tiles beside it."""
         ramps = []
         for place, side in zip((rows, columns), self.observation.size, strict=True):
@@ -118,7 +120,7 @@ class Tiles:
 
 def _fitted(
     observation: Observation, fitted: Bool[Tensor, "h w"], rows: slice, columns: slice
-) -> Bool[Tensor, "h w"]:
+) -> Bool[Tensor, "piece_h piece_w"]:
     """Return which observed pixels a tile is fitted to."""
     return observation.inside(rows, columns) & observation.cut(fitted, rows, columns)
 

@@ -54,7 +54,7 @@ def measure(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Nois
     return Noise(max(white, jpeg), correlation if flat > FAINT else 0.0, of_blocks=jpeg > white)
 
 
-def _blocks(picture: Tensor) -> Float[Tensor, "n c b b"]:
+def _blocks(picture: Float[Tensor, "c h w"]) -> Float[Tensor, "n c b b"]:
     """Return the whole blocks of a picture (c, h, w)."""
     blocks = picture.unfold(1, BLOCK, BLOCK).unfold(2, BLOCK, BLOCK)
     return blocks.permute(1, 2, 0, 3, 4).flatten(0, 1)
@@ -74,7 +74,7 @@ def _in_flat_blocks(blocks: Float[Tensor, "n c b b"]) -> tuple[float, float]:
     return math.sqrt(variance), float(across + down) / 2 / variance if variance else 0.0
 
 
-def _in_diagonals(picture: Tensor, known: Tensor) -> float:
+def _in_diagonals(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> float:
     """Return the deviation of white noise that the diagonal differences of 2×2 pixels show."""
     steps = picture[:, :, 1:] - picture[:, :, :-1]
     differences = (steps[:, 1:] - steps[:, :-1]) / 2  # of four pixels: the variance is that of one
@@ -82,7 +82,7 @@ def _in_diagonals(picture: Tensor, known: Tensor) -> float:
     return float(differences[:, whole].abs().median()) / NORMAL_MEDIAN
 
 
-def _between_blocks(picture: Tensor) -> float:
+def _between_blocks(picture: Float[Tensor, "c h w"]) -> float:
     """Return the deviation of the errors that steps between the blocks of JPEG show, 0 if none."""
     squares = torch.zeros(BLOCK)
     for turned in (picture, picture.transpose(1, 2)):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 from torch.nn import functional
 
@@ -56,7 +56,9 @@ class Observation:
         height, width = self.known.shape
         return height * self.operator.scale, width * self.operator.scale
 
-    def cut(self, observed: Tensor, rows: slice, columns: slice) -> Tensor:
+    def cut(
+        self, observed: Shaped[Tensor, "*channels h w"], rows: slice, columns: slice
+    ) -> Shaped[Tensor, "*channels piece_h piece_w"]:
         """Return what lies of a map of observed pixels (…, h, w) under a piece of the picture."""
         scale = self.operator.scale
         return observed[
@@ -70,7 +72,7 @@ class Observation:
         observed, known = (self.cut(m, rows, columns) for m in (self.observed, self.known))
         return replace(self, observed=observed, known=known)
 
-    def inside(self, rows: slice, columns: slice) -> Bool[Tensor, "h w"]:
+    def inside(self, rows: slice, columns: slice) -> Bool[Tensor, "piece_h piece_w"]:
         """Return which observed pixels of a piece depend on nothing beyond it."""
         inside = torch.zeros_like(self.cut(self.known, rows, columns))
         spans = []

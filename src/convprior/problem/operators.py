@@ -47,7 +47,7 @@ def downsampling(scale: int) -> Operator:
 
 
 @cache
-def _reduction(length: int, scale: int) -> Float[Tensor, "n length"]:
+def _reduction(length: int, scale: int) -> Float[Tensor, "{length//scale} {length}"]:
     """Return the matrix that reduces one side.
 
     Two products instead of one call to torch: its gradient of an antialiased reduction is wrong

@@ -7,7 +7,7 @@ half a turn does of a six, it teaches something wrong.
 
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -44,7 +44,7 @@ class Orientation(params.Section):
     digit_runs: Annotated[int, Field(ge=2)]
 
     @model_validator(mode="after")
-    def _as_they_are(self) -> Self:
+    def _as_they_are(self) -> "Orientation":
         for name, values, unchanged in (("angles", self.angles, 0), ("scales", self.scales, 1)):
             if unchanged not in values:
                 raise ValueError(f"`{name}` need {unchanged} too: objects as they are")

@@ -9,7 +9,7 @@ one by one, and by frequency: Rahaman et al., "On the spectral bias of neural ne
 import math
 from collections.abc import Callable
 from itertools import cycle
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -47,7 +47,7 @@ class Untrained(params.Section):
     bands: Annotated[int, Field(ge=2)]
 
     @model_validator(mode="after")
-    def _halves(self) -> Self:
+    def _halves(self) -> "Untrained":
         unit = 2 ** len(self.channels)
         if self.size % unit or self.size < 2 * unit:
             raise ValueError(

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from convprior.ground import atomic
-from convprior.study.lessons.operations import Matrix, Reach, Window
+from convprior.study.lessons.operations import Matrix, Reach, Result, Window
 from convprior.study.lessons.telling import number
 
 MILLISECONDS = 700  # a step
@@ -21,7 +21,7 @@ TO_COME = "#fdeee3"  # no grey: that would be a value
 SUFFIXES = (".gif", ".png", ".apng")
 
 
-def write(path: Path, seen: Matrix, result: Matrix, each: Iterator[Window], title: str) -> None:
+def write(path: Path, seen: Matrix, result: Result, each: Iterator[Window], title: str) -> None:
     """Write the steps of a window over ``seen`` (padding included), each filling in ``result``.
 
     Raises ValueError for another suffix, or for more than can be read.

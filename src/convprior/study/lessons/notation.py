@@ -2,7 +2,7 @@
 
 import torch
 
-from convprior.study.lessons.operations import MOST, Matrix
+from convprior.study.lessons.operations import MOST, Kernel, Matrix
 
 KERNELS = {
     "sobel": ((-1, 0, 1), (-2, 0, 2), (-1, 0, 1)),
@@ -35,7 +35,7 @@ def matrix_of(text: str) -> Matrix:
     return matrix
 
 
-def kernel_of(text: str) -> Matrix:
+def kernel_of(text: str) -> Kernel:
     """Return a named kernel, or that of a text. Raises ValueError."""
     if text in KERNELS:
         return torch.tensor(KERNELS[text], dtype=torch.float64)

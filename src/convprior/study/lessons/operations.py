@@ -15,6 +15,8 @@ from torch.nn import functional as F
 from convprior.networks.cnn import BlurPool
 
 Matrix = Float[Tensor, "h w"]
+Kernel = Float[Tensor, "kh kw"]
+Result = Float[Tensor, "h2 w2"]
 MOST = 64  # pixels of a window, a stride or a padding: more cannot be followed
 
 
@@ -28,23 +30,23 @@ class Window:
     value: float
 
 
-def padded(matrix: Matrix, padding: int, border: float = 0.0) -> Matrix:
+def padded(matrix: Matrix, padding: int, border: float = 0.0) -> Result:
     """Return the matrix with a border of ``padding`` pixels of one value."""
     return F.pad(matrix, (padding, padding, padding, padding), value=border)
 
 
-def correlate(matrix: Matrix, kernel: Matrix, stride: int = 1, padding: int = 0) -> Matrix:
+def correlate(matrix: Matrix, kernel: Kernel, stride: int = 1, padding: int = 0) -> Result:
     """Return what the libraries call convolution. Raises ValueError if the kernel does not fit."""
     _fits(matrix, tuple(kernel.shape), stride, padding)
     return F.conv2d(matrix[None, None], kernel[None, None], None, stride, padding)[0, 0]
 
 
-def convolve(matrix: Matrix, kernel: Matrix, stride: int = 1, padding: int = 0) -> Matrix:
+def convolve(matrix: Matrix, kernel: Kernel, stride: int = 1, padding: int = 0) -> Result:
     """Return the true convolution: correlation with the kernel turned by half a turn."""
     return correlate(matrix, kernel.flip(0, 1), stride, padding)
 
 
-def pool(matrix: Matrix, kind: str, size: int, stride: int, padding: int = 0) -> Matrix:
+def pool(matrix: Matrix, kind: str, size: int, stride: int, padding: int = 0) -> Result:
     """Return the `max` or `average` of each window. Raises ValueError.
 
     The padding is -∞ for `max`, so that it is never the largest, and zeros for `average`.
@@ -58,7 +60,7 @@ def pool(matrix: Matrix, kind: str, size: int, stride: int, padding: int = 0) ->
     return F.avg_pool2d(batch, size, stride, padding)[0, 0]
 
 
-def windows(seen: Matrix, result: Matrix, size: tuple[int, int], stride: int) -> Iterator[Window]:
+def windows(seen: Matrix, result: Result, size: tuple[int, int], stride: int) -> Iterator[Window]:
     """Yield every place of a window on ``seen`` (padding included) and its value of ``result``."""
     for (row, column), value in zip(
         torch.cartesian_prod(*map(torch.arange, result.shape)).tolist(),

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import torch
 
 from convprior.study.lessons.operations import (
+    Kernel,
     Matrix,
+    Result,
     Window,
     convolve,
     correlate,
@@ -35,7 +37,7 @@ def _size(matrix: Matrix) -> str:
     return f"{matrix.shape[0]}×{matrix.shape[1]}"
 
 
-def conv(matrix: Matrix, kernel: Matrix, stride: int, padding: int) -> Iterator[str]:
+def conv(matrix: Matrix, kernel: Kernel, stride: int, padding: int) -> Iterator[str]:
     """Tell what a convolution does: as the libraries compute it, and as mathematics defines it."""
     found = correlate(matrix, kernel, stride, padding)
     yield f"picture, {_size(matrix)}:\n{drawn(matrix)}"
@@ -67,7 +69,7 @@ def conv(matrix: Matrix, kernel: Matrix, stride: int, padding: int) -> Iterator[
     )
 
 
-def steps(each: Iterator[Window], kernel: Matrix, found: Matrix) -> str:
+def steps(each: Iterator[Window], kernel: Kernel, found: Result) -> str:
     """Return the sums of the first places."""
     lines = []
     for count, window in enumerate(each):

@@ -58,7 +58,7 @@ def pictures(scenes: Scenes, place: Place, name: str) -> UInt8[Tensor, "n 3 S S"
     return scenes.at(*scenes.offsets(place, seeds.generator("place", name)))
 
 
-def photograph(name: str, size: int) -> Float[Tensor, "3 size size"]:
+def photograph(name: str, size: int) -> Float[Tensor, "3 {size} {size}"]:
     """Return one of scikit-image's photographs, its central square scaled. Raises StudyError."""
     if name not in PHOTOGRAPHS:
         raise StudyError(f"no photograph '{name}'; there are: {', '.join(PHOTOGRAPHS)}")

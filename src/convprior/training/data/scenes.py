@@ -149,11 +149,11 @@ def masks(canvases: UInt8[Tensor, "n 4 S S"]) -> Bool[Tensor, "n S S"]:
     return canvases[:, 3] > OUTSIDE
 
 
-def halved(objects: UInt8[Tensor, "n 4 s s"]) -> UInt8[Tensor, "n 4 s2 s2"]:
+def halved(objects: UInt8[Tensor, "n 4 s s"]) -> UInt8[Tensor, "n 4 s//2 s//2"]:
     """Return objects of half the size: each pixel the mean of the object's pixels among four."""
     inside = (objects[:, 3:] > OUTSIDE).float()
     share = F.avg_pool2d(inside, 2)
-    colours: Float[Tensor, "n 3 s2 s2"] = F.avg_pool2d(objects[:, :3] * inside, 2)
+    colours: Float[Tensor, "n 3 s//2 s//2"] = F.avg_pool2d(objects[:, :3] * inside, 2)
     colours = colours / share.clamp(min=0.25)
     return torch.cat([colours, 255 * (share >= 0.5).float()], dim=1).round().to(torch.uint8)
 
