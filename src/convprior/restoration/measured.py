@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
 import torch
@@ -34,6 +34,7 @@ SAVE_EVERY = 30.0  # seconds between two saves of a fit in the middle
 STRIPS_AT = (5, 10, 20, 40, 70, 100, 150, 200, 300, 400, 600, 800, 1200, 1600, 2400, 3200)
 
 
+@runtime_checkable
 class Recorder(Protocol):
     """What is needed of a tracked run."""
 
