@@ -12,7 +12,7 @@ def test_lines_come_now_and_then_and_say_how_long_still(
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    monkeypatch.setenv("DVC_STAGE", "train@mlp")
+    monkeypatch.setenv("DVC_STAGE", "study/dvc.yaml:train@mlp")
     with Meter(terminal=False, every=10) as meter:
         for done in range(1, 8):
             now += 4

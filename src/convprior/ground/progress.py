@@ -26,7 +26,8 @@ class Meter:
         every: float = EVERY,
     ) -> None:
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self.label = label or os.environ.get("DVC_STAGE", "working")
+        stage = os.environ.get("DVC_STAGE", "working").rpartition(":")[2]  # after its dvc.yaml
+        self.label = label or stage
         self.quiet, self.every = quiet, every
         self.begun = self.shown = time.monotonic()
         self.bar: Progress | None = None

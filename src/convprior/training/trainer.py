@@ -80,7 +80,7 @@ class Told(pl.Callback):
         done, epochs = trainer.global_step - self.begun, trainer.max_epochs or 1
         self.meter.count(done / batches * epochs, epochs, "epochs")
 
-    def teardown(self, *_: Any) -> None:
+    def teardown(self, *_: Any, **__: Any) -> None:
         """End the bar, however the training ended."""
         self.meter.__exit__()
 
