@@ -20,6 +20,7 @@ import convprior
 from convprior import cli
 from convprior.cli import restore
 from convprior.cli.progress import Progress
+from convprior.ground.progress import Meter
 from convprior.pictures import decoding, files
 from tests.conftest import clean_environment, colourful
 
@@ -274,13 +275,13 @@ def test_elsewhere_than_on_a_terminal_there_are_plain_lines(
     class Stopper:
         stops_at = 100
 
-    options = {"quiet": False, "verbose": False, "max_steps": None, "runs": 1}
-    progress = Progress(terminal=False, preview_every=math.inf, every=0.0, **options)
+    meter = Meter("restoring", terminal=False, every=0.0)
+    progress = Progress(meter, verbose=False, max_steps=None, runs=1, preview_every=math.inf)
     progress.start = time.monotonic() - 50
-    with progress:
+    with progress.meter:
         progress.step(0, Seen(), Stopper())
     line = capsys.readouterr().err
-    assert line == "step 50 · held-out error 25.5/255 · ≥ 50 s left\n"
+    assert line == "restoring: step 50 · held-out error 25.5/255 · ≥ 50 s left\n"
 
 
 @pytest.mark.parametrize(

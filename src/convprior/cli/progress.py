@@ -5,52 +5,22 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from convprior.ground.progress import Meter
 from convprior.restoration.job import Watcher
-
-EVERY = 10.0  # seconds between two lines where there is no terminal
 
 
 class Progress(Watcher):
     """Steps, held-out error and time left: a bar on a terminal, a line now and then elsewhere."""
 
     def __init__(
-        self,
-        *,
-        terminal: bool,
-        quiet: bool,
-        verbose: bool,
-        max_steps: int | None,
-        runs: int,
-        preview_every: float,
-        every: float = EVERY,
+        self, meter: Meter, *, verbose: bool, max_steps: int | None, runs: int, preview_every: float
     ) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-        from rich.progress import Progress as Bar
-
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self.quiet, self.verbose, self.every = quiet, verbose, every
+        self.meter, self.verbose = meter, verbose
         self.max_steps, self.runs, self.preview_every = max_steps or math.inf, runs, preview_every
         self.files, self.finished, self.name = 1, 0, ""
         self.pages_done, self.pages = 0, 1
-        self.begun = self.start = self.last = self.previewed = time.monotonic()
+        self.begun = self.start = self.previewed = time.monotonic()
         self.run = 0
-        self.bar = None
-        if terminal and not quiet:
-            self.bar = Bar(
-                TextColumn("restoring"), BarColumn(), TextColumn("{task.fields[said]}"),
-                TimeElapsedColumn(), console=self.console, transient=True,
-            )  # fmt: skip
-            self.task = self.bar.add_task("restoring", total=1.0, said="starting")
-
-    def __enter__(self) -> "Progress":
-        if self.bar:
-            self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar:
-            self.bar.stop()
 
     def file(self, number: int, name: str) -> "Progress":
         """Take the name of the next file, counted from 0, and watch it."""
@@ -59,8 +29,7 @@ class Progress(Watcher):
 
     def say(self, text: str) -> None:
         """Print a line, also above a bar; nothing if quiet."""
-        if not self.quiet:
-            self.console.print(text, markup=False)
+        self.meter.say(text)
 
     def begin(self, page: int, pages: int, task: Any, reason: str, size: tuple[int, int]) -> None:
         """Say what is about to be done, and why."""
@@ -88,11 +57,7 @@ class Progress(Watcher):
             share = (self.finished + of_file) / self.files
             rest = (now - self.begun) / share * (1 - share)
             said = f"{self.name} ({self.finished + 1} of {self.files}) · {said}, all {rest:.0f} s"
-        if self.bar:
-            self.bar.update(self.task, completed=(self.finished + of_file) / self.files, said=said)
-        elif now - self.last >= self.every or self.verbose:
-            self.last = now
-            self.say(said)
+        self.meter.show((self.finished + of_file) / self.files, said, at_once=self.verbose)
 
     def preview(self, make: Callable[[], None]) -> None:
         """Write the best picture so far, every so often."""

@@ -200,12 +200,12 @@ def command(
 
     from convprior.cli import running
     from convprior.cli.progress import Progress
+    from convprior.ground.progress import Meter
     from convprior.restoration import folder
     from convprior.restoration.job import Job
 
     progress = Progress(
-        terminal=sys.stderr.isatty(),
-        quiet=quiet,
+        Meter("restoring", quiet=quiet),
         verbose=verbose,
         max_steps=max_steps,
         runs=runs,

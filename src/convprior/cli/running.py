@@ -16,7 +16,7 @@ from convprior.restoration.one import restore_one
 def restore_file(job: Job, device: str, progress: Progress, *, as_json: bool) -> int:
     """Restore one file and return the exit code."""
     using = _checked(device, progress)[0]  # an impossible device is said before the work starts
-    with progress:
+    with progress.meter:
         try:
             report = restore_one(job, using, progress.file(0, job.source.name))
         except KeyboardInterrupt:
@@ -38,7 +38,7 @@ def restore_folder(tasks: list[Planned], device: str, progress: Progress, *, as_
     failed: list[str] = []
     skipped = sum(task.done for task in tasks)
     progress.files = len(tasks)
-    with progress:
+    with progress.meter:
         try:
             for task, report in folder.run(
                 tasks, using, lambda n: progress.file(n, tasks[n].job.source.name)
