@@ -1,5 +1,4 @@
-# The two commands are `make repro` and `make test`; both set everything up in .venv.
-# DVC is the build tool: no target here is named after a stage.
+# `make` lists the targets; each sets everything up in .venv. DVC is the build tool: it knows the stages.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -7,13 +6,15 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test check ui
+.PHONY: help setup repro study test check ui sync
 
 help:
-	@echo "make repro   run the experiment: data, baselines, restoration, report (reports/index.html)"
+	@echo "make repro   run the experiment: data, baselines, restoration (reports/index.html)"
+	@echo "make study   ask the nine questions: why convolution fits pictures (reports/study.html)"
 	@echo "make test    run the tests"
 	@echo "make check   format, lint and types"
 	@echo "make ui      MLflow on 127.0.0.1:5000: metrics by step, restored pictures with a slider"
+	@echo "make sync    replay to MLflow the runs that it has not got"
 
 setup: .venv/installed
 
@@ -26,6 +27,9 @@ setup: .venv/installed
 repro: setup
 	dvc repro
 
+study: setup
+	dvc repro study/dvc.yaml
+
 test: setup
 	pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -36,3 +40,6 @@ check: setup
 
 ui: setup
 	mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"
+
+sync: setup
+	python -m convprior.stages.sync

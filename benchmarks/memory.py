@@ -18,8 +18,9 @@ import torch
 
 import cases
 from convprior.ground import atomic, params
-from convprior.prior import restore
 from convprior.prior.recipe import Recipe
+from convprior.prior.restore import restore
+from convprior.prior.where import Where
 from convprior.problem.observation import Observation
 from convprior.restoration import recipes
 
@@ -32,7 +33,7 @@ def peak(recipe: Recipe, size: int, precision: torch.dtype) -> float:
     torch.set_num_threads(1)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     observation = Observation(torch.rand(3, size, size), torch.ones(size, size, dtype=torch.bool))
-    restore.restore(observation, replace(recipe, max_steps=2), seed=0, precision=precision)
+    restore(observation, replace(recipe, max_steps=2), 0, Where(torch.device("cpu"), precision))
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / KIB
 
 

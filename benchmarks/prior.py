@@ -35,10 +35,12 @@ import cases
 import page
 import yardstick
 from convprior.ground import atomic, params, resume, seeds
-from convprior.prior import patches, restore
+from convprior.prior import patches
+from convprior.prior.iterates import JUDGE_EVERY, Iterate, Iterates
 from convprior.prior.recipe import Recipe
 from convprior.prior.refinement import refine
-from convprior.prior.restore import Iterate
+from convprior.prior.restore import Follower, restore
+from convprior.prior.where import Where
 from convprior.problem import classical, metrics, noise
 from convprior.problem.noise import Noise
 from convprior.restoration import recipes
@@ -59,31 +61,34 @@ Story = dict[str, Any]
 TURNS, TURN = 4, 5  # turns of so many steps when seconds per step are measured; the first warms up
 
 
+class Curve(Follower):
+    """Measures a run at every iterate; the time that this takes is not the run's."""
+
+    def __init__(self, case: cases.Case) -> None:
+        self.case = case
+        self.points: list[dict[str, float]] = []
+        self.start, self.measuring = time.process_time(), 0.0
+
+    def see(self, iterate: Iterate, _: object) -> None:
+        begin = time.process_time()
+        picture = self.case.observation.keep_known(iterate.average)
+        point = {
+            "step": iterate.step,
+            "cpu_seconds": round(begin - self.start - self.measuring, 2),
+            "psnr": round(metrics.psnr(self.case.reference, picture), 3),
+        }
+        self.points.append(point)
+        self.measuring += time.process_time() - begin
+
+
 def run_recipe(
     case: cases.Case, recipe: Recipe, seed: int, precision: torch.dtype
 ) -> tuple[Story, Tensor]:
     """Return the story of one run and its restored picture (c, h, w)."""
-    curve: list[dict[str, float]] = []
-    measuring = 0.0
-
-    def watch(iterate: Iterate, _: object) -> None:
-        nonlocal measuring
-        begin = time.process_time()
-        picture = case.observation.keep_known(iterate.average)
-        point = {
-            "step": iterate.step,
-            "cpu_seconds": round(begin - start - measuring, 2),
-            "psnr": round(metrics.psnr(case.reference, picture), 3),
-        }
-        curve.append(point)
-        measuring += time.process_time() - begin
-
-    start = time.process_time()
-    restored = restore.restore(
-        case.observation, recipe, seed=seed, precision=precision, watch=watch
-    )
-    seconds = time.process_time() - start - measuring
-    peak = yardstick.peak(curve)
+    curve = Curve(case)
+    restored = restore(case.observation, recipe, seed, Where(torch.device("cpu"), precision), curve)
+    seconds = time.process_time() - curve.start - curve.measuring
+    peak = yardstick.peak(curve.points)
     psnr = metrics.psnr(case.reference, restored.picture)
     alone = metrics.psnr(case.reference, case.observation.keep_known(restored.average))
     alone = round(alone, 3)  # as the peak is
@@ -97,7 +102,7 @@ def run_recipe(
         "psnr_network": alone,
         "stop_gap": peak["psnr"] - alone,
         "cpu_seconds": seconds,
-        "curve": curve,
+        "curve": curve.points,
     }
     return story, restored.picture
 
@@ -128,7 +133,7 @@ def run_classical(case: cases.Case, recipe: Recipe) -> Story:
         return tensor(found)
 
     def alike_of_noisy() -> Tensor:
-        guide = classical.restore(case.observation)
+        guide = classical.baseline(case.observation)
         deviation = noise.measure(case.observation.observed, case.observation.known).deviation
         return patches.wiener(
             case.observation.observed, guide, deviation**2, recipe.similar_patches
@@ -139,7 +144,7 @@ def run_classical(case: cases.Case, recipe: Recipe) -> Story:
             recipe.held_out, seeds.generator("classical", case.name)
         )
         return refine(
-            classical.restore(replace(case.observation, known=fitted)),
+            classical.baseline(replace(case.observation, known=fitted)),
             case.observation,
             fitted,
             held_out,
@@ -151,12 +156,12 @@ def run_classical(case: cases.Case, recipe: Recipe) -> Story:
     all_known = bool(case.observation.known.all())
     methods: dict[str, Callable[[], Tensor]] = (
         {
-            "non-local means": lambda: classical.restore(case.observation),
+            "non-local means": lambda: classical.baseline(case.observation),
             "wavelet": wavelet,
             "total variation": total_variation,
         }
         if all_known
-        else {"biharmonic": lambda: classical.restore(case.observation)}
+        else {"biharmonic": lambda: classical.baseline(case.observation)}
     )
     if recipe.similar_patches and recipe.held_out:
         methods |= (
@@ -198,11 +203,11 @@ def seconds_per_step(
 ) -> dict[str, float]:
     """Return the median CPU seconds of a step of each configuration, measured in turns."""
     walks = {
-        name: restore.Iterates(
+        name: Iterates(
             case.observation,
             replace(recipe, max_steps=TURNS * TURN),
-            seed=0,
-            precision=precision,
+            0,
+            Where(torch.device("cpu"), precision),
         )
         for name, (recipe, precision) in configurations.items()
     }
@@ -210,7 +215,7 @@ def seconds_per_step(
     for _ in range(TURNS):
         for name, walk in walks.items():
             begin = time.process_time()
-            for _ in range(TURN // restore.JUDGE_EVERY):
+            for _ in range(TURN // JUDGE_EVERY):
                 next(walk)
             taken[name].append((time.process_time() - begin) / TURN)
     return {name: median(values[1:]) for name, values in taken.items()}

@@ -20,8 +20,9 @@ import torch
 import cases
 from convprior.ground import atomic, params
 from convprior.pictures import decoding
-from convprior.prior import restore
+from convprior.prior.iterates import Iterates
 from convprior.prior.recipe import Recipe
+from convprior.prior.where import Where
 from convprior.problem import metrics
 from convprior.restoration import recipes
 
@@ -34,7 +35,7 @@ def run(
 ) -> None:
     """Make the curve of one case, or go on with it."""
     recipe = replace(recipe, max_steps=steps)
-    iterates = restore.Iterates(case.observation, recipe, seed=0, precision=precision)
+    iterates = Iterates(case.observation, recipe, 0, Where(torch.device("cpu"), precision))
     name = f"{case.name}.{str(precision).removeprefix('torch.')}"
     kept = STATE / f"{name.replace('/', '-')}.{recipe_name}.pt"
     curve: list[dict[str, float]] = []

@@ -30,6 +30,7 @@ from convprior.prior.recipe import Recipe  # noqa: E402
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).parents[1]
+QUESTIONS = tuple(yaml.safe_load((REPOSITORY / "params.yaml").read_text())["study"])
 
 TINY = Recipe(
     channels=(8, 8), skip_channels=4, upsampling="nearest", padding="zeros",
@@ -168,13 +169,18 @@ def run_stage(
 def clean_environment() -> dict[str, str]:
     """Return the environment without what would lead a stage elsewhere."""
     away = {"DVC_ROOT", "MLFLOW_TRACKING_URI"}
-    return {k: v for k, v in os.environ.items() if k not in away} | {"OMP_NUM_THREADS": "1"}
+    one_thread = {"OMP_NUM_THREADS": "1"}  # unless the variable is set, as below
+    return one_thread | {k: v for k, v in os.environ.items() if k not in away}
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
-    """Use one thread, as the processes that tests start do: the same sums in the same order."""
-    torch.set_num_threads(1)
+    """Use one thread, as the processes that tests start do: the same sums in the same order.
+
+    OMP_NUM_THREADS sets another number for both: no test may depend on it.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -31,15 +31,22 @@ def restore(
     it is `inpaint` where ``known`` is given. ``runs`` are averaged: two are better than one, and
     take twice the time. ``precision`` bfloat16 is faster on devices that compute in it, and hardly
     differs. ``time_limit`` is in seconds. Raises ValueError for shapes that do not fit, and
-    `convprior.prior.DivergedError`.
+    `convprior.prior.iterates.DivergedError` if the fit diverges.
     """
-    from convprior.restoration import (
-        within_memory,  # torch takes seconds to import; `import convprior` need not
-    )
+    # torch takes seconds to import; `import convprior` need not.
+    import torch
 
+    from convprior.problem.observation import Observation
+    from convprior.restoration.settings import Settings
+    from convprior.restoration.within_memory import restore_within_memory
+
+    if picture.ndim != 3 or not picture.is_floating_point():
+        raise ValueError(
+            f"a picture is float (c, h, w) in [0, 1], came {picture.dtype} {tuple(picture.shape)}"
+        )
     task = task or ("denoise" if known is None else "inpaint")
-    observation = within_memory.observe(picture, known, task)
-    return within_memory.restore(
-        observation, task, runs=runs, seed=seed, device=device, precision=precision,
-        time_limit=time_limit,
-    ).picture  # fmt: skip
+    if known is None:
+        known = torch.ones(picture.shape[1:], dtype=torch.bool)
+    observation = Observation(picture.float(), known, exact=task == "inpaint")
+    settings = Settings(runs=runs, seed=seed, precision=precision, time_limit=time_limit)
+    return restore_within_memory(observation, task, settings, device).picture

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from convprior.ground import environment, sharing
-from convprior.ground.environment import EnvironmentVariableError
+from convprior.ground import machine, sharing
+from convprior.ground.machine import MachineError
 from convprior.training import trainer
 
 
@@ -27,12 +27,12 @@ def test_processes_give_the_same_bits_in_order(monkeypatch: pytest.MonkeyPatch) 
     found = []
     for processes in ("1", "2"):
         monkeypatch.setenv("CONVPRIOR_PROCESSES", processes)
-        found.append(sharing.each(draw, [3, 1, 2]))
+        found.append(sharing.in_order(draw, [3, 1, 2]))
     assert found[0] == found[1]
     assert [seed for seed, _, _ in found[0]] == [3, 1, 2]
     with pytest.raises(ValueError, match="no seed -1"):
-        sharing.each(draw, [1, -1])
-    assert sharing.each(draw, [5])[0][0] == 5  # new processes after a failure
+        sharing.in_order(draw, [1, -1])
+    assert sharing.in_order(draw, [5])[0][0] == 5  # new processes after a failure
 
 
 def write_own_number(folder: Path) -> None:
@@ -53,7 +53,7 @@ def test_processes_end_with_a_killed_parent(tmp_path: Path) -> None:
     script = (
         "from pathlib import Path; from convprior.ground import sharing; "
         "from tests.ground.test_sharing import write_own_number; "
-        f"sharing.each(write_own_number, [Path({str(tmp_path)!r})] * 2)"
+        f"sharing.in_order(write_own_number, [Path({str(tmp_path)!r})] * 2)"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", script],
@@ -77,24 +77,25 @@ def test_processes_end_with_a_killed_parent(tmp_path: Path) -> None:
 
 def test_a_number_of_processes_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONVPRIOR_PROCESSES", "many")
-    with pytest.raises(EnvironmentVariableError, match="CONVPRIOR_PROCESSES is 'many'"):
-        sharing.each(draw, [1])
+    with pytest.raises(MachineError, match="CONVPRIOR_PROCESSES is 'many'"):
+        sharing.in_order(draw, [1])
 
 
 def test_runs_go_to_the_devices_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(machine, "cores", lambda: 3)
     for accelerator, wanted, names in (
         ("auto", "auto", ["cuda:0", "cuda:1", "cuda:2", "cuda:3"]),
         ("gpu", "2", ["cuda:0", "cuda:1"]),
-        ("cpu", "auto", ["cpu"]),
+        ("cpu", "auto", ["cpu", "cpu", "cpu"]),
     ):
         monkeypatch.setenv("CONVPRIOR_ACCELERATOR", accelerator)
         monkeypatch.setenv("CONVPRIOR_DEVICES", wanted)
-        assert environment.device_names() == names
+        assert machine.devices_of_runs() == names
 
 
 def test_what_lightning_does_not_know_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONVPRIOR_PRECISION", "half")
-    with pytest.raises(EnvironmentVariableError, match="Lightning refuses"):
+    with pytest.raises(MachineError, match="Lightning refuses"):
         trainer.make()

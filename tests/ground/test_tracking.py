@@ -14,7 +14,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from convprior.ground import tracking
-from convprior.ground.journal import Journal, take
+from convprior.ground.journal import Journal, let_go, take
 from convprior.ground.journal import journals as found_journals
 from tests.conftest import clean_environment, colourful
 
@@ -28,7 +28,7 @@ def only_run(client: MlflowClient, experiment: str) -> tuple:
 
 
 def journals(project: Path) -> list[Path]:
-    return sorted((project / ".convprior/journals").glob("*"))
+    return sorted((project / ".convprior/journals").glob("[!.]*"))
 
 
 def test_a_run_reaches_the_database_whole(project: Path) -> None:
@@ -109,7 +109,7 @@ def test_runs_that_are_shared_out_are_mirrored_by_the_run_around_them(project: P
         "    return 'mlflow' in sys.modules\n"
         "if __name__ == '__main__':\n"
         "    with tracking.run('study', 'locality'):\n"
-        "        assert sharing.each(record, ['mlp 0', 'mlp 1']) == [False, False]\n"
+        "        assert sharing.in_order(record, ['mlp 0', 'mlp 1']) == [False, False]\n"
     )
     environment = clean_environment() | {"CONVPRIOR_PROCESSES": "2"}
     subprocess.run([sys.executable, script], env=environment, check=True)
@@ -128,8 +128,8 @@ def test_a_journal_is_never_found_before_its_lock_is_held_nor_made_again(project
     recorded.close()
     held = take(recorded.folder)
     assert held is not None
-    held.close()
     shutil.rmtree(recorded.folder)
+    let_go(recorded.folder, held)
     assert take(recorded.folder) is None  # it is gone, and stays so
     assert not recorded.folder.exists()
     (project / ".convprior/journals/.beginning").mkdir()

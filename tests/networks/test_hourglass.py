@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from convprior.networks.hourglass import DropoutConv2d, Hourglass
 from convprior.prior.fit import Fit
+from convprior.prior.where import CPU
 from convprior.problem.observation import Observation
 from convprior.restoration import recipes
 from tests.conftest import TINY
@@ -20,7 +21,7 @@ def observation() -> Observation:
 
 def published() -> Hourglass:
     recipe = recipes.load().recipes["ulyanov2018"]
-    return Fit(observation(), observation().known, recipe, 0, torch.device("cpu")).network
+    return Fit(observation(), observation().known, recipe, 0, CPU).network
 
 
 def test_the_published_network_has_the_published_weights_and_cost() -> None:
@@ -35,7 +36,7 @@ def test_the_published_network_has_the_published_weights_and_cost() -> None:
 @pytest.mark.parametrize("skip", [0, 4])
 def test_latent_size_holds_the_picture_and_comes_out_again(height: int, skip: int) -> None:
     recipe = replace(TINY, channels=(8, 8, 8), skip_channels=skip)
-    network = Fit(observation(), observation().known, recipe, 0, torch.device("cpu")).network
+    network = Fit(observation(), observation().known, recipe, 0, CPU).network
     size = network.latent_size(height, 50)
     assert size[0] >= height
     assert size[1] >= 50

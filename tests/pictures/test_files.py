@@ -524,3 +524,15 @@ def test_only_image_errors_come_out(noise: bytes, form: str, data: st.DataObject
     for broken in (noise, whole[:at], whole[:at] + noise + whole[at + len(noise) :]):
         with contextlib.suppress(ImageError):
             decoding.decode_rgb(broken, "fuzz")
+
+
+@pytest.mark.parametrize("name", ["a:b.png", "what?.png", "aux.png", "COM1.tiff", "a\tb.png"])
+def test_a_name_that_windows_refuses_is_said_before_the_work(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = files.Picture(torch.zeros(3, 4, 4))
+    files.check_target(tmp_path / name, picture)  # here it is as good as any
+    monkeypatch.setattr(files, "ON_WINDOWS", True)
+    files.check_target(tmp_path / "auxiliary com1.png", picture)
+    with pytest.raises(files.ImageError, match="Windows refuses the name"):
+        files.check_target(tmp_path / name, picture)

@@ -8,10 +8,9 @@ import torch
 from convprior.ground import seeds
 from convprior.prior import restore
 from convprior.prior.fit import Fit
+from convprior.prior.where import CPU
 from convprior.problem.observation import Observation
 from tests.conftest import TINY, all_known
-
-CPU = torch.device("cpu")
 
 
 def test_total_variation_counts_beside_the_root_of_the_misfit(photograph: torch.Tensor) -> None:

@@ -1,17 +1,38 @@
 """The method: what it never reads, what it never changes, and how it ends."""
 
 import io
+import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import torch
 
 from convprior.ground import seeds
-from convprior.prior import ensemble, patches, restore
+from convprior.prior import patches, restore
+from convprior.prior.iterates import DivergedError, Iterate, State
+from convprior.prior.restore import Follower
+from convprior.prior.where import Where
 from convprior.problem import metrics
 from convprior.problem.observation import Observation
 from convprior.problem.operators import Operator
 from tests.conftest import TINY, all_known
+
+
+class Following(Follower):
+    """Does something at each iterate; counts the runs, keeps the states."""
+
+    def __init__(self, do: Callable[[int, Iterate], None] = lambda *_: None) -> None:
+        self.do, self.runs, self.states = do, [], []
+
+    def begin(self, run: int) -> None:
+        self.runs.append(run)
+
+    def see(self, iterate: Iterate, _: object) -> None:
+        self.do(self.runs[-1] if self.runs else 0, iterate)
+
+    def keep(self, state: Callable[[], State]) -> None:
+        self.states.append(state())
 
 
 def known_half(picture: torch.Tensor) -> torch.Tensor:
@@ -87,18 +108,20 @@ def test_the_published_recipe_stops_at_its_last_step_and_returns_it(
 def test_a_time_limit_ends_it_with_the_best_so_far(photograph: torch.Tensor) -> None:
     observation = Observation(photograph, all_known(photograph))
     recipe = replace(TINY, max_steps=10_000, least_patience=10_000)
-    restored = restore.restore(observation, recipe, seed=0, time_limit=0.2)
+    follower = Follower()
+    follower.until = time.monotonic() + 0.2
+    restored = restore.restore(observation, recipe, seed=0, follower=follower)
     assert restored.ended == "time limit"
     assert 0 < restored.steps < 10_000
 
 
 def test_ctrl_c_returns_the_best_so_far(photograph: torch.Tensor) -> None:
-    def interrupt(iterate: restore.Iterate, _: object) -> None:
+    def interrupt(_: int, iterate: Iterate) -> None:
         if iterate.step == 10:
             raise KeyboardInterrupt
 
     observation = Observation(photograph, all_known(photograph))
-    restored = restore.restore(observation, TINY, seed=0, watch=interrupt)
+    restored = restore.restore(observation, TINY, seed=0, follower=Following(interrupt))
     assert (restored.ended, restored.steps) == ("interrupted", 10)
 
 
@@ -119,27 +142,27 @@ def test_ctrl_c_while_patches_are_filtered_returns_the_average(
 def test_runs_are_averaged_and_their_spread_told(photograph: torch.Tensor) -> None:
     noise = torch.randn(photograph.shape, generator=seeds.generator("noise"))
     observation = Observation(photograph + 25 / 255 * noise, all_known(photograph))
-    seen: list[int] = []
-    averaged = ensemble.restore_runs(
-        observation, TINY, runs=3, seed=4, watch=lambda run, *_: seen.append(run)
-    )
+    follower = Following()
+    averaged = restore.restore_runs(observation, TINY, runs=3, seed=4, follower=follower)
     pictures = torch.stack([run.picture for run in averaged.runs])
     assert torch.equal(pictures[0], restore.restore(observation, TINY, seed=4).picture)
     assert not torch.equal(pictures[0], pictures[1])
     assert not torch.equal(pictures[1], pictures[2])
     assert torch.allclose(averaged.picture, pictures.mean(0))
     assert torch.allclose(averaged.spread, pictures.std(0, correction=0))
-    assert sorted(set(seen)) == [0, 1, 2]
+    assert follower.runs == [0, 1, 2]
 
 
 def test_half_a_run_does_not_spoil_the_whole_ones(photograph: torch.Tensor) -> None:
-    def interrupt(run: int, iterate: restore.Iterate, _: object) -> None:
+    def interrupt(run: int, iterate: Iterate) -> None:
         if run == 2 and iterate.step == 10:
             raise KeyboardInterrupt
 
     observation = Observation(photograph, all_known(photograph))
-    averaged = ensemble.restore_runs(observation, TINY, runs=4, seed=0, watch=interrupt)
-    two = ensemble.restore_runs(observation, TINY, runs=2, seed=0)
+    averaged = restore.restore_runs(
+        observation, TINY, runs=4, seed=0, follower=Following(interrupt)
+    )
+    two = restore.restore_runs(observation, TINY, runs=2, seed=0)
     assert len(averaged.runs) == 2
     assert averaged.runs[-1].ended == "interrupted"
     assert torch.equal(averaged.picture, two.picture)
@@ -150,7 +173,8 @@ def test_bfloat16_hardly_changes_the_first_steps(photograph: torch.Tensor) -> No
     recipe = replace(TINY, max_steps=10, held_out=0.0)
     observation = Observation(photograph, all_known(photograph))
     exact = restore.restore(observation, recipe, seed=0).picture
-    rough = restore.restore(observation, recipe, seed=0, precision=torch.bfloat16).picture
+    in_bfloat16 = Where(torch.device("cpu"), torch.bfloat16)
+    rough = restore.restore(observation, recipe, 0, in_bfloat16).picture
     assert rough.dtype == torch.float32
     assert not torch.equal(exact, rough)
     assert metrics.psnr(exact, rough) > 40
@@ -176,36 +200,34 @@ def test_a_spike_rolls_back_and_the_fit_recovers(photograph: torch.Tensor) -> No
     assert metrics.psnr(photograph, restored.picture) > 20
 
 
-def test_a_fit_that_keeps_breaking_fails_with_the_best_so_far(photograph: torch.Tensor) -> None:
+def test_a_fit_that_keeps_breaking_ends_with_the_best_so_far(photograph: torch.Tensor) -> None:
     observation = observe_breaking(photograph, range(130, 1_000_000))
     recipe = replace(TINY, max_steps=500, held_out=0.0)
-    with pytest.raises(
-        restore.DivergedError, match=r"5 roll-backs.*smaller learning rate"
-    ) as failure:
-        restore.restore(observation, recipe, seed=0)
-    best = failure.value.best
-    assert best is not None
+    best = restore.restore(observation, recipe, seed=0)
     assert best.ended == "diverged"
+    assert best.steps < 500
     assert torch.isfinite(best.picture).all()
+    broken = observe_breaking(photograph, range(130, 1_000_000))
+    averaged = restore.restore_runs(broken, recipe, runs=3, seed=0)
+    assert [run.ended for run in averaged.runs] == ["diverged"]
 
 
 def test_a_fit_that_breaks_at_once_has_no_picture(photograph: torch.Tensor) -> None:
-    with pytest.raises(restore.DivergedError) as failure:
+    with pytest.raises(DivergedError, match=r"5 roll-backs.*smaller learning rate"):
         restore.restore(observe_breaking(photograph, range(1_000_000)), TINY, seed=0)
-    assert failure.value.best is None
 
 
 def test_interrupted_and_resumed_equals_uninterrupted(photograph: torch.Tensor) -> None:
     observation = Observation(photograph, all_known(photograph))
     recipe = replace(TINY, max_steps=130, least_patience=200)
-    states: list[restore.State] = []
-    whole = restore.restore(observation, recipe, seed=3, save=states.append)
-    assert len(states) == 2
+    follower = Following()
+    whole = restore.restore(observation, recipe, seed=3, follower=follower)
+    assert len(follower.states) == 2
     file = io.BytesIO()
-    torch.save(states[0], file)
+    torch.save(follower.states[0], file)
     file.seek(0)
-    saved = torch.load(file, weights_only=True)
-    resumed = restore.restore(observation, recipe, seed=3, saved=saved)
+    follower.saved = torch.load(file, weights_only=True)
+    resumed = restore.restore(observation, recipe, seed=3, follower=follower)
     assert torch.equal(resumed.picture, whole.picture)
     assert (resumed.best_step, resumed.steps) == (whole.best_step, whole.steps)
 

@@ -10,13 +10,23 @@ from hypothesis import strategies as st
 
 from convprior.ground import seeds
 from convprior.prior import restore, tiles
+from convprior.prior.recipe import Recipe
 from convprior.prior.tiles import Tiles
+from convprior.prior.where import Where
 from convprior.problem import metrics
 from convprior.problem.observation import Observation
 from convprior.problem.operators import downsampling
 from tests.conftest import TINY, all_known, discs
 
-CPU = torch.device("cpu")
+
+def tiles_of(observation: Observation, recipe: Recipe, side: int) -> Tiles:
+    """Return tiles that are fitted to all that is known but for what is held out."""
+    fitted, _ = observation.split(recipe.held_out, seeds.generator("held out", 0))
+    return Tiles(observation, fitted, recipe, 0, at_most(side))
+
+
+def at_most(side: int) -> Where:
+    return Where(torch.device("cpu"), tile=side)
 
 
 @settings(max_examples=200, deadline=None)
@@ -39,7 +49,7 @@ def test_pieces_cover_a_length_and_overlap(length: int, side: int, scale: int) -
 
 def test_tiles_that_agree_blend_to_the_picture_itself(photograph: torch.Tensor) -> None:
     picture = torch.nn.functional.interpolate(photograph[None], (150, 131), mode="bilinear")[0]
-    parts = Tiles(Observation(picture, all_known(picture)), TINY, 0, CPU, side=64)
+    parts = tiles_of(Observation(picture, all_known(picture)), TINY, side=64)
     assert len(parts.fits) > 4
     pieces = [picture[:, rows, columns] for rows, columns in parts.places]
     assert float((parts._blend(pieces) - picture).abs().max()) < 1e-6
@@ -54,7 +64,7 @@ def test_one_tile_is_the_whole_picture_to_the_bit(photograph: torch.Tensor) -> N
     observation = Observation(photograph, all_known(photograph))
     recipe = replace(TINY, max_steps=20)
     whole = restore.restore(observation, recipe, seed=0)
-    assert torch.equal(whole.picture, restore.restore(observation, recipe, seed=0, tile=24).picture)
+    assert torch.equal(whole.picture, restore.restore(observation, recipe, 0, at_most(24)).picture)
 
 
 def noisy_scene() -> tuple[torch.Tensor, torch.Tensor]:
@@ -68,9 +78,9 @@ def test_a_tiled_picture_has_no_seams() -> None:
     observation = Observation(noisy, all_known(noisy))
     recipe = replace(TINY, channels=(16, 16, 16), max_steps=250)
     whole = restore.restore(observation, recipe, seed=0).picture
-    tiled = restore.restore(observation, recipe, seed=0, tile=64).picture
+    tiled = restore.restore(observation, recipe, 0, at_most(64)).picture
     assert metrics.psnr(clean, tiled) > metrics.psnr(clean, whole) - 0.7
-    parts = Tiles(observation, recipe, 0, CPU, side=64)
+    parts = tiles_of(observation, recipe, side=64)
     difference = (tiled - whole).square().mean(0)
     shared = torch.zeros(112, 100)
     for rows, columns in parts.places:
@@ -92,7 +102,7 @@ def test_a_tile_within_a_hole_is_left_out_and_takes_the_mean() -> None:
     known = torch.ones(200, 200, dtype=torch.bool)
     known[:, 40:] = False
     observed = torch.where(known, torch.tensor([0.2, 0.5, 0.9])[:, None, None], torch.nan)
-    parts = Tiles(Observation(observed, known), TINY, 0, CPU, side=64)
+    parts = tiles_of(Observation(observed, known), TINY, side=64)
     assert 0 < len(parts.fits) < 16
     assert all(fit.fitted.any() for fit in parts.fits)
     assert max(fit.height for fit in parts.fits) == 64  # none grew: memory is what was counted
@@ -104,7 +114,7 @@ def test_a_tile_within_a_hole_is_left_out_and_takes_the_mean() -> None:
 def test_tiles_of_a_picture_to_be_enlarged_lie_on_its_pixels() -> None:
     small = torch.rand(3, 50, 40)
     observation = Observation(small, all_known(small), downsampling(3))
-    parts = Tiles(observation, replace(TINY, held_out=0.0), 0, CPU, side=90)
+    parts = tiles_of(observation, replace(TINY, held_out=0.0), side=90)
     assert len(parts.fits) > 1
     for (rows, columns), fit in zip(parts.places, parts.fits, strict=True):
         assert rows.start % 3 == columns.start % 3 == 0
@@ -120,7 +130,7 @@ def test_tiles_of_a_picture_to_be_enlarged_lie_on_its_pixels() -> None:
 def test_resumed_tiles_give_the_same_bits() -> None:
     _, noisy = noisy_scene()
     observation = Observation(noisy, all_known(noisy))
-    one, other = (Tiles(observation, TINY, 0, CPU, side=64) for _ in range(2))
+    one, other = (tiles_of(observation, TINY, side=64) for _ in range(2))
     one.advance(2)
     other.load_state_dict(one.state_dict())
     assert torch.equal(one.advance(3)[1], other.advance(3)[1])
@@ -129,4 +139,4 @@ def test_resumed_tiles_give_the_same_bits() -> None:
 def test_tiles_too_small_to_overlap_are_refused() -> None:
     picture = torch.rand(3, 64, 64)
     with pytest.raises(ValueError, match="tiles of 32 pixels are too small to overlap by 32"):
-        Tiles(Observation(picture, all_known(picture)), TINY, 0, CPU, side=32)
+        tiles_of(Observation(picture, all_known(picture)), TINY, side=32)

@@ -1,5 +1,7 @@
 """Metrics against closed forms and scikit-image."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from skimage.metrics import structural_similarity
@@ -34,6 +36,26 @@ def test_ssim_equals_scikit_image() -> None:
         gaussian_weights=True, sigma=1.5, use_sample_covariance=False, win_size=11,
     )  # fmt: skip
     assert metrics.ssim(reference, restored) == pytest.approx(expected, abs=2e-4)
+
+
+@pytest.fixture
+def _threads_as_before() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_threads_as_before")
+def test_the_number_of_threads_changes_no_digit() -> None:
+    stream = torch.Generator().manual_seed(0)
+    for _ in range(8):
+        # So many pixels that threads share the sums; single precision gives each its own digits.
+        reference, restored = torch.rand(2, 3, 160, 150, generator=stream)
+        found = []
+        for threads in (1, 2, 3, 4):
+            torch.set_num_threads(threads)
+            found.append((metrics.psnr(reference, restored), metrics.ssim(reference, restored)))
+        assert len(set(found)) == 1
 
 
 def test_ssim_refuses_pictures_smaller_than_its_window() -> None:

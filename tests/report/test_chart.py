@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from convprior.report import chart, heatmap
+from convprior.report import bars, chart, heatmap
 from convprior.report.page import document, film, pictures
 
 CURVES = {"a": [(1.0, 0.25), (10.0, 0.5)], "b": [(1.0, 0.125), (10.0, 0.75)]}
@@ -50,7 +50,9 @@ def test_dashed_curves_take_the_colours_from_the_first_again() -> None:
 
 
 def test_bars_and_maps_keep_their_numbers() -> None:
-    (found,) = specifications(chart.bars({"one, two": {"a": INTERVAL}}, "accuracy", level=0.5))
+    (found,) = specifications(
+        bars.with_intervals({"one, two": {"a": INTERVAL}}, "accuracy", level=0.5)
+    )
     assert found["data"]["values"] == [{"group": "one, two", "name": "a"} | INTERVAL]
     maps = specifications(heatmap.maps({"m": [[0.1, 0.2]], "n": [[0.3, 0.4]]}, ticks=[0, 2]))
     assert [found["title"] for found in maps] == ["m", "n"]

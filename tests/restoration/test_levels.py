@@ -10,6 +10,7 @@ from convprior.ground.errors import InputError
 from convprior.pictures.picture import Metadata, Picture
 from convprior.problem.operators import downsampling
 from convprior.restoration import levels
+from convprior.restoration.task import choose
 from tests.conftest import discs
 
 
@@ -20,11 +21,11 @@ def noise(deviation: float, shape: torch.Size) -> torch.Tensor:
 @pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (4096.0, 0.0), (1e-3, 5.0), (30, -7)])
 def test_floats_of_any_range_become_zero_to_one_and_return(scale: float, shift: float) -> None:
     picture = Picture(discs() * scale + shift, depth=32)
-    work = levels.observe(picture, "denoise", None)
-    observed = work.observation.observed
+    look = levels.look(picture, None)
+    observed = look.observation.observed
     assert 0 < float(observed.min()) < 0.15
     assert 0.85 < float(observed.max()) < 1
-    back = levels.finish(work, picture, observed, None)
+    back = levels.finish(look, picture, observed, None)
     assert back.pixels.flatten().tolist() == pytest.approx(
         picture.pixels.flatten().tolist(), abs=2e-6 * (abs(shift) + scale)
     )
@@ -34,18 +35,18 @@ def test_a_hot_pixel_does_not_press_the_rest_together_and_stays() -> None:
     dim = discs() * 0.05
     dim[:, 7, 9] = 1.0
     picture = Picture(dim, depth=16)
-    work = levels.observe(picture, "denoise", None)
-    observed = work.observation.observed
+    look = levels.look(picture, None)
+    observed = look.observation.observed
     assert float(observed.flatten().quantile(0.9) - observed.flatten().quantile(0.1)) > 0.3
-    assert not work.observation.known[7, 9]
-    assert int(work.beyond.sum()) == 1
-    back = levels.finish(work, picture, torch.full((3, 64, 64), 0.5), None)
+    assert not look.observation.known[7, 9]
+    assert int(look.beyond.sum()) == 1
+    back = levels.finish(look, picture, torch.full((3, 64, 64), 0.5), None)
     assert back.pixels[:, 7, 9].tolist() == [1.0] * 3  # dead or a star: nobody knows
-    eight = levels.observe(Picture(dim), "denoise", None).observation.observed
+    eight = levels.look(Picture(dim), None).observation.observed
     assert torch.equal(eight, dim)
 
 
-def test_lines_and_stars_are_within_what_the_network_can_draw() -> None:
+def test_lines_and_stars_are_within_what_the_netlook_can_draw() -> None:
     page = torch.full((1, 64, 64), 0.9)
     page[:, 30] = 0.06
     sky = torch.full((1, 64, 64), 0.03)
@@ -53,17 +54,17 @@ def test_lines_and_stars_are_within_what_the_network_can_draw() -> None:
     sky[:, 40, 50] = 0.8
     for drawn in (page, sky):
         picture = Picture(drawn, depth=16)
-        work = levels.observe(picture, "denoise", None)
-        back = levels.finish(work, picture, work.observation.observed.clamp(0, 1), None)
+        look = levels.look(picture, None)
+        back = levels.finish(look, picture, look.observation.observed.clamp(0, 1), None)
         assert back.pixels.flatten().tolist() == pytest.approx(drawn.flatten().tolist(), abs=1e-5)
 
 
 def test_a_flat_picture_has_a_range_too() -> None:
     for value in (0.0, 3.5):
         flat = Picture(torch.full((1, 5, 5), value), depth=32)
-        work = levels.observe(flat, "denoise", None)
-        assert torch.isfinite(work.observation.observed).all()
-        back = levels.finish(work, flat, work.observation.observed, None)
+        look = levels.look(flat, None)
+        assert torch.isfinite(look.observation.observed).all()
+        back = levels.finish(look, flat, look.observation.observed, None)
         assert back.pixels.flatten().tolist() == pytest.approx([value] * 25)
 
 
@@ -72,10 +73,10 @@ def test_exact_pixels_stay_to_the_bit_at_every_depth() -> None:
     repair[10:20, 30:40] = True
     for depth, factor in ((8, 1.0), (16, 0.07), (32, 1234.5)):
         picture = Picture(discs() * factor, depth=depth)
-        work = levels.observe(picture, "inpaint", repair)
-        assert work.observation.exact
-        assert torch.equal(work.observation.known, ~repair)
-        back = levels.finish(work, picture, torch.rand(3, 64, 64), None).pixels
+        look = levels.look(picture, repair).under("inpaint")
+        assert look.observation.exact
+        assert torch.equal(look.observation.known, ~repair)
+        back = levels.finish(look, picture, torch.rand(3, 64, 64), None).pixels
         assert torch.equal(back[:, ~repair], picture.pixels[:, ~repair])
         assert not torch.equal(back[:, repair], picture.pixels[:, repair])
 
@@ -85,16 +86,16 @@ def test_what_is_wholly_transparent_is_not_looked_at_and_stays() -> None:
     alpha[:30] = 0.0
     alpha[30:34] = 0.5
     picture = Picture(discs(), alpha)
-    work = levels.observe(picture, "denoise", None)
-    assert torch.equal(work.observation.known, alpha > 0)
-    back = levels.finish(work, picture, torch.zeros(3, 64, 64), None)
+    look = levels.look(picture, None)
+    assert torch.equal(look.observation.known, alpha > 0)
+    back = levels.finish(look, picture, torch.zeros(3, 64, 64), None)
     assert torch.equal(back.pixels[:, :30], picture.pixels[:, :30])
     assert not back.pixels[:, 30:].any()
     assert torch.equal(back.alpha, alpha)
-    repaired = levels.finish(work, picture, torch.zeros(3, 64, 64), alpha < 0.5)
+    repaired = levels.finish(look, picture, torch.zeros(3, 64, 64), alpha < 0.5)
     assert not repaired.pixels[:, :30].any()
     assert bool((repaired.alpha[:30] == 1).all())
-    hidden = levels.observe(Picture(discs(), torch.zeros(64, 64)), "denoise", None)
+    hidden = levels.look(Picture(discs(), torch.zeros(64, 64)), None)
     assert bool(hidden.observation.known.all())  # nothing visible: all counts
 
 
@@ -102,36 +103,40 @@ def test_an_enlarged_picture_says_so() -> None:
     own = {"resolution": ((300, 1), (600, 1))}
     metadata = Metadata("TIFF", dpi=(300.0, 600.0), own=own)
     picture = Picture(discs(), alpha=torch.rand(64, 64), metadata=metadata)
-    work = levels.observe(picture, "superresolve", None, downsampling(3))
-    back = levels.finish(work, picture, torch.rand(3, 192, 192), None)
+    look = levels.look(picture, None, same_size=False).under("superresolve", downsampling(3))
+    back = levels.finish(look, picture, torch.rand(3, 192, 192), None)
     assert back.pixels.shape == (3, 192, 192)
     assert back.alpha.shape == (192, 192)
     assert back.metadata.dpi == (900, 1800)
     assert back.metadata.own["resolution"] == ((900, 1), (1800, 1))
 
 
+def chosen(picture: Picture, repair: torch.Tensor | None) -> tuple[str, str]:
+    return choose(levels.look(picture, repair), picture.metadata)
+
+
 def test_the_task_is_told_by_the_picture() -> None:
     repair = torch.zeros(64, 64, dtype=torch.bool)
     repair[:, 5] = True
     clean, noisy = Picture(discs()), Picture(discs() + noise(0.1, discs().shape))
-    assert levels.choose(clean, repair)[0] == "inpaint"
-    task, reason = levels.choose(noisy, repair)
+    assert chosen(clean, repair)[0] == "inpaint"
+    task, reason = chosen(noisy, repair)
     assert task == "denoise"
     assert "both are repaired" in reason
-    assert levels.choose(clean, None)[0] == levels.choose(noisy, None)[0] == "denoise"
-    assert "26/255" in levels.choose(noisy, None)[1] or "25/255" in reason
+    assert chosen(clean, None)[0] == chosen(noisy, None)[0] == "denoise"
+    assert "26/255" in chosen(noisy, None)[1] or "25/255" in reason
     for table, expected in ((60, "dejpeg"), (6, "denoise")):
         said = Metadata("JPEG", own={"qtables": {0: [table] * 64}})
-        assert levels.choose(replace(clean, metadata=said), None)[0] == expected
+        assert chosen(replace(clean, metadata=said), None)[0] == expected
     dense = torch.rand(64, 64, generator=seeds.generator("dense")) < 0.5
-    assert levels.choose(clean, dense) == (
+    assert chosen(clean, dense) == (
         "inpaint", "some is missing, and too little is known to measure noise",
     )  # fmt: skip
     holed = replace(clean, known=~repair)
-    assert levels.choose(holed, None)[0] == "inpaint"
+    assert chosen(holed, None)[0] == "inpaint"
 
 
 def test_a_picture_of_which_nothing_is_known_is_refused() -> None:
     nothing = torch.ones(64, 64, dtype=torch.bool)
     with pytest.raises(InputError, match="no pixel is known"):
-        levels.observe(Picture(discs()), "denoise", nothing)
+        levels.look(Picture(discs()), nothing)

@@ -2,12 +2,16 @@
 
 import pytest
 import torch
+from pydantic import ByteSize
 
 from convprior.ground import machine
 from convprior.ground.errors import InputError
-from convprior.prior.ensemble import Averaged
+from convprior.prior.restore import Averaged
+from convprior.prior.where import Where
 from convprior.problem.observation import Observation
-from convprior.restoration import memory, selftest, within_memory
+from convprior.restoration import selftest, within_memory
+from convprior.restoration.settings import Settings
+from convprior.restoration.within_memory import largest_tile, restore_within_memory
 from tests.conftest import all_known, discs
 
 CPU = torch.device("cpu")
@@ -20,17 +24,17 @@ def observation(height: int, width: int) -> Observation:
 
 
 def test_a_picture_that_fits_is_one_tile_and_a_larger_one_is_cut() -> None:
-    assert memory.largest_tile(observation(256, 256), 2_000_000_000, torch.float32)[0] is None
+    assert largest_tile(observation(256, 256), 2_000_000_000, torch.float32)[0] is None
     large = observation(3000, 4000)
-    side, needed = memory.largest_tile(large, 4_000_000_000, torch.float32)
-    assert side in memory.SIDES
+    side, needed = largest_tile(large, 4_000_000_000, torch.float32)
+    assert side in within_memory.SIDES
     assert needed <= 4_000_000_000
-    smaller, _ = memory.largest_tile(large, 3_000_000_000, torch.float32)
+    smaller, _ = largest_tile(large, 3_000_000_000, torch.float32)
     assert smaller is not None
     assert side is not None
     assert smaller < side
-    least, needed = memory.largest_tile(large, 1, torch.float32)
-    assert least == memory.SIDES[-1]
+    least, needed = largest_tile(large, 1, torch.float32)
+    assert least == within_memory.SIDES[-1]
     assert needed > 1
 
 
@@ -41,8 +45,8 @@ def test_out_of_memory_makes_smaller_tiles(monkeypatch: pytest.MonkeyPatch) -> N
     picture = torch.rand(3, 900, 800)
     averaged = Averaged(picture, torch.zeros_like(picture), ())
 
-    def restore_runs(*_: object, tile: int | None, **__: object) -> Averaged:
-        tiles.append(tile)
+    def restore_runs(*given: object) -> Averaged:
+        tiles.extend(each.tile for each in given if isinstance(each, Where))
         if len(tiles) == 1:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried ...")
         if len(tiles) == 2:
@@ -50,8 +54,9 @@ def test_out_of_memory_makes_smaller_tiles(monkeypatch: pytest.MonkeyPatch) -> N
         return averaged
 
     monkeypatch.setattr(within_memory, "restore_runs", restore_runs)
+    plenty = Settings(memory=ByteSize(10**11))
     seen = Observation(picture, all_known(picture))
-    done = within_memory.restore(seen, "denoise", device="cpu", budget=10**11, say=said.append)
+    done = restore_within_memory(seen, "denoise", plenty, "cpu", say=said.append)
     assert done is averaged
     assert tiles == [None, 768, 512]
     assert said == [
@@ -61,7 +66,7 @@ def test_out_of_memory_makes_smaller_tiles(monkeypatch: pytest.MonkeyPatch) -> N
     tiles.clear()
     small = Observation(discs(), all_known(discs()))
     with pytest.raises(RuntimeError, match="can't allocate memory"):
-        within_memory.restore(small, "denoise", device="cpu", budget=10**11)
+        restore_within_memory(small, "denoise", plenty, "cpu")
 
 
 def test_another_error_is_not_taken_for_want_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,14 +75,17 @@ def test_another_error_is_not_taken_for_want_of_memory(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(within_memory, "restore_runs", restore_runs)
     with pytest.raises(RuntimeError, match="a bug"):
-        within_memory.restore(Observation(discs(), all_known(discs())), "denoise", device="cpu")
+        restore_within_memory(
+            Observation(discs(), all_known(discs())), "denoise", Settings(), "cpu"
+        )
 
 
 def test_what_does_not_fit_is_said() -> None:
     said: list[str] = []
     picture = torch.rand(3, 160, 150)
     seen = Observation(picture, all_known(picture))
-    within_memory.restore(seen, "denoise", device="cpu", budget=1, max_steps=1, say=said.append)
+    least = Settings(memory=ByteSize(1), max_steps=1)
+    restore_within_memory(seen, "denoise", least, "cpu", say=said.append)
     assert said[0].startswith("in tiles of 128 pixels, for 0.")
     assert said[1] == "warning: that is more than the 0.0 GB that may be used"
 

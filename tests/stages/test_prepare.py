@@ -10,6 +10,7 @@ import yaml
 from PIL import Image
 
 from convprior.stages import StageError, prepare
+from convprior.training.data.tree import TreeError
 from tests.conftest import colourful, encode, tiny_params
 
 
@@ -64,6 +65,19 @@ def test_an_imagenet_style_tree_becomes_tables_and_a_manifest(project: Path) -> 
     assert manifest["deviation"] == pytest.approx(pixels.std((0, 1)))
 
 
+def test_the_same_pictures_in_another_place_become_the_same_bytes(project: Path) -> None:
+    made = []
+    for place in ("tree", "elsewhere"):
+        make_tree(project / place)
+        run(project, source=str(project / place))
+        made.append({
+            path.relative_to(project): path.read_bytes()
+            for path in sorted((project / "data/prepared").rglob("*"))
+            if path.is_file()
+        })  # fmt: skip
+    assert made[0] == made[1]
+
+
 def test_an_unreadable_validation_picture_stops_unless_allowed(project: Path) -> None:
     make_tree(project / "tree")
     (project / "tree/val/n01/bad.jpg").write_bytes(b"no picture")
@@ -76,12 +90,12 @@ def test_an_unreadable_validation_picture_stops_unless_allowed(project: Path) ->
 
 
 def test_trees_that_cannot_be_meant_are_refused(project: Path) -> None:
-    with pytest.raises(StageError, match=r"tree/train: no pictures; expected <root>"):
+    with pytest.raises(TreeError, match=r"tree/train: no pictures; expected <root>"):
         run(project)
     make_tree(project / "tree")
     (project / "tree/val/n03").mkdir()
     Image.new("RGB", (9, 9)).save(project / "tree/val/n03/new.png")
-    with pytest.raises(StageError, match="classes that train lacks: n03"):
+    with pytest.raises(TreeError, match="classes that train lacks: n03"):
         run(project)
 
 

@@ -7,12 +7,13 @@ import pytest
 import torch
 import yaml
 
-from convprior.ground import params, seeds
+import convprior
+from convprior.ground import seeds
 from convprior.pictures import decoding, files
 from convprior.prior.fit import Fit
 from convprior.problem import classical, damage, metrics
 from convprior.problem.observation import Observation
-from convprior.restoration import measured, within_memory
+from convprior.restoration import measured, recipes
 from convprior.stages import StageError, degrade, restore
 from tests.conftest import colourful, run_stage, tiny_params
 
@@ -55,12 +56,12 @@ def test_lost_pixels_lose_all_their_channels() -> None:
 def test_classical_baselines_help_and_never_read_unknown_pixels() -> None:
     reference = decoding.from_pillow(colourful(48, 48).resize((24, 24)))
     noisy = damage.add_gaussian_noise(reference, 40, True, seeds.generator("n"))
-    gained = metrics.psnr(reference, classical.restore(noisy))
+    gained = metrics.psnr(reference, classical.baseline(noisy))
     assert gained > metrics.psnr(reference, noisy.observed)
     lost = damage.lose_pixels(reference, 0.5, seeds.generator("l"))
     poisoned = Observation(torch.where(lost.known, reference, torch.nan), lost.known, exact=True)
-    filled = classical.restore(poisoned)
-    assert torch.equal(filled, classical.restore(lost))
+    filled = classical.baseline(poisoned)
+    assert torch.equal(filled, classical.baseline(lost))
     assert metrics.psnr(reference, filled) > metrics.psnr(reference, lost.observed) + 5
 
 
@@ -83,16 +84,14 @@ def test_two_processes_restore_the_same_pictures_bit_for_bit(project: Path) -> N
 def test_the_tool_and_the_experiment_give_the_same_picture(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(params, "PACKAGED", project / "params.yaml")
-    monkeypatch.setattr(within_memory.recipes.load, "__defaults__", (project / "params.yaml",))
+    load = recipes.load
+    monkeypatch.setattr(recipes, "load", lambda path=project / "params.yaml": load(path))
     degrade_all(project)
     restore.main([*command("inpaint"), "--params", "params.yaml"])
     observed = files.read_float(project / "data/degraded/inpaint/observed/coffee.tiff")
     repair = files.read_mask(project / "data/degraded/inpaint/repair/coffee.png")
-    picture = within_memory.restore(
-        within_memory.observe(observed, ~repair, "inpaint"), "inpaint", device="cpu"
-    )
-    files.write(project / "tool.png", files.Picture(picture.picture))
+    picture = convprior.restore(observed, ~repair, device="cpu")
+    files.write(project / "tool.png", files.Picture(picture))
     assert (project / "tool.png").read_bytes() == restored_bytes(project, "inpaint")["coffee"]
 
 
@@ -101,15 +100,15 @@ def test_a_restart_skips_what_is_done_and_unchanged(
 ) -> None:
     degrade_all(project)
     restored: list[str] = []
-    original = restore.Restorer._restore
+    original = measured.restore_case
 
-    def counted(self: restore.Restorer, job: restore.Job, *rest: object) -> None:
+    def counted(case: measured.Case, *rest: object) -> None:
         if len(restored) == 2:
             raise RuntimeError("power cut")
-        restored.append(job.name)
-        original(self, job, *rest)  # type: ignore[arg-type]
+        restored.append(case.name)
+        original(case, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(restore.Restorer, "_restore", counted)
+    monkeypatch.setattr(measured, "restore_case", counted)
     with pytest.raises(RuntimeError, match="power cut"):
         restore.main([*command("denoise"), "--params", "params.yaml"])
     assert restored == ["astronaut", "chelsea"]
@@ -120,8 +119,8 @@ def test_a_restart_skips_what_is_done_and_unchanged(
     files.write_float(path, files.read_float(path) * 0.9)
     restored.clear()
     monkeypatch.setattr(
-        restore.Restorer, "_restore",
-        lambda self, job, *rest: (restored.append(job.name), original(self, job, *rest))[1],
+        measured, "restore_case",
+        lambda case, *rest: (restored.append(case.name), original(case, *rest))[1],
     )  # fmt: skip
     restore.main([*command("denoise"), "--params", "params.yaml"])
     assert restored == ["chelsea", "coffee", "rocket"]
@@ -169,13 +168,13 @@ def test_lightning_does_not_lower_the_precision_of_the_method(
     degrade_all(project)
     monkeypatch.setenv("CONVPRIOR_PRECISION", "bf16-mixed")
     lowered: list[bool] = []
-    original = restore.Restorer._restore
+    original = measured.restore_case
 
-    def spied(self: restore.Restorer, *rest: object) -> None:
+    def spied(*given: object) -> None:
         lowered.append(torch.is_autocast_enabled("cpu"))
-        original(self, *rest)  # type: ignore[arg-type]
+        original(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(restore.Restorer, "_restore", spied)
+    monkeypatch.setattr(measured, "restore_case", spied)
     restore.main([*command("denoise"), "--params", "params.yaml"])
     assert lowered == [False] * 4
 
@@ -226,6 +225,20 @@ def test_a_folder_of_ones_own_and_a_mask_file(project: Path) -> None:
                   "--params", "params.yaml"])  # fmt: skip
     repair = files.read_mask(project / "data/degraded/inpaint/repair/wide.png")
     assert torch.equal(repair, mask[0] > 0)
+
+
+@pytest.mark.parametrize("task", ["denoise", "inpaint"])
+def test_the_number_of_threads_changes_no_metric(project: Path, task: str) -> None:
+    set_degrade(project, size=128)  # smaller pictures are summed by one thread in any case
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            degrade.main([task, "data/degraded", "reports/degrade", "--params", "params.yaml"])
+            found.append((project / "reports/degrade/metrics.json").read_text())
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize(

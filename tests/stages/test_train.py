@@ -13,7 +13,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from convprior.stages import StageError, train
+from convprior.stages import train
 from convprior.training import blueprint
 from convprior.training.prepared import UNCOUNTED, Pictures, Share
 from tests.conftest import clean_environment, run_stage, tiny_params
@@ -196,7 +196,7 @@ def test_networks_that_cannot_be_built_say_why(plan: tuple, message: str) -> Non
 
 def test_wrong_settings_are_said_in_one_line(trainable: Path) -> None:
     with pytest.raises(
-        StageError,
+        blueprint.NetworkError,
         match=r"no network 'nope' in train.networks; there are: cnn_flatten, cnn_pool, mlp",
     ):
         train.main([*command("nope"), "--params", "params.yaml"])

@@ -15,27 +15,20 @@ from convprior.networks.cnn import CNN
 from convprior.networks.hourglass import Hourglass
 from convprior.stages import StageError, compose, learn, study
 from convprior.study import dense, sight, untrained
-from convprior.study.position import alterations, equivariance, moved_and_not, told_by_padding
+from convprior.study.lessons.equivariance import equivariance, told_by_padding
+from convprior.study.position import alterations, moved_and_not
 from convprior.study.sharing import fitted
 from convprior.study.sight import effective_field, gradient
 from convprior.study.trials import loop
 from convprior.study.trials.loop import Budget
-from convprior.study.trials.material import (
-    Material,
-    best,
-    permuted,
-    photograph,
-    pictures,
-    trained,
-    training_pictures,
-    try_rates,
-)
+from convprior.study.trials.material import Material, photograph, pictures
 from convprior.study.trials.plan import Plan, StudyError
-from convprior.training import cost
-from convprior.training.blueprint import Blueprint
-from convprior.training.data.card import Description
-from convprior.training.data.composition import load
-from tests.conftest import REPOSITORY, tiny_params
+from convprior.study.trials.runs import Run, best, permuted, trained, training_pictures, try_rates
+from convprior.training import cost, judging
+from convprior.training.blueprint import Blueprint, NetworkError
+from convprior.training.data.card import Card
+from convprior.training.data.scenes import load
+from tests.conftest import QUESTIONS, REPOSITORY, tiny_params
 
 PATHS = ("data/scenes", "models/learn", "reports/learn")
 
@@ -71,13 +64,13 @@ def ask(question: str) -> dict:
 
 
 def test_scenes_are_the_same_again_and_balanced(composed: Path) -> None:
-    first = Description.read(composed / "data/scenes").content
+    first = Card.read(composed / "data/scenes").content
     train = load(composed / "data/scenes/train.safetensors")
     assert len(train) == 40
     assert torch.bincount(train.labels).tolist() == [4] * 10
     assert train.objects.shape[1:] == (4, 14, 14)
     compose.main(["data/garments", "data/scenes", "reports/compose", "--params", "params.yaml"])
-    assert Description.read(composed / "data/scenes").content == first
+    assert Card.read(composed / "data/scenes").content == first
 
 
 def test_what_cannot_be_composed_is_said(project: Path) -> None:
@@ -108,9 +101,9 @@ def test_what_learn_has_trained_is_not_trained_again(
 ) -> None:
     rate = learn_one("cnn_pool")["learning_rate"]
     material = material_of(composed, cnn_pool=rate)
-    run = material.run("learn", "cnn_pool", "uniform", 1)
+    run = Run.of(material, "learn", "cnn_pool", "uniform", 1)
     again = trained(material, run).state_dict()
-    monkeypatch.delattr(learning, "learn")
+    monkeypatch.delattr(loop, "learn")
     taken = trained(material, replace(run, question="locality")).state_dict()
     assert all(torch.equal(again[name], taken[name]) for name in again)
     for change in ({"permuted": True}, {"pictures": 20}, {"learning_rate": 2 * rate}):
@@ -119,7 +112,7 @@ def test_what_learn_has_trained_is_not_trained_again(
 
 
 def test_what_cannot_be_learned_or_asked_is_said(composed: Path) -> None:
-    with pytest.raises(StageError, match="no network 'vgg'"):
+    with pytest.raises(NetworkError, match=r"no network 'vgg' in learn.networks; there are: "):
         learn_one("vgg")
     with pytest.raises(StageError, match="no question 'taste'"):
         ask("taste")
@@ -131,7 +124,7 @@ def test_a_network_learns_what_a_few_pictures_show() -> None:
     labels = torch.arange(64) % 2
     shown = torch.where(labels[:, None, None, None] == 1, 200, 50).to(torch.uint8)
     shown = shown.expand(64, 3, 8, 8).contiguous()
-    data = Description(8, ["a", "b"], ["a", "b"], [0.5] * 3, [0.3] * 3, "")
+    data = Card(8, ["a", "b"], ["a", "b"], [0.5] * 3, [0.3] * 3, "")
     blueprint = Blueprint("mlp", "MLP", {"hidden": [], "batch_norm": False, "dropout": 0.0},
                           (3, 8, 8), data.classes)  # fmt: skip
     found = []
@@ -141,15 +134,15 @@ def test_a_network_learns_what_a_few_pictures_show() -> None:
             blueprint.build(), data, shown, labels, Budget(steps=60, batch_size=16),
             learning_rate=0.01, weight_decay=0.0, seed=1, device=torch.device("cpu"),
         )  # fmt: skip
-        assert loop.right(trained, shown, labels, torch.device("cpu")).all()
-        found.append(loop.scores(trained, shown, torch.device("cpu")))
+        assert judging.right(trained, shown, labels, torch.device("cpu")).all()
+        found.append(judging.scores(trained, shown, torch.device("cpu")))
     assert torch.equal(*found)  # the same seed, the same bits
 
 
 def test_moved_objects_lie_elsewhere_each_time_and_the_same_again(composed: Path) -> None:
     material = material_of(composed)
     known = load(composed / "data/scenes/train.safetensors")
-    run = replace(material.run("learn", "mlp", "corner", 0), moved=True)
+    run = replace(Run.of(material, "learn", "mlp", "corner", 0), moved=True)
     batch = torch.arange(8)
     shown, again = training_pictures(known, run), training_pictures(known, run)
     assert callable(shown)
@@ -202,15 +195,18 @@ def test_what_has_no_width_is_not_widened_for_ever() -> None:
 
 def test_what_the_study_names_and_nobody_knows_is_said(composed: Path) -> None:
     material = material_of(composed)
-    with pytest.raises(StudyError, match="there are: cnn_pool, mlp"):
-        material.run("locality", "vgg", "uniform", 0)
+    message = (
+        "no network 'vgg' in learn.networks, though `study` names it; there are: cnn_pool, mlp"
+    )
+    with pytest.raises(NetworkError, match=message):
+        Run.of(material, "locality", "vgg", "uniform", 0)
     with pytest.raises(StudyError, match="no photograph 'cat'; there are: astronaut"):
         photograph("cat", 16)
     settings = yaml.safe_load(params.PACKAGED.read_text())["study"]
     with pytest.raises(StudyError, match=r"study.sight.network: 'mlp' is not a CNN"):
-        sight.measure(material, sight.Settings(**settings["sight"] | {"network": "mlp"}))
+        sight.measure(material, sight.Sight(**settings["sight"] | {"network": "mlp"}))
     with pytest.raises(ValidationError, match="needs a `size` of 2, 3, … times 8"):
-        untrained.Settings(**settings["untrained"] | {"size": 50})
+        untrained.Untrained(**settings["untrained"] | {"size": 50})
 
 
 def test_dense_is_asked_at_other_places_than_it_is_trained_at(composed: Path) -> None:
@@ -227,7 +223,7 @@ def test_rates_are_tried_for_each_run_and_the_best_is_taken(
 ) -> None:
     material = material_of(composed)
     plan = material.plan
-    runs = [material.run("learn", name, "uniform", 0) for name in plan.networks]
+    runs = [Run.of(material, "learn", name, "uniform", 0) for name in plan.networks]
     found = try_rates(material, runs)
     assert [list(tried) for tried in found] == [plan.learning_rates] * len(runs)
     assert best({0.1: 0.3, 0.2: 0.5, 0.3: 0.4}) == 0.2
@@ -235,7 +231,7 @@ def test_rates_are_tried_for_each_run_and_the_best_is_taken(
     tried = trained(material, run).state_dict()
     again = trained(replace(material, tried=composed / "elsewhere"), run).state_dict()
     assert all(torch.equal(tried[name], again[name]) for name in again)
-    monkeypatch.delattr(learning, "learn")
+    monkeypatch.delattr(loop, "learn")
     trained(material, run)  # is not trained again
     with pytest.raises(AttributeError):
         trained(material, replace(run, seed=7))
@@ -282,7 +278,7 @@ def test_bands_hold_all_of_the_power_and_a_wave_is_in_its_own() -> None:
 
 
 def test_taking_a_part_away_takes_that_part_away() -> None:
-    settings = params.load(params.PACKAGED, "study.untrained", untrained.Settings)
+    settings = params.load(params.PACKAGED, "study.untrained", untrained.Untrained)
     built = {name: build((3, 32, 32)) for name, build in settings.networks().items()}
     kinds = {name: {type(m) for m in network.modules()} for name, network in built.items()}
     assert torch.nn.BatchNorm2d in kinds["hourglass"]
@@ -299,15 +295,11 @@ def test_taking_a_part_away_takes_that_part_away() -> None:
 
 
 def test_every_question_of_params_is_asked_with_settings_that_hold() -> None:
-    from importlib import import_module
-
-    from convprior.report.chapters import QUESTIONS
-
-    content = yaml.safe_load(params.PACKAGED.read_text())
-    assert set(content["study"]) == set(QUESTIONS)
+    modules = (REPOSITORY / "src/convprior/study").glob("*.py")
+    assert {path.stem for path in modules} == {"__init__", *QUESTIONS}
     for question in QUESTIONS:
-        module = import_module(f"convprior.study.{question}")
-        params.load(params.PACKAGED, f"study.{question}", module.Settings)
+        kind = study.settings_of(study.question(question))
+        params.load(params.PACKAGED, f"study.{question}", kind)
 
 
 def test_the_full_parameters_are_parameters_and_hold() -> None:
@@ -320,7 +312,7 @@ def test_the_full_parameters_are_parameters_and_hold() -> None:
             section = section[key]
         assert last in section, name
         section[last] = yaml.safe_load(value)
-    compose.Settings.model_validate(content["compose"])
+    compose.Compose.model_validate(content["compose"])
     plan = Plan.model_validate(content["learn"])
     shape = (3, content["compose"]["size"], content["compose"]["size"])
     for network in plan.networks.values():

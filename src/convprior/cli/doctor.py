@@ -51,18 +51,14 @@ def doctor() -> None:
 def _steps_a_second(device: str, precision: str, seconds: float) -> float:
     import torch
 
-    from convprior.prior import restore
+    from convprior.prior.iterates import Iterates
+    from convprior.prior.where import Where
     from convprior.problem.observation import Observation
     from convprior.restoration import recipes
 
     observation = Observation(torch.rand(3, SIDE, SIDE), torch.ones(SIDE, SIDE, dtype=torch.bool))
-    iterates = restore.Iterates(
-        observation,
-        recipes.load().of("denoise"),
-        seed=0,
-        device=device,
-        precision=getattr(torch, precision),
-    )
+    where = Where(torch.device(device), getattr(torch, precision))
+    iterates = Iterates(observation, recipes.load().of("denoise"), 0, where)
     next(iterates)  # the first steps choose algorithms and take memory
     start, first = time.monotonic(), iterates.step
     while time.monotonic() - start < seconds or iterates.step == first:

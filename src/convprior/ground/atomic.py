@@ -33,10 +33,11 @@ def file(target: Path, *, keep: bool = True) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)  # mkstemp makes private files; a result is an ordinary one
-        with temporary.open("rb") as written:
+        with temporary.open("rb+") as written:  # Windows flushes only what may be written
             os.fsync(written.fileno())
         if keep:
             temporary.replace(target)
+            _flush(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -52,8 +53,23 @@ def folder(target: Path) -> Iterator[Path]:
         if target.exists():
             shutil.rmtree(target)
         temporary.replace(target)
+        _flush(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _flush(folder: Path) -> None:
+    """Bring a folder's names to the disk, where the system can open a folder: Windows cannot."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:  # a file system that flushes no folders
+        pass
+    finally:
+        os.close(handle)
 
 
 def write_text(target: Path, text: str) -> None:

@@ -4,7 +4,6 @@ A run writes to a folder of its own, at once and without waiting for anybody; `t
 to MLflow. Whoever can take a journal's lock knows that its run is over.
 """
 
-import fcntl
 import json
 import os
 import re
@@ -13,8 +12,9 @@ import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from filelock import FileLock, Timeout
 from PIL import Image
 
 KEY = re.compile(r"[A-Za-z0-9_\-./ ]+")
@@ -45,13 +45,11 @@ class Journal:
     def __init__(self, experiment: str, name: str, params: Values, tags: Values) -> None:
         identity = f"{time.strftime('%Y%m%dT%H%M%S')}-{experiment}-{name}-{uuid.uuid4().hex[:8]}"
         self.folder = _shelf() / identity.replace("/", "-")
-        # Nobody may find it before its lock is held, and take it for one that is over.
-        hidden = self.folder.with_name(f".{self.folder.name}")
-        hidden.mkdir(parents=True)
-        (hidden / "alive").touch()
-        self._lock = take(hidden)  # held until the process ends, however it ends
-        assert self._lock is not None
-        self._lines = (hidden / LINES).open("a", encoding="utf-8")
+        # Held until the process ends, however it ends; nobody may find the journal before it is.
+        self._lock = _lock(self.folder)
+        self._lock.acquire(timeout=0)
+        self.folder.mkdir(parents=True)
+        self._lines = (self.folder / LINES).open("a", encoding="utf-8")
         self._write(
             "begin",
             experiment=experiment,
@@ -59,7 +57,6 @@ class Journal:
             params=dict(params),
             tags=_origin() | dict(tags),
         )
-        hidden.rename(self.folder)
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Record metrics at ``step``; NaN and infinite ones are left out."""
@@ -81,8 +78,7 @@ class Journal:
     def close(self) -> None:
         """Let go of the journal."""
         self._lines.close()
-        assert self._lock is not None
-        self._lock.close()
+        let_go(self.folder, self._lock)
 
     def _write(self, kind: str, **content: Any) -> None:
         line = {"kind": kind, "time": int(time.time() * 1000), **content}
@@ -90,22 +86,29 @@ class Journal:
         self._lines.flush()
 
 
-def take(folder: Path) -> IO[str] | None:
-    """Take the lock of a journal and return it open; None while its run lives, or if it is gone."""
-    alive = folder / "alive"
+def _lock(folder: Path) -> FileLock:
+    """Return the lock of a journal: a hidden file beside it, which no journal's deletion takes."""
+    return FileLock(folder.with_name(f".{folder.name}.lock"))
+
+
+def take(folder: Path) -> FileLock | None:
+    """Take the lock of a journal; None while its run lives, or if it is gone. Then `let_go`."""
+    lock = _lock(folder)
     try:
-        handle = alive.open("r+")
-    except FileNotFoundError:
+        lock.acquire(timeout=0)
+    except Timeout:
         return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        handle.close()
+    if not folder.exists():  # mirrored and deleted since it was found
+        let_go(folder, lock)
         return None
-    if not alive.exists():  # mirrored and deleted since it was opened
-        handle.close()
-        return None
-    return handle
+    return lock
+
+
+def let_go(folder: Path, lock: FileLock) -> None:
+    """Let go of a journal's lock; where the journal is gone, nothing is left of it."""
+    if not folder.exists():
+        Path(lock.lock_file).unlink(missing_ok=True)
+    lock.release()
 
 
 def beginning(folder: Path) -> Line:
@@ -145,7 +148,7 @@ def _origin() -> dict[str, str]:
     tags = {}
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-        cwd=root(), capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False,  # of the folder in which the stage runs
     )  # fmt: skip
     if commit.returncode == 0:
         tags["git.commit"] = commit.stdout.strip()

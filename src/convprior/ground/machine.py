@@ -1,20 +1,35 @@
-"""Which device to compute on."""
+"""What this machine has, as it says and as environment variables say: never what comes out.
+
+======================  ===========  ==============================================================
+variable                default      meaning
+======================  ===========  ==============================================================
+CONVPRIOR_ACCELERATOR   auto         cpu, gpu, mps, …
+CONVPRIOR_DEVICES       auto         how many on each node; `auto`: all GPUs, else one CPU process
+                                     (`restore`: one a core)
+CONVPRIOR_NODES         1            how many nodes
+CONVPRIOR_STRATEGY      auto         ddp, fsdp, …
+CONVPRIOR_PRECISION     32-true      16-mixed, bf16-mixed, …
+CONVPRIOR_WORKERS       0            loader processes of each device
+CONVPRIOR_PROCESSES     auto         runs of the study at once: one a GPU, or one a core of the CPU
+======================  ===========  ==============================================================
+"""
 
 import os
 
+import psutil
 import torch
 
 from convprior.ground.errors import InputError
 
 
-class DeviceError(InputError):
-    """A device was asked for that this machine does not have."""
+class MachineError(InputError):
+    """This machine does not have what was asked for, or a variable about it cannot be used."""
 
 
 def choose(name: str = "auto") -> torch.device:
     """Return the device called ``name``: cpu, cuda, mps, or `auto` for the best there is.
 
-    Raises DeviceError for one that is not there.
+    Raises MachineError for one that is not there.
     """
     there = {
         "cuda": torch.cuda.is_available(),
@@ -27,8 +42,18 @@ def choose(name: str = "auto") -> torch.device:
     count = torch.cuda.device_count() if kind == "cuda" else 1
     if not there.get(kind, False) or (index and not (index.isdigit() and int(index) < count)):
         found = ", ".join(device for device, is_there in there.items() if is_there)
-        raise DeviceError(f"no device '{name}' here; there are: {found}")
+        raise MachineError(f"no device '{name}' here; there are: {found}")
     return torch.device(name)
+
+
+def every(names: str) -> list[str]:
+    """Return the names of the devices to work on at once: all GPUs for `auto`, where there are any.
+
+    ``names`` may be a list with commas, as ``cuda:0,cuda:2``. Raises MachineError.
+    """
+    if names == "auto" and torch.cuda.is_available():
+        return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    return [str(choose(name.strip())) for name in names.split(",")]
 
 
 def cores() -> int:
@@ -38,11 +63,39 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def every(names: str) -> list[str]:
-    """Return the names of the devices to work on at once: all GPUs for `auto`, where there are any.
+def free_memory(device: torch.device) -> int:
+    """Return the bytes that are free on a device."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
 
-    ``names`` may be a list with commas, as ``cuda:0,cuda:2``. Raises DeviceError.
+
+def number(name: str, default: int, least: int) -> int:
+    """Return a variable's whole number. Raises MachineError."""
+    text = os.environ.get(name, str(default))
+    if not text.isdecimal() or int(text) < least:
+        raise MachineError(f"{name} is '{text}': expected a whole number from {least}")
+    return int(text)
+
+
+def loader_workers() -> int:
+    """Return the number of loader processes (CONVPRIOR_WORKERS)."""
+    return number("CONVPRIOR_WORKERS", 0, least=0)
+
+
+def devices_of_runs() -> list[str]:
+    """Return the device of each process that shares out runs: a GPU each, or a core of the CPU.
+
+    CONVPRIOR_ACCELERATOR and CONVPRIOR_DEVICES say which there are, CONVPRIOR_PROCESSES how many
+    work at once. Raises MachineError.
     """
-    if names == "auto" and torch.cuda.is_available():
-        return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-    return [str(choose(name.strip())) for name in names.split(",")]
+    accelerator = os.environ.get("CONVPRIOR_ACCELERATOR", "auto")
+    names = every({"gpu": "auto"}.get(accelerator, accelerator))
+    if os.environ.get("CONVPRIOR_DEVICES", "auto") != "auto":
+        names = names[: number("CONVPRIOR_DEVICES", 1, least=1)]
+    if names == ["cpu"]:
+        names *= cores()
+    if os.environ.get("CONVPRIOR_PROCESSES", "auto") == "auto":
+        return names
+    processes = number("CONVPRIOR_PROCESSES", 1, least=1)
+    return [names[process % len(names)] for process in range(processes)]

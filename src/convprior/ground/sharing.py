@@ -1,73 +1,112 @@
-"""Share out independent runs: a process for each GPU, or for each core of a CPU.
+"""Share independent jobs out over devices: a folder's pictures, the study's runs.
 
-A run computes on one thread of a CPU, so that it ends in the same bits however many run at once.
+One device works in this process; several have a process each. What a job's function returns depends
+on its job alone, so that the results are the same wherever and in whatever order they are made.
 """
 
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import cache
 from multiprocessing.queues import Queue
 from typing import TypeVar
 
 import torch
 
-from convprior.ground import environment, machine
+from convprior.ground import machine
+from convprior.ground.progress import Meter
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-_device = torch.device("cpu")
+_device = torch.device("cpu")  # of this process, which works on one
 
 
 def device() -> torch.device:
-    """Return the device of the process that asks."""
+    """Return the device of the process that asks: that on which a job's function computes."""
     return _device
 
 
-def each(function: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Result]:
-    """Return ``function(job)`` for every job, in order; the first error ends all.
+def each(
+    function: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    devices: Sequence[str],
+    *,
+    threads: int | None = None,
+    died: Callable[[Job], Result] | None = None,
+) -> Iterator[tuple[int, Result]]:
+    """Yield the number and ``function(job)`` of every job, as they end; the first error ends all.
 
-    CONVPRIOR_PROCESSES sets how many run at once; 1 starts no process.
+    ``devices`` names the device of each process; one starts none. ``threads`` are those of the CPU
+    in each process, by default torch's own choice. ``died`` makes the result of a job whose process
+    died, perhaps for want of memory; without it that is an error too.
     """
-    names = tuple(_devices())
-    processes = environment.processes(len(names))
-    if processes == 1:
-        threads = torch.get_num_threads()
-        _start_on(names[0])
-        try:
-            return [function(job) for job in jobs]
-        finally:
-            torch.set_num_threads(threads)
-    pool = _pool(names, processes)
+    if len(devices) == 1:
+        with _working_on(devices[0], threads):
+            for number, job in enumerate(jobs):
+                yield number, function(job)
+        return
+    pool = _pool(tuple(devices), threads)
+    waiting = {pool.submit(function, job): number for number, job in enumerate(jobs)}
     try:
-        return list(pool.map(function, jobs))
+        for future in as_completed(waiting):
+            number = waiting[future]
+            try:
+                result = future.result()
+            except BrokenProcessPool:
+                if died is None:
+                    raise
+                _pool.cache_clear()
+                result = died(jobs[number])
+            yield number, result
     except BaseException:
-        # What still runs may write into the folder that the caller is about to remove.
+        # What still runs may write into a folder that the caller is about to remove.
         pool.shutdown(wait=True, cancel_futures=True)
         _pool.cache_clear()
         raise
 
 
+def in_order(function: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Result]:
+    """Return ``function(job)`` for every job, in order, on the devices of `devices_of_runs`.
+
+    A process computes on one thread of a CPU: so a run ends in the same bits however many run at
+    once.
+    """
+    found: dict[int, Result] = {}
+    with Meter() as meter:
+        for number, result in each(function, jobs, machine.devices_of_runs(), threads=1):
+            found[number] = result
+            meter.count(len(found), len(jobs), "runs")
+    return [found[number] for number in range(len(jobs))]
+
+
+@contextmanager
+def _working_on(name: str, threads: int | None) -> Iterator[None]:
+    """Let this process itself work on a device, with so many threads."""
+    before = _device, torch.get_num_threads()
+    _start_on(name, threads)
+    try:
+        yield
+    finally:
+        _start_on(str(before[0]), before[1])
+
+
 @cache
-def _pool(names: tuple[str, ...], processes: int) -> ProcessPoolExecutor:
-    """Return the processes; they stay, because each takes seconds to start."""
+def _pool(names: tuple[str, ...], threads: int | None) -> ProcessPoolExecutor:
+    """Return a process for each device; they stay, because each takes seconds to start."""
     context = multiprocessing.get_context("spawn")
-    mine: Queue[str] = context.Queue()
-    for number in range(processes):
-        mine.put(names[number % len(names)])
-    return ProcessPoolExecutor(processes, context, _start, (mine,))
+    free: Queue[str] = context.Queue()
+    for name in names:
+        free.put(name)
+    return ProcessPoolExecutor(len(names), context, _start, (free, threads))
 
 
-def _devices() -> list[str]:
-    names = environment.device_names()
-    return names * machine.cores() if names == ["cpu"] else names
-
-
-def _start(mine: "Queue[str]") -> None:
-    _start_on(mine.get())
+def _start(free: "Queue[str]", threads: int | None) -> None:
+    _start_on(free.get(), threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -79,7 +118,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _start_on(name: str) -> None:
-    global _device  # a process has one device
+def _start_on(name: str, threads: int | None) -> None:
+    global _device
     _device = torch.device(name)
-    torch.set_num_threads(1)
+    if threads is not None:
+        torch.set_num_threads(threads)

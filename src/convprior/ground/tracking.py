@@ -1,7 +1,7 @@
 """The only door to MLflow: runs are journals first, mirrored to MLflow when it can be reached.
 
 A thread mirrors the journal to MLflow while the run lives; what it did not get through is replayed
-by the next run or by ``convprior sync``, and a journal that got through is deleted. Processes that
+by the next run or by ``make sync``, and a journal that got through is deleted. Processes that
 share out one stage's runs keep journals only, which the stage's own run mirrors when they are over:
 each would else take seconds to load MLflow.
 Replaying is idempotent: a run is found again by its journal's tag, and a metric by its time. So a
@@ -9,7 +9,6 @@ server that is down costs nothing and loses nothing.
 """
 
 import contextlib
-import fcntl
 import itertools
 import logging
 import multiprocessing
@@ -21,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from PIL import Image
 
 from convprior.ground import journal
@@ -81,7 +81,7 @@ def _follow(folder: Path, over: threading.Event) -> None:
                 if not not_before:
                     log.warning(
                         "MLflow at %s does not answer (%.120s): the run goes on in %s; "
-                        "`convprior sync` replays it",
+                        "`make sync` replays it",
                         uri(),
                         str(error).split("\n")[0],
                         folder.relative_to(root()),
@@ -110,8 +110,10 @@ def _replay_dead_runs() -> None:
     for folder in journal.journals():
         over = journal.take(folder)
         if over is not None:
-            with over:
+            try:
                 _mirror(folder, dead=True)
+            finally:
+                journal.let_go(folder, over)
 
 
 def _mirror(folder: Path, dead: bool = False) -> None:
@@ -146,8 +148,7 @@ def _client() -> Any:
     if not address.startswith("sqlite:"):
         return MlflowClient(address)
     # Processes that open a new SQLite database at once crash each other.
-    with (root() / ".convprior" / "mlflow.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(root() / ".convprior" / "mlflow.lock"):
         client = MlflowClient(address)
         client.search_experiments(max_results=1)
     return client

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 Upsampling = Literal["nearest", "bilinear"]
 Padding = Literal["reflect", "zeros"]
 
+LATENT_RANGE = 0.1  # of a uniform latent, [0, 0.1]: published code, utils/common_utils.py
+
 
 class DropoutConv2d(nn.Conv2d):
     """A convolution that does not see each input channel with probability ``dropout``.

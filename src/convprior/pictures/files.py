@@ -5,6 +5,8 @@ the restored file are those of the one that came; what cannot be kept is noted o
 dropped without a word.
 """
 
+import os
+import re
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +32,13 @@ SUFFIXES = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
+
+
+ON_WINDOWS = os.name == "nt"
+# Characters, endings and the names of devices: a file called aux.png would be written to nowhere.
+REFUSED_BY_WINDOWS = re.compile(
+    r'[<>:"|?*\x00-\x1f]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)', re.IGNORECASE
+)
 
 
 def read_pages(
@@ -119,6 +128,8 @@ def check_target(path: Path, picture: Picture) -> None:
         raise ImageError(f"{path}: cannot write '{path.suffix}': use one of {', '.join(SUFFIXES)}")
     if not path.parent.is_dir():
         raise ImageError(f"{path}: the folder {path.parent} does not exist: create it first")
+    if ON_WINDOWS and REFUSED_BY_WINDOWS.search(path.name):
+        raise ImageError(f"{path}: Windows refuses the name '{path.name}': choose another")
     if picture.alpha is not None and kind == "JPEG":
         raise ImageError(f"{path}: JPEG cannot keep the transparency: write PNG, TIFF or WebP")
     if picture.depth == 16 and kind not in ("PNG", "TIFF"):

@@ -9,21 +9,21 @@ from torch import Tensor
 from torch.nn import functional
 
 from convprior.ground import seeds
-from convprior.networks.hourglass import Hourglass
+from convprior.networks.hourglass import LATENT_RANGE, Hourglass
 from convprior.prior import robust
 from convprior.prior.muon import Muon
 from convprior.prior.recipe import Recipe
+from convprior.prior.where import Where
 from convprior.problem.observation import Observation
 from convprior.problem.operators import IDENTITY
-
-LATENT_RANGE = 0.1  # of a uniform latent, [0, 0.1]: published code, utils/common_utils.py
 
 
 class Fit:
     """The network, its latent, its optimisers, and the running average of its pictures.
 
-    ``fitted`` (h, w) are the observed pixels that the loss counts. ``latent`` is that of another
-    fit of the same size, to share its memory; None draws one.
+    ``fitted`` (h, w) are the observed pixels that the loss counts; they and the observation are on
+    the device. ``latent`` is that of another fit of the same size, to share its memory; None draws
+    one.
     """
 
     def __init__(
@@ -32,8 +32,7 @@ class Fit:
         fitted: Bool[Tensor, "h w"],
         recipe: Recipe,
         seed: int,
-        device: torch.device,
-        precision: torch.dtype = torch.float32,
+        where: Where,
         latent: Float[Tensor, "1 l latent_H latent_W"] | None = None,
     ) -> None:
         if recipe.blind_spot and observation.operator is not IDENTITY:
@@ -41,8 +40,7 @@ class Fit:
                 "a blind spot shows pixels of the picture: an operator has none to show"
             )
         colours, (self.height, self.width) = len(observation.observed), observation.size
-        self.observation = observation.to(device)
-        self.fitted = fitted.to(device)
+        self.observation, self.fitted, device = observation, fitted, where.device
         self.stream = seeds.generator("steps", seed, device=device)  # of jitter and dropout
         with torch.random.fork_rng(devices=[]):  # layers draw from torch's global stream
             torch.manual_seed(seeds.seed("network", seed))
@@ -62,7 +60,9 @@ class Fit:
         if latent is None:
             latent = _latent(recipe, self.network.latent_size(self.height, self.width), seed)
         self.latent = latent.to(device, memory_format=torch.channels_last)
-        self.precision = torch.autocast(device.type, precision, enabled=precision != torch.float32)
+        self.precision = torch.autocast(
+            device.type, where.precision, enabled=where.precision != torch.float32
+        )
         self.jitter, self.blind_spot = recipe.jitter, recipe.blind_spot
         self.average_weight = recipe.average
         self.outlier = 0.0 if observation.exact else recipe.outlier  # exact pixels have none

@@ -12,38 +12,43 @@ back where alike patches agree on it (refinement.py).
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from statistics import fmean
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from convprior.ground import seeds
+from convprior.prior.iterates import SNAPSHOT_EVERY, DivergedError, Iterate, Iterates, State
 from convprior.prior.recipe import Recipe
+from convprior.prior.refinement import refine
 from convprior.prior.stopping import HeldOutStopper, LastStep, Stopper
-from convprior.prior.tiles import Tiles
+from convprior.prior.where import CPU, Where
 from convprior.problem.observation import Observation
 
-JUDGE_EVERY = 5  # steps between two looks at the errors: a look makes a GPU wait for the CPU
-SNAPSHOT_EVERY = 50  # steps; a roll-back loses at most twice as many
-SPIKE = 10.0  # a misfit this many times its recent mean is a spike
-MOST_ROLLBACKS = 5
-
 Ending = Literal["stopped", "max steps", "time limit", "interrupted", "diverged"]
-State = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Iterate:
-    """What the fit has reached at one step. Pictures are (c, h, w) in (0, 1), on the device."""
+class Follower:
+    """Who follows a fit: sees it, keeps it, and says how long it may take; this one does nothing.
 
-    step: int
-    picture: Float[Tensor, "c H W"]
-    average: Float[Tensor, "c H W"]
-    misfit: float
-    errors: Float[Tensor, " n"]  # squared errors of the average at the held-out pixels
-    held_out: float  # their mean; NaN where none are held out
+    ``until`` is the moment of `time.monotonic` at which the fit ends; alike patches are filtered
+    once after it. ``saved`` is a state that another follower was given to keep: the fit goes on
+    from there.
+    """
+
+    until: float = math.inf
+    saved: State | None = None
+
+    def begin(self, run: int) -> None:
+        """Take the number of the run that begins, from 0, where several are averaged."""
+
+    def see(self, iterate: Iterate, stopper: Stopper) -> None:
+        """Take an iterate after the stopper has judged it."""
+
+    def keep(self, state: Callable[[], State]) -> None:
+        """Take, every 50 steps, what makes the state of the fit: tensors and plain values."""
 
 
 @dataclass(frozen=True)
@@ -60,162 +65,122 @@ class Restored:
     ended: Ending
 
 
-class DivergedError(RuntimeError):
-    """The fit kept spiking; ``best`` is what it had before, or None."""
-
-    best: Restored | None = None
-
-
-class Iterates:
-    """Fit the network and yield every fifth iterate, up to the recipe's last step.
-
-    A non-finite misfit or a spike rolls network, optimisers and average back to a healthy snapshot
-    and halves the learning rates; after five times `DivergedError` is raised. `load_state_dict` of
-    another one's `state_dict` goes on where that one was, to the same bits on one machine's CPU.
-    """
-
-    def __init__(
-        self,
-        observation: Observation,
-        recipe: Recipe,
-        *,
-        seed: int,
-        device: torch.device | str = "cpu",
-        precision: torch.dtype = torch.float32,
-        tile: int | None = None,
-    ) -> None:
-        self.tiles = Tiles(observation, recipe, seed, torch.device(device), precision, tile)
-        self.last_step = recipe.max_steps
-        self.step, self.rollbacks = 0, 0
-        self.recent = [math.inf] * len(self.tiles.fits)  # the misfit of each tile
-        # A blow-up can hide in the newest snapshot: it is trusted once the next one is due.
-        self.trusted = self.newest = self.tiles.state_dict()
-
-    def __iter__(self) -> "Iterates":
-        return self
-
-    def __next__(self) -> Iterate:
-        if self.step >= self.last_step:
-            raise StopIteration
-        while True:  # until an iterate is healthy
-            steps = max(1, min(JUDGE_EVERY, self.last_step - self.step))
-            picture, average, misfits = self.tiles.advance(steps)
-            self.step += steps
-            errors = self.tiles.observation.errors(average)[self.tiles.held_out]
-            held_out, *now = torch.stack([errors.mean(), *misfits]).tolist()
-            if not all(m < SPIKE * r for m, r in zip(now, self.recent, strict=True)):
-                self._roll_back(max(now, key=lambda m: math.inf if math.isnan(m) else m))
-                continue
-            self.recent = [
-                m if math.isinf(r) else 0.8 * r + 0.2 * m
-                for m, r in zip(now, self.recent, strict=True)
-            ]
-            if self.step % SNAPSHOT_EVERY == 0:
-                self.trusted, self.newest = self.newest, self.tiles.state_dict()
-            return Iterate(self.step, picture, average, fmean(now), errors, held_out)
-
-    def _roll_back(self, misfit: float) -> None:
-        if self.rollbacks == MOST_ROLLBACKS:
-            raise DivergedError(
-                f"the fit diverged at step {self.step} (misfit {misfit:.3g}) after "
-                f"{self.rollbacks} roll-backs, each with half the step: try a smaller learning rate"
-            )
-        self.rollbacks += 1
-        self.tiles.load_state_dict(self.trusted)
-        self.tiles.shrink_steps(0.5)
-        self.trusted = self.newest = self.tiles.state_dict()
-
-    def state_dict(self) -> State:
-        """Return all that decides what comes next, as tensors and plain values."""
-        return {
-            "tiles": self.tiles.state_dict(),
-            **{name: getattr(self, name) for name in self._KEPT},
-        }
-
-    def load_state_dict(self, state: State) -> None:
-        """Go on from a `state_dict` of the same observation, recipe and seed."""
-        self.tiles.load_state_dict(state["tiles"])
-        for name in self._KEPT:
-            setattr(self, name, state[name])
-
-    _KEPT = ("step", "recent", "rollbacks", "trusted", "newest")
-
-
 def restore(
     observation: Observation,
     recipe: Recipe,
-    *,
     seed: int,
-    device: torch.device | str = "cpu",
-    precision: torch.dtype = torch.float32,
-    tile: int | None = None,
-    time_limit: float = math.inf,
-    watch: Callable[[Iterate, Stopper], None] = lambda *_: None,
-    saved: State | None = None,
-    save: Callable[[State], None] | None = None,
+    where: Where = CPU,
+    follower: Follower | None = None,
 ) -> Restored:
     """Restore one picture and stop without having seen the clean one.
 
-    ``precision`` is of the network's arithmetic: bfloat16 is faster where the device has it.
-    ``tile`` is the largest side, in pixels, that is fitted at once; None takes the picture whole.
-    ``time_limit`` is in seconds, for the fit; alike patches are filtered once after it. ``watch``
-    sees every iterate after the stopper has judged it. ``save`` is given the state every 50 steps,
-    as tensors and plain values; ``saved`` goes on from one. Ctrl-C ends the fit and returns the
-    best so far, unfiltered; `DivergedError` carries it.
+    What Ctrl-C or a fit that diverged leaves is the best so far, and ``ended`` says so: unfiltered
+    after Ctrl-C. Where there is no picture yet, KeyboardInterrupt or `DivergedError` is raised.
     """
-    start = time.monotonic()
-    iterates = Iterates(
-        observation, recipe, seed=seed, device=device, precision=precision, tile=tile
-    )
-    stopper: Stopper = (
-        HeldOutStopper(
-            recipe.patience,
-            recipe.least_patience,
-            outlier=iterates.tiles.outlier,
-            # Held-out pixels are too few then to call the later of two the better.
-            tolerance=0.0 if iterates.tiles.noise.shared else 1.0,
-        )
-        if recipe.held_out
-        else LastStep(recipe.max_steps)
-    )
+    follower = follower or Follower()
+    iterates = Iterates(observation, recipe, seed, where)
+    stopper = _stopper(iterates, recipe)
     best: Tensor | None = None
-    if saved is not None:
-        iterates.load_state_dict(saved["iterates"])
-        vars(stopper).update(saved["stopper"])
-        best = saved["best"]
+    if follower.saved is not None:
+        iterates.load_state_dict(follower.saved["iterates"])
+        vars(stopper).update(follower.saved["stopper"])
+        best = follower.saved["best"]
 
-    def end(ended: Ending) -> Restored:
-        assert best is not None
-        # Who is out of time or patience does not wait for many rounds of patches.
-        rounds = {"time limit": 1, "interrupted": 0}.get(ended, recipe.patch_rounds)
-        try:
-            refined = iterates.tiles.refine(best, rounds)
-        except KeyboardInterrupt:
-            ended, refined = "interrupted", iterates.tiles.refine(best, 0)
-        return Restored(refined.cpu(), best.cpu(), stopper.kept_step, iterates.step, ended)
+    def state() -> State:
+        return {
+            "iterates": iterates.state_dict(), "stopper": dict(vars(stopper)), "best": best,
+        }  # fmt: skip
 
+    ended: Ending = "max steps"
     try:
         for latest in iterates:
             if stopper.update(latest.step, latest.errors):
                 best = latest.average
-            watch(latest, stopper)
+            follower.see(latest, stopper)
             if latest.step >= min(stopper.stops_at, recipe.max_steps):
                 break
-            if time.monotonic() - start > time_limit:
-                return end("time limit")
-            if save and latest.step % SNAPSHOT_EVERY == 0:
-                save(
-                    {
-                        "iterates": iterates.state_dict(),
-                        "stopper": dict(vars(stopper)),
-                        "best": best,
-                    }
-                )
+            if time.monotonic() > follower.until:
+                ended = "time limit"
+                break
+            if latest.step % SNAPSHOT_EVERY == 0:
+                follower.keep(state)
     except KeyboardInterrupt:
         if best is None:
             raise
-        return end("interrupted")
-    except DivergedError as error:
-        error.best = None if best is None else end("diverged")
-        raise
-    return end("max steps" if iterates.step >= recipe.max_steps else "stopped")
+        ended = "interrupted"
+    except DivergedError:
+        if best is None:
+            raise
+        ended = "diverged"
+    if ended == "max steps" and iterates.step < recipe.max_steps:
+        ended = "stopped"
+    assert best is not None  # the first iterate is the best so far
+
+    def refined(rounds: int) -> Float[Tensor, "c H W"]:
+        return refine(
+            best, iterates.observation, iterates.fitted, iterates.held_out, iterates.noise,
+            similar=recipe.similar_patches, rounds=min(recipe.patch_rounds, rounds),
+        )  # fmt: skip
+
+    # Who is out of time or patience does not wait for many rounds of patches.
+    most = {"time limit": 1, "interrupted": 0}.get(ended, recipe.patch_rounds)
+    try:
+        picture = refined(most)
+    except KeyboardInterrupt:
+        ended, picture = "interrupted", refined(0)
+    return Restored(picture.cpu(), best.cpu(), stopper.kept_step, iterates.step, ended)
+
+
+def _stopper(iterates: Iterates, recipe: Recipe) -> Stopper:
+    """Return who says when to stop: the held-out pixels, or nobody before the last step."""
+    if not recipe.held_out:
+        return LastStep(recipe.max_steps)
+    return HeldOutStopper(
+        recipe.patience,
+        recipe.least_patience,
+        outlier=iterates.tiles.outlier,
+        # Held-out pixels are too few then to call the later of two the better.
+        tolerance=0.0 if iterates.noise.shared else 1.0,
+    )
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """What `restore_runs` returns: the mean of several runs, (c, h, w) on the CPU, and their story.
+
+    ``spread`` is the standard deviation over the runs, (c, h, w), zero for a single one: where the
+    runs disagree, the picture is the network's guess.
+    """
+
+    picture: Float[Tensor, "c H W"]
+    spread: Float[Tensor, "c H W"]
+    runs: tuple[Restored, ...]
+
+
+def restore_runs(
+    observation: Observation,
+    recipe: Recipe,
+    runs: int,
+    seed: int,
+    where: Where = CPU,
+    follower: Follower | None = None,
+) -> Averaged:
+    """Average independent runs, from other weights and held-out pixels: their errors half cancel.
+
+    The first run is that of `prior.restore`. When time is over, on Ctrl-C, or when a fit diverges,
+    the runs that are done count, a half one only if it is the first.
+    """
+    follower = follower or Follower()
+    done: list[Restored] = []
+    for run in range(runs):
+        follower.begin(run)
+        own = seeds.seed("run", seed, run) if run else seed
+        restored = restore(observation, recipe, own, where, follower)
+        cut_off = restored.ended in ("time limit", "interrupted", "diverged")
+        if not (cut_off and done):
+            done.append(restored)
+        if cut_off:
+            done[-1] = replace(done[-1], ended=restored.ended)
+            break
+    pictures = torch.stack([restored.picture for restored in done])
+    return Averaged(pictures.mean(0), pictures.std(0, correction=0), tuple(done))

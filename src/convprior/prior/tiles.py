@@ -15,60 +15,43 @@ from torch import Tensor
 from convprior.ground import seeds
 from convprior.prior.fit import Fit
 from convprior.prior.recipe import Recipe
-from convprior.prior.refinement import refine
-from convprior.problem import noise
-from convprior.problem.noise import Noise
+from convprior.prior.where import Where
 from convprior.problem.observation import Observation
 
 OVERLAP = 32  # pixels of the picture that two tiles share at least
-MARGIN = 2  # so many pixels around a held-out one are not fitted either, where noise is shared,
-SPARSER = 8  # and the held-out ones are so many times fewer
 
 
 class Tiles:
     """The fits of all tiles of one observation, and what they share.
 
-    ``side`` is the largest side of a tile in pixels of the picture, None for one tile.
+    The observation and ``fitted`` (h, w), the pixels that the loss counts, are on the device.
     """
 
     def __init__(
         self,
         observation: Observation,
+        fitted: Bool[Tensor, "h w"],
         recipe: Recipe,
         seed: int,
-        device: torch.device,
-        precision: torch.dtype = torch.float32,
-        side: int | None = None,
+        where: Where,
     ) -> None:
-        exact = observation.exact
-        self.noise = (
-            Noise(0.0, 0.0) if exact else noise.measure(observation.observed, observation.known)
-        )
-        fitted, held_out = observation.split(
-            recipe.held_out / (SPARSER if self.noise.shared else 1),
-            seeds.generator("held out", seed),
-            margin=MARGIN if self.noise.shared else 0,
-        )
-        self.observation = observation.to(device)
-        self.fitted, self.held_out = fitted.to(device), held_out.to(device)
-        self.recipe = recipe
-        self.outlier = 0.0 if exact else recipe.outlier  # exact pixels have none
+        self.observation = observation
         self.overlap = max(OVERLAP, 4 * observation.operator.reach * observation.operator.scale)
-        self.places = _places(observation, fitted, side, self.overlap)
+        self.places = _places(observation, fitted, where.tile, self.overlap)
         self.fits: list[Fit] = []
         for index, (rows, columns) in enumerate(self.places):
             self.fits.append(
                 Fit(
-                    self.observation.piece(rows, columns),
-                    _fitted(self.observation, self.fitted, rows, columns),
+                    observation.piece(rows, columns),
+                    _fitted(observation, fitted, rows, columns),
                     recipe,
                     seeds.seed("tile", seed, index) if index else seed,
-                    device,
-                    precision,
+                    where,
                     latent=self.fits[0].latent if index else None,
                 )
             )
-        known = self.observation.observed[:, self.observation.known]
+        self.outlier = self.fits[0].outlier
+        known = observation.observed[:, observation.known]
         self.mean = known.mean(1)[:, None, None].clamp(0, 1)
         self.windows = [self._window(rows, columns) for rows, columns in self.places]
 
@@ -106,7 +89,7 @@ class Tiles:
         """Return a tile's weights: one, but for ramps towards the tiles beside it."""
         ramps = []
         for place, side in zip((rows, columns), self.observation.size, strict=True):
-            at = torch.arange(place.start, place.stop, device=self.fitted.device)
+            at = torch.arange(place.start, place.stop, device=self.observation.known.device)
             up = (
                 (at - place.start + 0.5) / self.overlap
                 if place.start
@@ -119,22 +102,6 @@ class Tiles:
             )
             ramps.append(torch.minimum(up, down).clamp(max=1.0))
         return torch.outer(*ramps)
-
-    def refine(self, average: Float[Tensor, "c H W"], most_rounds: int) -> Float[Tensor, "c H W"]:
-        """Return the restored picture, (c, H, W) in [0, 1], of an average.
-
-        Alike patches are filtered as often as the recipe says, but at most ``most_rounds`` times;
-        over the whole picture: a tile's edge is none to them.
-        """
-        return refine(
-            average,
-            self.observation,
-            self.fitted,
-            self.held_out,
-            self.noise,
-            similar=self.recipe.similar_patches,
-            rounds=min(self.recipe.patch_rounds, most_rounds),
-        )
 
     def shrink_steps(self, factor: float) -> None:
         """Multiply all learning rates."""

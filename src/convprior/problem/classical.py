@@ -9,7 +9,7 @@ from torch import Tensor
 from convprior.problem.observation import Observation
 
 
-def restore(observation: Observation) -> Float[Tensor, "c h w"]:
+def baseline(observation: Observation) -> Float[Tensor, "c h w"]:
     """Restore by the classical method for the damage, in [0, 1].
 
     Missing pixels: biharmonic inpainting (Chui & Mhaskar 2010). Otherwise noise: non-local means

@@ -2,11 +2,17 @@
 
 The only module that is handed a reference. Both metrics are computed per picture: pooling a batch
 before taking the logarithm, as batched implementations do, gives another number.
+
+Both are computed in double precision and rounded. A mean over many pixels is summed in another
+order by each number of threads: in single precision that shows in the seventh digit, in double
+precision far behind the last one that is kept.
 """
 
 import kornia
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+DECIMALS = 6  # of dB and of similarity: beyond what a picture can tell
 
 
 def psnr(
@@ -20,7 +26,7 @@ def psnr(
     """
     if where is not None:
         reference, restored = reference[:, where], restored[:, where]
-    return float(kornia.metrics.psnr(restored, reference, 1.0))
+    return round(float(kornia.metrics.psnr(restored.double(), reference.double(), 1.0)), DECIMALS)
 
 
 def ssim(reference: Float[Tensor, "c h w"], restored: Float[Tensor, "c h w"]) -> float:
@@ -33,5 +39,6 @@ def ssim(reference: Float[Tensor, "c h w"], restored: Float[Tensor, "c h w"]) ->
         raise ValueError(
             f"SSIM needs at least 11×11 pixels, came {tuple(reference.shape[1:])}: use PSNR"
         )
-    similarity = kornia.metrics.ssim(restored[None], reference[None], 11, padding="valid")
-    return float(similarity.mean())
+    pictures = restored[None].double(), reference[None].double()
+    similarity = kornia.metrics.ssim(*pictures, 11, padding="valid")
+    return round(float(similarity.mean()), DECIMALS)

@@ -38,6 +38,9 @@ class Noise:
         return self.correlation > SHARED
 
 
+NONE = Noise(0.0, 0.0)
+
+
 def measure(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Noise:
     """Return the noise of a picture; an infinite deviation where too little of it is known."""
     if min(known.shape) < BLOCK:

@@ -6,12 +6,14 @@ how a clean picture becomes what was observed. Values of unknown pixels are neve
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 from torch.nn import functional
 
+from convprior.problem.noise import NONE, Noise, measure
 from convprior.problem.operators import IDENTITY, Operator
 
 
@@ -42,6 +44,11 @@ class Observation:
             raise ValueError(
                 "known pixels of the observed picture are NaN or infinite: mark them as unknown"
             )
+
+    @cached_property
+    def noise(self) -> Noise:
+        """The noise of what was observed, measured once; none where it is exact."""
+        return NONE if self.exact else measure(self.observed, self.known)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -112,8 +119,9 @@ class Observation:
 
         The picture is compared as the operator shows it.
         """
+        shown = picture if self.operator is IDENTITY else self.operator(picture)
         # The unknown values are replaced, not multiplied by zero: NaN times zero is NaN.
-        error = torch.where(self.known, self.operator(picture) - self.observed, 0.0)
+        error = torch.where(self.known, shown - self.observed, 0.0)
         return error.square().mean(0)
 
     def keep_known(self, picture: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:

@@ -6,7 +6,7 @@ from functools import cache
 
 import torch
 from jaxtyping import Float
-from kornia.filters import filter2d
+from kornia.filters import filter2d, get_gaussian_kernel2d
 from torch import Tensor
 from torch.nn import functional
 
@@ -90,8 +90,6 @@ def gaussian_kernel(deviation: float) -> Float[Tensor, "k k"]:
     """
     if not 0 < deviation <= WIDEST:
         raise ValueError(f"σ must be above 0 and at most {WIDEST} pixels, came {deviation}")
-    reach = max(1, round(3 * deviation))
-    place = torch.arange(-reach, reach + 1, dtype=torch.float32)
-    line = torch.exp(-0.5 * (place / deviation) ** 2)
-    square = torch.outer(line, line)
-    return square / square.sum()
+    side = 2 * max(1, round(3 * deviation)) + 1
+    kernel: Tensor = get_gaussian_kernel2d((side, side), (deviation, deviation))[0]
+    return kernel

@@ -1,1 +1,1 @@
-"""What is shown: chapters, charts, one page, the slider."""
+"""What is shown: sections, chapters, charts, two pages, the slider."""

@@ -1,16 +1,14 @@
-"""Charts for the pages: curves, and bars with intervals."""
+"""Curves for the pages."""
 
 from collections.abc import Mapping, Sequence
 
-from convprior.report.vega import COLOURS, INK, SHOWN, SOFT, Json, chosen, drawn, legend
+from convprior.report.vega import COLOURS, DASHES, SHOWN, SOFT, Json, chosen, drawn, legend
 
-DASHES = ([6, 4], [2, 3], [8, 3, 2, 3], [12, 4])
 FEW = 10  # points of a logarithmic axis that have room for their numbers
 HEIGHT = 260  # pixels
 
 Point = tuple[float, float]
 Curve = Sequence[Point]
-Interval = Mapping[str, float]  # mean, low, high
 
 
 def lines(
@@ -35,94 +33,123 @@ def lines(
     first again.
     """
     logarithmic = logarithmic or stops is not None
-    names = list(curves)
-    broken = [name for name in names if dashed is not None and name.startswith(dashed)]
-    solid = [name for name in names if name not in broken]
-    alike = [broken if name in broken else solid for name in names]
-    colours = [
-        COLOURS[group.index(name) % len(COLOURS)] for name, group in zip(names, alike, strict=True)
-    ]
-    number = ".0%" if percent else ".3~g"
-    places = sorted({x for curve in curves.values() for x, _ in curve})
-    x: Json = {
-        "field": "x", "type": "quantitative", "title": x_label,
-        "scale": {"nice": False} | ({"type": "log"} if logarithmic else {"zero": False}),
-        "axis": {"grid": False, "format": ",~r", "labelFlush": True}
-        | ({"values": places} if logarithmic and len(places) <= FEW else {"tickCount": 8}),
-    }  # fmt: skip
-    y: Json = {
-        "field": "y", "type": "quantitative", "title": y_label,
-        "scale": {"zero": False}, "axis": {"format": number, "tickCount": 6},
-    }  # fmt: skip
-    named = legend(names) | ({} if dots else {"symbolType": "stroke"})
-    colour: Json = {
-        "field": "name", "type": "nominal", "legend": named,
-        "scale": {"domain": names, "range": colours},
-    }  # fmt: skip
-    dash: Json = {
-        "field": "name", "type": "nominal", "legend": named,
-        "scale": {
-            "domain": names, "range": [DASHES[0] if name in broken else [1, 0] for name in names]
-        },
-    }  # fmt: skip
-    tooltip = [
-        {"field": "name", "title": "curve"},
-        {"field": "x", "title": x_label, "format": ",~r"},
-        {"field": "y", "title": y_label, "format": ".1%" if percent else ".3~f"},
-    ]
-    rows: list[Json] = [
-        {"name": name, "x": x, "y": y} for name, curve in curves.items() for x, y in curve
-    ]
-    if bands:
-        spans = (span for name in names for span in bands.get(name, [(None, None)] * len(places)))
-        for row, (low, high) in zip(rows, spans, strict=True):
-            row |= {"low": low, "high": high}
-        tooltip += [
-            {"field": end, "title": f"95 %, {end}", "format": ".1%" if percent else ".3~f"}
-            for end in ("low", "high")
-        ]
+    x, y = _across(x_label, curves, logarithmic), _up(y_label, percent)
+    named = legend(list(curves)) | ({} if dots else {"symbolType": "stroke"})
+    colour, dash = _colours_and_dashes(list(curves), dashed, named)
+    along: Json = {"x": x, "color": colour, "opacity": SHOWN}
     layers: list[Json] = [
         {
             "mark": {"type": "line", "strokeWidth": 2},
             "params": [chosen("name")],
             "encoding": {"x": x, "y": y, "color": colour, "strokeDash": dash, "opacity": SHOWN},
         },
-        {
-            # Points that nobody sees until the pointer, or a finger, finds them. (With `nearest`,
-            # Vega-Lite 6.4 loses the names.)
-            "mark": {"type": "point", "filled": True, "size": 150},
-            "params": [{
-                "name": "near",
-                "select": {"type": "point", "on": "pointerover", "clear": "pointerout"},
-            }],
-            "encoding": {
-                "x": x, "y": y, "color": colour, "tooltip": tooltip,
-                "opacity": {
-                    "condition": {"param": "near", "value": 0.5, "empty": False},
-                    "value": 0,
-                },
-            },
-        },
+        _touched({"x": x, "y": y, "color": colour, "tooltip": _tooltip(x_label, y_label, percent,
+                                                                    with_ends=bool(bands))}),
     ]  # fmt: skip
-    both: Json = {"x": x, "color": colour, "opacity": SHOWN}
     if dots:
-        shape = {"field": "name", "type": "nominal", "legend": named, "scale": {"domain": names}}
-        seen: Json = both | {"y": y, "shape": shape}
+        shape = {"field": "name", "type": "nominal", "legend": named,
+                 "scale": {"domain": list(curves)}}  # fmt: skip
+        seen: Json = along | {"y": y, "shape": shape}
         layers.insert(1, {"mark": {"type": "point", "filled": True, "size": 45}, "encoding": seen})
     if bands:
         ends: Json = {"y": y | {"field": "low"}, "y2": {"field": "high"}}
-        layers.insert(0, {"mark": {"type": "area", "fillOpacity": 0.15}, "encoding": both | ends})
+        layers.insert(0, {"mark": {"type": "area", "fillOpacity": 0.15}, "encoding": along | ends})
     if stops is not None:
-        peaks = {name: max(curve, key=lambda point: point[1]) for name, curve in curves.items()}
-        for mark, marked in (("triangle-up", peaks), ("circle", stops)):
-            values = [{"name": name, "x": x, "y": y} for name, (x, y) in marked.items()]
-            layers.append({
-                "data": {"values": values},
-                "mark": {"type": "point", "shape": mark, "size": 90, "filled": mark != "circle"},
-                "encoding": {"x": x, "y": y, "color": colour},
-            })  # fmt: skip
+        layers += _stops_and_peaks(curves, stops, {"x": x, "y": y, "color": colour})
     layers += _levels(levels or {}, y)
+    rows = _rows(curves, bands or {})
     return drawn({"data": {"values": rows}, "height": HEIGHT, "layer": layers})
+
+
+def _across(label: str, curves: Mapping[str, Curve], logarithmic: bool) -> Json:
+    """Return the x axis; a logarithmic one of few points has a number at each."""
+    places = sorted({x for curve in curves.values() for x, _ in curve})
+    return {
+        "field": "x", "type": "quantitative", "title": label,
+        "scale": {"nice": False} | ({"type": "log"} if logarithmic else {"zero": False}),
+        "axis": {"grid": False, "format": ",~r", "labelFlush": True}
+        | ({"values": places} if logarithmic and len(places) <= FEW else {"tickCount": 8}),
+    }  # fmt: skip
+
+
+def _up(label: str, percent: bool) -> Json:
+    """Return the y axis."""
+    return {
+        "field": "y", "type": "quantitative", "title": label,
+        "scale": {"zero": False},
+        "axis": {"format": ".0%" if percent else ".3~g", "tickCount": 6},
+    }  # fmt: skip
+
+
+def _colours_and_dashes(names: Sequence[str], dashed: str | None, named: Json) -> tuple[Json, Json]:
+    """Return how the curves are told apart; those that are dashed count their colours anew."""
+    broken = [name for name in names if dashed is not None and name.startswith(dashed)]
+    solid = [name for name in names if name not in broken]
+    alike = [broken if name in broken else solid for name in names]
+    colours = [
+        COLOURS[group.index(name) % len(COLOURS)] for name, group in zip(names, alike, strict=True)
+    ]
+    dashes = [DASHES[0] if name in broken else [1, 0] for name in names]
+    colour, dash = (
+        {"field": "name", "type": "nominal", "legend": named,
+         "scale": {"domain": names, "range": values}}
+        for values in (colours, dashes)
+    )  # fmt: skip
+    return colour, dash
+
+
+def _tooltip(x_label: str, y_label: str, percent: bool, *, with_ends: bool) -> list[Json]:
+    """Return what stands under the pointer, with the ends of a band if there is one."""
+    number = ".1%" if percent else ".3~f"
+    ends = [{"field": end, "title": f"95 %, {end}", "format": number} for end in ("low", "high")]
+    return [
+        {"field": "name", "title": "curve"},
+        {"field": "x", "title": x_label, "format": ",~r"},
+        {"field": "y", "title": y_label, "format": number},
+        *(ends if with_ends else []),
+    ]
+
+
+def _touched(encoding: Json) -> Json:
+    """Return points that nobody sees until the pointer, or a finger, finds them.
+
+    (With `nearest`, Vega-Lite 6.4 loses the names.)
+    """
+    near = {"type": "point", "on": "pointerover", "clear": "pointerout"}
+    opacity = {"condition": {"param": "near", "value": 0.5, "empty": False}, "value": 0}
+    return {
+        "mark": {"type": "point", "filled": True, "size": 150},
+        "params": [{"name": "near", "select": near}],
+        "encoding": encoding | {"opacity": opacity},
+    }
+
+
+def _rows(curves: Mapping[str, Curve], bands: Mapping[str, Sequence[Point]]) -> list[Json]:
+    """Return the points of all curves, with the ends of their bands where one has any."""
+    rows: list[Json] = []
+    for name, curve in curves.items():
+        points: list[Json] = [{"name": name, "x": x, "y": y} for x, y in curve]
+        if bands:
+            spans = bands.get(name, [(None, None)] * len(points))
+            for point, (low, high) in zip(points, spans, strict=True):
+                point |= {"low": low, "high": high}
+        rows += points
+    return rows
+
+
+def _stops_and_peaks(
+    curves: Mapping[str, Curve], stops: Mapping[str, Point], encoding: Json
+) -> list[Json]:
+    """Return a triangle at the peak of each curve and a circle at its stop."""
+    peaks = {name: max(curve, key=lambda point: point[1]) for name, curve in curves.items()}
+    return [
+        {
+            "data": {"values": [{"name": name, "x": x, "y": y} for name, (x, y) in marked.items()]},
+            "mark": {"type": "point", "shape": mark, "size": 90, "filled": mark != "circle"},
+            "encoding": encoding,
+        }
+        for mark, marked in (("triangle-up", peaks), ("circle", stops))
+    ]
 
 
 def _levels(levels: Mapping[str, float], y: Json) -> list[Json]:
@@ -143,57 +170,3 @@ def _levels(levels: Mapping[str, float], y: Json) -> list[Json]:
             ],
         })  # fmt: skip
     return layers
-
-
-def bars(groups: Mapping[str, Mapping[str, Interval]], x_label: str, level: float = 0.0) -> str:
-    """Return shares of one as bars with their intervals: a group of bars for each name.
-
-    All groups have bars of the same names. ``level`` is a line across.
-    """
-    names = list(next(iter(groups.values())))
-    rows = [
-        {"group": group, "name": name, **{end: of[end] for end in ("mean", "low", "high")}}
-        for group, found in groups.items()
-        for name, of in found.items()
-    ]
-    share: Json = {
-        "field": "mean", "type": "quantitative", "title": x_label, "scale": {"domain": [0, 1]},
-        "axis": {"format": ".0%", "tickCount": 6},
-    }  # fmt: skip
-    where: Json = {
-        "y": {
-            "field": "group", "type": "nominal", "sort": None, "title": None,
-            "axis": {"labelLimit": 0, "labelExpr": "split(datum.label, ', ')",
-                     "domain": False, "ticks": False},
-            "scale": {"paddingInner": 0.25},
-        },
-        "yOffset": {"field": "name", "sort": names},
-    }  # fmt: skip
-    colour: Json = {
-        "field": "name", "type": "nominal", "sort": names,
-        "legend": legend(names) if len(names) > 1 else None,
-        "scale": {"domain": names, "range": list(COLOURS[: len(names)])},
-    }  # fmt: skip
-    tooltip = [{"field": "group", "title": "of"}, {"field": "name", "title": "bar"}] + [
-        {"field": end, "format": ".1%", "title": title}
-        for end, title in (("mean", x_label), ("low", "95 %, low"), ("high", "95 %, high"))
-    ]
-    layers: list[Json] = [
-        {
-            "mark": {"type": "bar"},
-            "params": [chosen("name")],
-            "encoding": where | {"x": share, "color": colour, "tooltip": tooltip, "opacity": SHOWN},
-        },
-        {
-            "mark": {"type": "rule", "color": INK},
-            "encoding": where
-            | {"x": share | {"field": "low"}, "x2": {"field": "high"}, "opacity": SHOWN},
-        },
-    ]
-    if level:
-        layers.append({
-            "data": {"values": [{}]},
-            "mark": {"type": "rule", "color": SOFT, "strokeDash": DASHES[0]},
-            "encoding": {"x": {"datum": level}},
-        })  # fmt: skip
-    return drawn({"data": {"values": rows}, "height": {"step": 16}, "layer": layers})

@@ -1,7 +1,9 @@
 """One page that lays a restored picture over the observed one, with a slider between them."""
 
 from html import escape
+from importlib import resources
 from pathlib import Path
+from string import Template
 
 import torch
 from jaxtyping import Float
@@ -11,74 +13,7 @@ from convprior.ground.errors import InputError
 from convprior.pictures import decoding, files
 from convprior.pictures.picture import Picture
 
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-  body {{ margin: 0; font: 16px/1.5 system-ui, sans-serif; background: #1c1c1e; color: #eee; }}
-  header {{ padding: 1rem; }}
-  h1 {{ font-size: 1.1rem; margin: 0; overflow-wrap: anywhere; }}
-  p {{ margin: .2rem 0; color: #bbb; }}
-  button {{ font: inherit; }}
-  figure {{ margin: 0 0 2rem; overflow: auto; }}
-  figcaption {{ padding: 0 1rem; }}
-  .pair {{ position: relative; --at: 50%; width: min(100%, {fit}px); }}
-  .whole .pair {{ width: var(--pixels); }}
-  .pair img {{ display: block; width: 100%; }}
-  .pair img.coarse {{ image-rendering: pixelated; }}
-  .pair .observed {{ position: absolute; inset: 0; height: 100%;
-    clip-path: inset(0 calc(100% - var(--at)) 0 0); }}
-  .pair::after {{ content: ""; position: absolute; top: 0; bottom: 0; left: var(--at);
-    width: 2px; margin-left: -1px; background: #fff; box-shadow: 0 0 3px #000; }}
-  .pair input {{ position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0;
-    cursor: ew-resize; pointer-events: none; }}
-  .pair {{ cursor: ew-resize; touch-action: pan-y; user-select: none; }}
-  .pair:focus-within {{ outline: 3px solid #6af; }}
-  @media print {{ body {{ background: #fff; color: #000; }} button {{ display: none; }} }}
-</style>
-<header>
-  <h1>{title}</h1>
-  <p>Left of the line: observed. Right: restored. Drag it, or use the arrow keys.</p>
-  <button type="button" onclick="document.body.classList.toggle('whole')">
-    Fit the window / every pixel</button>
-</header>
-{figures}
-<script>
-  for (const pair of document.querySelectorAll(".pair")) {{
-    const input = pair.querySelector("input");
-    const show = () => pair.style.setProperty("--at", input.value + "%");
-    const follow = (event) => {{
-      const box = pair.getBoundingClientRect();
-      input.value = 100 * (event.clientX - box.left) / box.width;
-      show();
-    }};
-    input.addEventListener("input", show);
-    pair.addEventListener("pointerdown", (event) => {{
-      event.preventDefault();
-      input.focus();
-      pair.setPointerCapture(event.pointerId);
-      follow(event);
-    }});
-    pair.addEventListener("pointermove", (event) => {{
-      if (pair.hasPointerCapture(event.pointerId)) follow(event);
-    }});
-  }}
-</script>
-</html>
-"""
-
-FIGURE = """<figure>
-  <div class="pair" style="--pixels: {width}px">
-    <img class="restored" src="{restored}" alt="the restored picture">
-    <img class="observed{coarse}" src="{observed}" alt="the observed picture">
-    <input type="range" min="0" max="100" value="50"
-      step="0.5" aria-label="percent of the width that shows the observed picture">
-  </div>
-  <figcaption><p>{said}</p></figcaption>
-</figure>
-"""
+PAGE = Template((resources.files("convprior.report") / "slider.html").read_text(encoding="utf-8"))
 
 
 def page(observed: Path, restored: Path) -> str:
@@ -102,25 +37,35 @@ def page(observed: Path, restored: Path) -> str:
                 f"{larger[2]}×{larger[1]} with {larger[0]}: compare a picture with what was made "
                 "of it"
             )
-        said = f"{larger[2]}×{larger[1]} pixels"
-        low, high = _range(before, after)
-        if scale == 1:
-            change = float((after.pixels - before.pixels).square().mean().sqrt()) / (high - low)
-            said += f"; the two differ by {255 * change:.1f}/255 (root of the mean square)"
-        figures.append(
-            FIGURE.format(
-                width=larger[2],
-                observed=_shown(before.pixels, low, high),
-                restored=_shown(after.pixels, low, high),
-                coarse=" coarse" if scale > 1 else "",
-                said=said,
-            )
-        )
-    return PAGE.format(
+        figures.append(_figure(before, after))
+    return PAGE.substitute(
         title=escape(f"{observed.name} → {restored.name}"),
         figures="\n".join(figures),
         fit=max(640, max(after.pixels.shape[2] for after in afters)),
     )
+
+
+def _figure(before: Picture, after: Picture) -> str:
+    """Return one picture over the other, and in words by how much they differ."""
+    height, width = after.pixels.shape[1:]
+    enlarged = height > before.pixels.shape[1]
+    low, high = _range(before, after)
+    observed, restored = (_shown(picture.pixels, low, high) for picture in (before, after))
+    coarse = " coarse" if enlarged else ""
+    said = f"{width}×{height} pixels"
+    if not enlarged:
+        change = float((after.pixels - before.pixels).square().mean().sqrt()) / (high - low)
+        said += f"; the two differ by {255 * change:.1f}/255 (root of the mean square)"
+    return f"""<figure>
+  <div class="pair" style="--pixels: {width}px">
+    <img class="restored" src="{restored}" alt="the restored picture">
+    <img class="observed{coarse}" src="{observed}" alt="the observed picture">
+    <input type="range" min="0" max="100" value="50"
+      step="0.5" aria-label="percent of the width that shows the observed picture">
+  </div>
+  <figcaption><p>{said}</p></figcaption>
+</figure>
+"""
 
 
 def _range(before: Picture, after: Picture) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Vega-Lite on our pages: a picture that needs no script, and with one a chart to be asked.
 
 Satyanarayan et al., "Vega-Lite: a grammar of interactive graphics", InfoVis 2016. Each chart is an
-SVG and, beside it, its specification: `page.SCRIPT` draws it anew from that, as wide as there is
+SVG and, beside it, its specification: `page.js` draws it anew from that, as wide as there is
 room, with values under the pointer and a legend that singles out what is clicked.
 """
 
@@ -15,6 +15,7 @@ Json = dict[str, Any]
 
 VERSION = "6.4"  # of Vega-Lite
 COLOURS = ("#c2410c", "#0f766e", "#1d4ed8", "#7e22ce", "#a16207", "#be123c", "#0369a1", "#4d7c0f")
+DASHES = ([6, 4], [2, 3], [8, 3, 2, 3], [12, 4])
 INK, SOFT, LINE = "#1c1917", "#78716c", "#e7e5e4"
 WIDTH = 680  # pixels, where there is no script
 LETTERS = 44  # of a row of the legend: what a phone has room for

@@ -9,21 +9,18 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
-from multiprocessing import get_context
-from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
-from convprior.ground import atomic, resume
+from convprior.ground import atomic, resume, sharing
 from convprior.ground.errors import InputError
 from convprior.pictures import files
 from convprior.restoration import masks
-from convprior.restoration.job import Job, Report, Settings, Watcher
+from convprior.restoration.job import Job, Report, Watcher
 from convprior.restoration.one import restore_one
+from convprior.restoration.settings import Settings
 
 SIDECAR = ".convprior.json"
 
@@ -84,7 +81,7 @@ def _of_folder(settings: Settings, inside: Path) -> Settings:
     """Return the settings for a picture in a folder of the tree: its masks have the same tree."""
     if settings.mask is None or not (Path(settings.mask) / inside).is_dir():
         return settings
-    return replace(settings, mask=str(Path(settings.mask) / inside))
+    return settings.model_copy(update={"mask": str(Path(settings.mask) / inside)})
 
 
 def _check_clashes(jobs: list[Job]) -> None:
@@ -99,7 +96,7 @@ def _check_clashes(jobs: list[Job]) -> None:
 
 
 def _identity(job: Job) -> str:
-    settings: dict[str, Any] = asdict(job.settings)
+    settings: dict[str, Any] = job.settings.model_dump()
     if math.isinf(job.settings.time_limit):
         settings["time_limit"] = None
     given = [Path(name) for name in (job.settings.mask, job.settings.kernel) if name is not None]
@@ -137,51 +134,34 @@ def run(
 
     One device works in this process, and its watcher is told all; several have a worker each.
     """
-    if len(devices) == 1:
-        for number, task in enumerate(tasks):
-            if not task.done:
-                yield task, _do(task, devices[0], watcher_of(number))
-        return
-    context = get_context("spawn")
-    free: SimpleQueue[str] = context.SimpleQueue()
-    for device in devices:
-        free.put(device)
-    with ProcessPoolExecutor(
-        len(devices), mp_context=context, initializer=_take, initargs=(free,)
-    ) as pool:
-        waiting = {pool.submit(_work, task): task for task in tasks if not task.done}
-        try:
-            for future in as_completed(waiting):
-                try:
-                    yield waiting[future], future.result()
-                except BrokenProcessPool:
-                    job = waiting[future].job
-                    error = f"{job.source}: a worker died, perhaps for want of memory"
-                    yield waiting[future], Report(str(job.source), str(job.target), error=error)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    left = [(number, task) for number, task in enumerate(tasks) if not task.done]
+
+    def watched(numbered: tuple[int, Planned]) -> Report:
+        number, task = numbered
+        return _do(task, watcher_of(number))
+
+    function = watched if len(devices) == 1 else _unwatched
+    for number, report in sharing.each(function, left, devices, died=_died):
+        yield left[number][1], report
 
 
-_device = "cpu"  # of a worker, which works on one
+def _unwatched(numbered: tuple[int, Planned]) -> Report:
+    return _do(numbered[1], Watcher())
 
 
-def _take(free: "SimpleQueue[str]") -> None:
-    global _device
-    _device = free.get()
+def _died(numbered: tuple[int, Planned]) -> Report:
+    job = numbered[1].job
+    error = f"{job.source}: a worker died, perhaps for want of memory"
+    return Report(str(job.source), str(job.target), error=error)
 
 
-def _work(task: Planned) -> Report:
-    return _do(task, _device, Watcher())
-
-
-def _do(task: Planned, device: str, watcher: Watcher) -> Report:
+def _do(task: Planned, watcher: Watcher) -> Report:
     """Do a task; what fails is in its report. Ctrl-C writes nothing."""
     job = task.job
     begun = {"identity": task.identity, "source": job.source.name}
     try:
         atomic.write_json(_sidecar(job.target), begun)
-        report = restore_one(job, device, watcher, half=False)
+        report = restore_one(job, str(sharing.device()), watcher, half=False)
         if report.error is None:
             ended = {"result": report.as_json()["pages"], "sha256": _digest(job.target)}
             atomic.write_json(_sidecar(job.target), begun | ended)

@@ -1,37 +1,13 @@
 """What there is to do with one file, what came of it, and what is told meanwhile."""
 
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from convprior.pictures import files
-from convprior.prior.restore import Iterate
+from convprior.prior.iterates import Iterate
 from convprior.prior.stopping import Stopper
-from convprior.restoration import within_memory
-from convprior.restoration.recipes import Task
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to restore: everything but the files and the device; it decides the result."""
-
-    task: Task | Literal["auto"] = "auto"
-    mask: str | None = None
-    invert_mask: bool = False
-    scale: int = 2
-    kernel: str | None = None
-    seed: int = 0
-    runs: int = 1
-    max_steps: int | None = None
-    time_limit: float = math.inf
-    precision: within_memory.Precision = "float32"
-    memory: int | None = None  # bytes
-    quality: int | None = None
-    strip_metadata: bool = False
-    accept_truncated: bool = False
-    most_pixels: int = files.MOST_PIXELS
+from convprior.restoration.settings import Settings, Task
 
 
 @dataclass(frozen=True)

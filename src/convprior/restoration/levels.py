@@ -5,9 +5,7 @@ files, which may use any part of their range or lie outside of [0, 1], are mappe
 hold, and the restored values mapped back: no value is stretched.
 """
 
-import math
 from dataclasses import dataclass, replace
-from statistics import fmean
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,66 +15,55 @@ from torch.nn import functional
 
 from convprior.ground.errors import InputError
 from convprior.pictures.picture import Picture
-from convprior.problem.noise import measure
 from convprior.problem.observation import Observation
 from convprior.problem.operators import IDENTITY, Operator
-from convprior.restoration.recipes import Task
+from convprior.restoration.settings import Task
 
 MARGIN = 0.05  # of the range, at both ends: noise took the darkest and the lightest from there
-NOISY = 6 / 255  # from this deviation on, known pixels are not to be trusted: clean ones have ≤ 5.2
 STRIP = 256  # rows
 PRESSED = 2.0  # a range so many times that of all but a few pixels presses the others together;
 WIDE = 0.25  # then they have this share of their own range beside it, for the noise at its ends,
 FEW = 0.001  # and at most this share of the pixels lies outside
-COARSE = 25  # mean of JPEG's luminance table, steps that it rounds to: from quality 78 down
 
 
 @dataclass(frozen=True)
-class Work:
-    """A picture as the method sees it, and the way back.
+class Look:
+    """What one look at a picture tells, and the way back from the network's values to its own.
 
-    ``beyond`` (h, w) are known pixels that are too far from all others to be seen by the network.
+    ``observation`` is what is seen without knowing the task; it carries the noise. ``beyond``
+    (h, w) are known pixels that are too far from all others to be seen by the netlook. ``masked``
+    says that pixels are missing or to be repaired.
     """
 
     observation: Observation
     beyond: Bool[Tensor, "h w"]
     low: float
     high: float
+    masked: bool
+
+    def under(self, task: Task, operator: Operator = IDENTITY) -> "Look":
+        """Return the look with the observation of a task."""
+        if operator is IDENTITY and task != "inpaint":
+            return self
+        seen = replace(self.observation, operator=operator, exact=task == "inpaint")
+        return replace(self, observation=seen)
 
 
-def choose(picture: Picture, repair: Bool[Tensor, "h w"] | None) -> tuple[Task, str]:
-    """Return the task for a picture of which ``repair`` (h, w) is to be repaired, and why."""
-    known = _known(picture, repair)
-    masked = repair is not None or picture.known is not None
-    low, high = _range(picture, known)
-    noise = measure((picture.pixels - low) / (high - low), known)
-    if masked and noise.deviation == math.inf:
-        return "inpaint", "some is missing, and too little is known to measure noise"
-    if noise.deviation == math.inf:
-        return "denoise", "nothing is missing; too small to measure noise"
-    strength = f"noise of {255 * noise.deviation:.0f}/255"
-    if masked and noise.deviation <= NOISY:
-        return "inpaint", f"some is missing, and hardly any noise: {strength}"
-    if masked:
-        return "denoise", f"some is missing, and {strength}: both are repaired"
-    tables = picture.metadata.own.get("qtables") if picture.metadata.format == "JPEG" else None
-    if tables and fmean(next(iter(tables.values()))) > COARSE:
-        return "dejpeg", "a strongly compressed JPEG"
-    return "denoise", f"nothing is missing; {strength}"
+def look(picture: Picture, repair: Bool[Tensor, "h w"] | None, *, same_size: bool = True) -> Look:
+    """Look once at a picture of which ``repair`` (h, w) is to be repaired: all else follows.
 
-
-def observe(
-    picture: Picture, task: Task, repair: Bool[Tensor, "h w"] | None, operator: Operator = IDENTITY
-) -> Work:
-    """Return what the method is given: unknown is what is to be repaired, and what has no value."""
+    ``same_size`` says that the result has its pixels, so that those far outside of all others can
+    stay as they are. Raises InputError if no pixel is known.
+    """
     known = _known(picture, repair)
     if not known.any():
         raise InputError("no pixel is known: there is nothing to restore from")
-    low, high = _range(picture, known, same_size=operator is IDENTITY)
-    scaled = (picture.pixels - low) / (high - low)
+    low, high = _range(picture, known, same_size)
+    # Eight bits are taken as they are.
+    scaled = picture.pixels if (low, high) == (0.0, 1.0) else (picture.pixels - low) / (high - low)
     beyond = known & ((picture.pixels < low) | (picture.pixels > high)).any(0)
-    observation = Observation(scaled, known & ~beyond, operator, exact=task == "inpaint")
-    return Work(observation, beyond, low, high)
+    masked = repair is not None or picture.known is not None
+    return Look(Observation(scaled, known & ~beyond), beyond, low, high, masked)
 
 
 def _known(picture: Picture, repair: Tensor | None) -> Bool[Tensor, "h w"]:
@@ -88,9 +75,7 @@ def _known(picture: Picture, repair: Tensor | None) -> Bool[Tensor, "h w"]:
     return known if repair is None else known & ~repair
 
 
-def _range(
-    picture: Picture, known: Bool[Tensor, "h w"], same_size: bool = True
-) -> tuple[float, float]:
+def _range(picture: Picture, known: Bool[Tensor, "h w"], same_size: bool) -> tuple[float, float]:
     """Return the values that become 0 and 1.
 
     Of 16 bits and floats, those of a few pixels far outside of all others, dead or stars, do not
@@ -126,7 +111,7 @@ def _steady(picture: Picture, known: Bool[Tensor, "h w"]) -> tuple[float, float]
 
 
 def finish(
-    work: Work, picture: Picture, restored: Float[Tensor, "c H W"], opaque: Tensor | None
+    look: Look, picture: Picture, restored: Float[Tensor, "c H W"], opaque: Tensor | None
 ) -> Picture:
     """Return the picture to be written: the restored pixels in the place of the observed ones.
 
@@ -134,11 +119,11 @@ def finish(
     transparent stay to the bit. ``opaque`` (h, w) marks transparent pixels that were repaired to be
     seen.
     """
-    pixels = restored * (work.high - work.low) + work.low
-    scale = work.observation.operator.scale
+    pixels = restored * (look.high - look.low) + look.low
+    scale = look.observation.operator.scale
     alpha = picture.alpha
     if scale == 1:
-        kept = work.beyond | (work.observation.known & work.observation.exact)
+        kept = look.beyond | (look.observation.known & look.observation.exact)
         if alpha is not None and opaque is None:
             kept = kept | (alpha == 0)
         pixels = torch.where(kept, picture.pixels, pixels)

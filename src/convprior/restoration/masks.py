@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float
-from kornia.morphology import opening
+from kornia.morphology import dilation, opening
 from torch import Tensor
 from torch.nn import functional
 
@@ -15,6 +15,7 @@ from convprior.pictures.picture import ImageError, Picture
 OUTSIDE = 2.0  # times the range of its neighbours: so far off lies a dead or stuck pixel,
 FAINT = 0.1  # and at least this share of the picture's range
 WIDEST = 5  # pixels: what is exactly black or white and wider is part of the picture
+NEIGHBOURS = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 1.0]])  # of a pixel
 UNLIKE = 0.2  # share of the range by which a scratch differs from what is around it
 
 
@@ -110,7 +111,8 @@ def broken(pixels: Float[Tensor, "c h w"]) -> Bool[Tensor, "h w"]:
     surroundings.
     """
     low, high = float(pixels.amin()), float(pixels.amax())
-    least, most = (_extreme_of_neighbours(pixels, sign) for sign in (-1, 1))
+    most: Tensor = dilation(pixels[None], NEIGHBOURS, max_val=torch.inf)[0]
+    least: Tensor = -dilation(-pixels[None], NEIGHBOURS, max_val=torch.inf)[0]
     outside = torch.maximum(pixels - most, least - pixels)
     stuck = (outside > (OUTSIDE * (most - least)).clamp(min=FAINT * (high - low))).any(0)
     around = functional.avg_pool2d(
@@ -124,16 +126,3 @@ def broken(pixels: Float[Tensor, "c h w"]) -> Bool[Tensor, "h w"]:
         unlike = (around - end).abs().amax(0) > UNLIKE * (high - low)
         scratched |= extreme & ~solid & unlike
     return stuck | scratched
-
-
-def _extreme_of_neighbours(pixels: Float[Tensor, "c h w"], sign: int) -> Float[Tensor, "c h w"]:
-    """Return the largest (sign 1) or smallest (-1) of the eight values around each."""
-    _, height, width = pixels.shape
-    around = functional.pad(sign * pixels, (1, 1, 1, 1), value=-torch.inf)
-    most = torch.full_like(pixels, -torch.inf)
-    for down in range(3):
-        for across in range(3):
-            if (down, across) != (1, 1):
-                moved = around[:, down : down + height, across : across + width]
-                torch.maximum(most, moved, out=most)
-    return sign * most

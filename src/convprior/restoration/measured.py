@@ -1,8 +1,7 @@
-"""Restore many pictures on many devices: each process takes its share and writes what is done.
+"""Restore pictures whose reference is known, and measure and record what comes of each.
 
-``Trainer.predict`` starts the processes and says who is who; each picture has an untrained network
-of its own, so nothing is synchronised. The method is `prior.restore`, the same as the tool's; what
-is around it, measuring and recording, is here.
+The method is `prior.restore`, the same as the tool's. `restore_case` depends on its case alone:
+a `Trainer` shares the cases out over ranks, and anything else could.
 """
 
 import math
@@ -11,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
 import torch
@@ -23,9 +22,11 @@ from torch.utils.data import DataLoader
 from convprior.ground import atomic, resume
 from convprior.pictures import decoding, files
 from convprior.pictures.picture import Picture
+from convprior.prior.iterates import DivergedError, Iterate, State
 from convprior.prior.recipe import Recipe
-from convprior.prior.restore import Iterate, State, restore
+from convprior.prior.restore import Follower, Restored, restore
 from convprior.prior.stopping import Stopper
+from convprior.prior.where import Where
 from convprior.problem import classical, metrics
 from convprior.problem.observation import Observation
 
@@ -33,8 +34,9 @@ SAVE_EVERY = 30.0  # seconds between two saves of a fit in the middle
 STRIPS_AT = (5, 10, 20, 40, 70, 100, 150, 200, 300, 400, 600, 800, 1200, 1600, 2400, 3200)
 
 
+@runtime_checkable
 class Recorder(Protocol):
-    """What the restorer needs of a tracked run."""
+    """What is needed of a tracked run."""
 
     def metrics(self, values: dict[str, float], step: int = 0) -> None:
         """Record metrics at a step."""
@@ -44,7 +46,7 @@ class Recorder(Protocol):
 
 
 @dataclass(frozen=True)
-class Job:
+class Case:
     """One picture to restore. ``reference`` is for measuring only."""
 
     name: str
@@ -61,111 +63,68 @@ class Job:
         return self.folder(state).with_suffix(".pt")
 
 
-class Restorer(pl.LightningModule):
-    """Restore each job of the loader and write its result to ``state``.
+class Measured(Follower):
+    """Measures each iterate of a case against its reference, records it, and keeps the fit.
 
-    A result is a folder with ``restored.png``, ``classical.png``, ``metrics.json`` and
-    ``curve.csv``; jobs whose result is there are skipped. ``record`` opens a tracked run for a job.
+    ``saved_in`` is the file in which the middle of the fit is kept, and from which it goes on.
+    ``tell`` is called with each step and the one that is due to be the last.
     """
 
     def __init__(
-        self,
-        recipe: Recipe,
-        seed: int,
-        state: Path,
-        record: Callable[[Job], AbstractContextManager[Recorder]],
-    ) -> None:
-        super().__init__()
-        self.recipe, self.seed, self.state, self.record = recipe, seed, state, record
+        self, case: Case, run: Recorder, saved_in: Path, device: torch.device,
+        tell: Callable[[int, float], None],
+    ) -> None:  # fmt: skip
+        self.case, self.run, self.saved_in, self.tell = case, run, saved_in, tell
+        self.curve: list[dict[str, float]] = []
+        self.last = case.reference
+        self.begun = self.kept_at = time.monotonic()
+        if saved_in.exists():
+            state = torch.load(saved_in, device, weights_only=True)
+            self.saved, self.curve = state["fit"], state["curve"]
+            self.begun -= state["seconds"]
+        self._show(torch.full_like(case.reference, 0.5), 0)  # MLflow's slider begins at step 0
+        for row in self.curve:
+            self._note(row)
 
-    def share(self, jobs: list[Job]) -> DataLoader[Job]:
-        """Return a loader of this process's share of the jobs that are not done."""
-        mine = jobs[self.trainer.global_rank :: self.trainer.world_size]
-        missing = [job for job in mine if not job.folder(self.state).exists()]
-        return DataLoader(missing, batch_size=None)  # type: ignore[arg-type]
+    @property
+    def seconds(self) -> float:
+        """How long the fit has taken, interruptions left out."""
+        return time.monotonic() - self.begun
 
-    def predict_step(self, job: Job, _: int) -> None:
-        """Restore one picture, measure it, and write the result."""
-        with (
-            self.record(job) as run,
-            atomic.folder(job.folder(self.state)) as out,
-            # Lightning predicts in inference mode, in which nothing can be fitted.
-            torch.inference_mode(False),
-            torch.enable_grad(),
-            # The method itself says what is computed in which precision.
-            torch.autocast(self.device.type, enabled=False),
-        ):
-            self._restore(job, run, out)
-        job.saved(self.state).unlink(missing_ok=True)
-
-    def transfer_batch_to_device(self, batch: Job, *_: object) -> Job:
-        """Leave the job where it is: `restore` moves what it needs."""
-        return batch
-
-    def _restore(self, job: Job, run: Recorder, out: Path) -> None:
-        reference, observation = job.reference, job.observation
-        baseline = classical.restore(observation)
-        saved = job.saved(self.state)
-        state = torch.load(saved, self.device, weights_only=True) if saved.exists() else None
-        curve: list[dict[str, float]] = state["curve"] if state else []
-        last = reference
-        begin = time.monotonic() - (state["seconds"] if state else 0.0)
-        saved_at = time.monotonic()
-
-        def note(row: dict[str, float]) -> None:
-            run.metrics({k: v for k, v in row.items() if k != "step"}, int(row["step"]))
-
-        def watch(iterate: Iterate, _: Stopper) -> None:
-            nonlocal last
-            if self.trainer.received_sigterm:
-                raise SIGTERMException
-            last = observation.keep_known(iterate.picture.cpu())
-            average = observation.keep_known(iterate.average.cpu())
-            curve.append(
-                {
-                    "step": iterate.step,
-                    "misfit": iterate.misfit,
-                    "held_out": iterate.held_out,
-                    "psnr": metrics.psnr(reference, last),
-                    "psnr_average": metrics.psnr(reference, average),
-                }
-            )
-            note(curve[-1])
-            if iterate.step in STRIPS_AT:
-                show(average, iterate.step)
-
-        def show(average: Tensor, step: int) -> None:
-            strip = torch.cat([observation.observed, average, reference], dim=2)
-            run.picture("observed - restored - reference", decoding.to_pillow(strip), step)
-
-        def save(fit: State) -> None:
-            nonlocal saved_at
-            if time.monotonic() > saved_at + SAVE_EVERY:
-                saved_at = time.monotonic()
-                with atomic.file(saved) as file:
-                    torch.save({"fit": fit, "curve": curve, "seconds": saved_at - begin}, file)
-
-        show(torch.full_like(reference, 0.5), 0)  # the slider in MLflow begins at step 0
-        for row in curve:
-            note(row)
-        restored = restore(
-            observation,
-            self.recipe,
-            seed=self.seed,
-            device=self.device,
-            precision=torch.bfloat16 if "bf16" in str(self.trainer.precision) else torch.float32,
-            watch=watch,
-            saved=state["fit"] if state else None,
-            save=save,
+    def see(self, iterate: Iterate, stopper: Stopper) -> None:
+        """Measure and record an iterate."""
+        observation, reference = self.case.observation, self.case.reference
+        self.last = observation.keep_known(iterate.picture.cpu())
+        average = observation.keep_known(iterate.average.cpu())
+        self.curve.append(
+            {
+                "step": iterate.step,
+                "misfit": iterate.misfit,
+                "held_out": iterate.held_out,
+                "psnr": metrics.psnr(reference, self.last),
+                "psnr_average": metrics.psnr(reference, average),
+            }
         )
-        if restored.ended == "interrupted":
-            raise KeyboardInterrupt
-        seconds = time.monotonic() - begin
-        peak = max(curve, key=lambda row: row["psnr_average"])
+        self._note(self.curve[-1])
+        if iterate.step in STRIPS_AT:
+            self._show(average, iterate.step)
+        self.tell(iterate.step, stopper.stops_at)
+
+    def keep(self, state: Callable[[], State]) -> None:
+        """Save the fit, if the last save is long enough ago."""
+        if time.monotonic() > self.kept_at + SAVE_EVERY:
+            self.kept_at = time.monotonic()
+            with atomic.file(self.saved_in) as file:
+                torch.save({"fit": state(), "curve": self.curve, "seconds": self.seconds}, file)
+
+    def summary(self, restored: Restored, baseline: Tensor) -> dict[str, Any]:
+        """Return how good every picture of the case is; None where a value is not finite."""
+        reference, observation = self.case.reference, self.case.observation
+        peak = max(self.curve, key=lambda row: row["psnr_average"])
         pictures = {
             "observed": observation.observed.clamp(0, 1),
             "classical": baseline,
-            "last": last,
+            "last": self.last,
             "network": observation.keep_known(restored.average),
             "restored": restored.picture,
         }
@@ -173,21 +132,95 @@ class Restorer(pl.LightningModule):
             "steps": restored.steps,
             "stop_step": restored.best_step,
             "ended": restored.ended,
-            "seconds": round(seconds, 1),
+            "seconds": round(self.seconds, 1),
             **{f"psnr_{kind}": metrics.psnr(reference, p) for kind, p in pictures.items()},
             **{f"ssim_{kind}": metrics.ssim(reference, p) for kind, p in pictures.items()},
             "psnr_peak": peak["psnr_average"],
             "peak_step": peak["step"],
         }
         measured["stop_gap"] = measured["psnr_peak"] - measured["psnr_network"]
-        run.metrics({k: v for k, v in measured.items() if not isinstance(v, str)}, restored.steps)
-        files.write(out / "restored.png", Picture(restored.picture))
-        files.write(out / "classical.png", Picture(baseline))
-        atomic.write_csv(out / "curve.csv", curve)
-        atomic.write_json(
-            out / "metrics.json",
-            {
-                k: v if not isinstance(v, float) or math.isfinite(v) else None
-                for k, v in measured.items()
-            },
-        )
+        return measured
+
+    def _note(self, row: dict[str, float]) -> None:
+        self.run.metrics({k: v for k, v in row.items() if k != "step"}, int(row["step"]))
+
+    def _show(self, average: Tensor, step: int) -> None:
+        strip = torch.cat([self.case.observation.observed, average, self.case.reference], dim=2)
+        self.run.picture("observed - restored - reference", decoding.to_pillow(strip), step)
+
+
+def restore_case(
+    case: Case, recipe: Recipe, seed: int, where: Where, measured: Measured, out: Path
+) -> None:
+    """Restore a case and write ``{restored,classical}.png``, ``metrics.json`` and ``curve.csv``.
+
+    Raises KeyboardInterrupt, or DivergedError: half a result is none.
+    """
+    baseline = classical.baseline(case.observation)
+    restored = restore(case.observation, recipe, seed, where, measured)
+    if restored.ended == "interrupted":
+        raise KeyboardInterrupt
+    if restored.ended == "diverged":
+        raise DivergedError(f"{case.name}: the fit diverged at step {restored.steps}")
+    found = measured.summary(restored, baseline)
+    measured.run.metrics({k: v for k, v in found.items() if not isinstance(v, str)}, restored.steps)
+    files.write(out / "restored.png", Picture(restored.picture))
+    files.write(out / "classical.png", Picture(baseline))
+    atomic.write_csv(out / "curve.csv", measured.curve)
+    finite = {
+        k: v if not isinstance(v, float) or math.isfinite(v) else None for k, v in found.items()
+    }
+    atomic.write_json(out / "metrics.json", finite)
+
+
+class Restorer(pl.LightningModule):
+    """Restore each case of the loader and write its result to ``state``.
+
+    Cases whose result is there are skipped. ``record`` opens a tracked run for a case. ``tell`` is
+    called with each step of a case and the one that is due to be its last.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        seed: int,
+        state: Path,
+        record: Callable[[Case], AbstractContextManager[Recorder]],
+        tell: Callable[[int, float], None] = lambda *_: None,
+    ) -> None:
+        super().__init__()
+        self.recipe, self.seed, self.state, self.record = recipe, seed, state, record
+        self.tell = tell
+
+    def share(self, cases: list[Case]) -> DataLoader[Case]:
+        """Return a loader of this process's share of the cases that are not done."""
+        mine = cases[self.trainer.global_rank :: self.trainer.world_size]
+        missing = [case for case in mine if not case.folder(self.state).exists()]
+        return DataLoader(missing, batch_size=None)  # type: ignore[arg-type]
+
+    def predict_step(self, case: Case, _: int) -> None:
+        """Restore one picture, measure it, and write the result."""
+
+        def tell(step: int, last: float) -> None:
+            if self.trainer.received_sigterm:
+                raise SIGTERMException
+            self.tell(step, last)
+
+        precision = torch.bfloat16 if "bf16" in str(self.trainer.precision) else torch.float32
+        with (
+            self.record(case) as run,
+            atomic.folder(case.folder(self.state)) as out,
+            # Lightning predicts in inference mode, in which nothing can be fitted.
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            # The method itself says what is computed in which precision.
+            torch.autocast(self.device.type, enabled=False),
+        ):
+            measured = Measured(case, run, case.saved(self.state), self.device, tell)
+            where = Where(self.device, precision)
+            restore_case(case, self.recipe, self.seed, where, measured, out)
+        case.saved(self.state).unlink(missing_ok=True)
+
+    def transfer_batch_to_device(self, batch: Case, *_: object) -> Case:
+        """Leave the case where it is: `restore` moves what it needs."""
+        return batch

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,15 +16,17 @@ from torch import Tensor
 from convprior.ground.errors import InputError
 from convprior.pictures import files
 from convprior.pictures.picture import ImageError, Picture
-from convprior.prior.ensemble import Averaged
-from convprior.prior.restore import DivergedError, Iterate
+from convprior.pictures.pillow import QUALITY
+from convprior.prior.iterates import DivergedError, Iterate
+from convprior.prior.restore import Follower
 from convprior.prior.stopping import Stopper
 from convprior.problem.operators import IDENTITY, Operator, blur, downsampling, gaussian_kernel
-from convprior.restoration import levels, masks, within_memory
-from convprior.restoration.job import Job, Page, Report, Settings, Watcher
-from convprior.restoration.recipes import Task
-
-CLEAN_QUALITY = 95  # of a JPEG whose damage was its compression: its old tables would damage again
+from convprior.restoration import levels, masks
+from convprior.restoration.job import Job, Page, Report, Watcher
+from convprior.restoration.levels import Look
+from convprior.restoration.settings import Settings, Task
+from convprior.restoration.task import choose
+from convprior.restoration.within_memory import restore_within_memory
 
 
 def restore_one(job: Job, device: str, watcher: Watcher, *, half: bool = True) -> Report:
@@ -51,40 +52,25 @@ def restore_one(job: Job, device: str, watcher: Watcher, *, half: bool = True) -
     understood = [_understand(job, *page) for page in zip(pages, repairs, strict=True)]
     done, spreads = [], []
     for number, (page, repair) in enumerate(zip(pages, repairs, strict=True)):
-        task, reason, work = understood[number]
-        watcher.begin(number, len(pages), task, reason, work.observation.size)
+        task, reason, look = understood[number]
+        watcher.begin(number, len(pages), task, reason, look.observation.size)
         opaque = repair if settings.mask == "alpha" else None
-
-        put_together = partial(_put_together, settings, work, page, opaque)
-
-        def watch(run: int, iterate: Iterate, stopper: Stopper, finish: Any = put_together) -> None:
-            watcher.step(run, iterate, stopper)
-            if job.previews:
-                watcher.preview(lambda: _preview(job, finish(iterate.average.cpu()), say))
-
+        put_together = partial(_put_together, settings, look, page, opaque)
+        followed = _Followed(job, watcher, put_together, say)
         try:
-            restored = within_memory.restore(
-                work.observation,
-                task,
-                runs=settings.runs,
-                seed=settings.seed,
-                device=device,
-                precision=settings.precision,
-                budget=settings.memory,
-                time_limit=settings.time_limit,
-                max_steps=settings.max_steps,
-                watch=watch,
-                say=say,
+            restored = restore_within_memory(
+                look.observation, task, settings, device, followed, say
             )
         except DivergedError as error:
-            if error.best is None:
-                raise InputError(f"{job.source}: {error}") from None
-            report.error = f"{job.source}: {error}. The best picture so far is in {job.target}"
-            best = error.best
-            restored = Averaged(best.picture, torch.zeros_like(best.picture), (best,))
+            raise InputError(f"{job.source}: {error}") from None
         last = restored.runs[-1]
         if last.ended == "interrupted" and not (half and number == len(pages) - 1):
             raise KeyboardInterrupt
+        if last.ended == "diverged":
+            report.error = (
+                f"{job.source}: the fit diverged at step {last.steps}. The best picture so far is "
+                f"in {job.target}"
+            )
         done.append(put_together(restored.picture))
         spreads.append(restored.spread)
         report.pages.append(Page(task, reason, last.steps, last.best_step, last.ended))
@@ -100,6 +86,30 @@ def restore_one(job: Job, device: str, watcher: Watcher, *, half: bool = True) -
         job.preview.unlink(missing_ok=True)
     report.seconds = round(time.monotonic() - start, 1)
     return report
+
+
+class _Followed(Follower):
+    """Tells a job's watcher of a fit, and writes previews when the watcher asks for them."""
+
+    def __init__(
+        self,
+        job: Job,
+        watcher: Watcher,
+        put_together: Callable[[Tensor], Picture],
+        say: Callable[[str], None],
+    ) -> None:
+        self.job, self.watcher, self.put_together, self.say = job, watcher, put_together, say
+        self.run = 0
+
+    def begin(self, run: int) -> None:
+        self.run = run
+
+    def see(self, iterate: Iterate, stopper: Stopper) -> None:
+        self.watcher.step(self.run, iterate, stopper)
+        if self.job.previews:
+            self.watcher.preview(
+                lambda: _preview(self.job, self.put_together(iterate.average.cpu()), self.say)
+            )
 
 
 def _check_paths(job: Job) -> None:
@@ -161,24 +171,26 @@ def _rehearse(job: Job, pages: list[Picture], say: Callable[[str], None]) -> Non
         say(f"{job.source}: {note}")
 
 
-def _understand(job: Job, page: Picture, repair: Tensor | None) -> tuple[Task, str, levels.Work]:
+def _understand(job: Job, page: Picture, repair: Tensor | None) -> tuple[Task, str, Look]:
     """Return task, why, and what the method is given."""
     settings = job.settings
+    same_size = settings.task not in ("superresolve", "deblur")
+    look = levels.look(page, repair, same_size=same_size)
     if settings.task == "auto":
-        task, reason = levels.choose(page, repair)
+        task, reason = choose(look, page.metadata)
     else:
         task, reason = settings.task, "as asked"
     operator = operator_of(settings, task)
     if operator.scale > 1:
         page.metadata.enlarged(operator.scale)  # refused before the work, not after
-    work = levels.observe(page, task, repair, operator)
-    height, width = work.observation.size
+    look = look.under(task, operator)
+    height, width = look.observation.size
     if height * width > settings.most_pixels:
         raise ImageError(
             f"{job.source}: would have {width}×{height} pixels, more than "
             f"{settings.most_pixels:,}: enlarge it less, or allow more with --max-pixels"
         )
-    return task, reason, work
+    return task, reason, look
 
 
 def operator_of(settings: Settings, task: Task) -> Operator:
@@ -187,8 +199,7 @@ def operator_of(settings: Settings, task: Task) -> Operator:
         return downsampling(settings.scale)
     if task != "deblur":
         return IDENTITY
-    if settings.kernel is None:
-        raise InputError("deblur needs --kernel: a file, or gaussian:σ with σ in pixels")
+    assert settings.kernel is not None  # a rule of Settings
     kind, _, value = settings.kernel.partition(":")
     try:
         if kind == "gaussian":
@@ -200,16 +211,16 @@ def operator_of(settings: Settings, task: Task) -> Operator:
 
 
 def _put_together(
-    settings: Settings, work: levels.Work, page: Picture, opaque: Tensor | None, pixels: Tensor
+    settings: Settings, look: Look, page: Picture, opaque: Tensor | None, pixels: Tensor
 ) -> Picture:
     """Return the page to be written."""
-    finished = levels.finish(work, page, pixels, opaque)
+    finished = levels.finish(look, page, pixels, opaque)
     return files.without_metadata(finished) if settings.strip_metadata else finished
 
 
 def _quality(settings: Settings, task: Task, page: Picture) -> int | None:
     if settings.quality is None and task == "dejpeg" and page.metadata.format == "JPEG":
-        return CLEAN_QUALITY
+        return QUALITY  # its old tables would damage it again
     return settings.quality
 
 

@@ -1,14 +1,14 @@
 """The recipes of params.yaml by name, and which task uses which."""
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, get_args
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from convprior.ground import params
 from convprior.prior.recipe import Recipe
+from convprior.restoration.settings import Task
 
-Task = Literal["denoise", "inpaint", "dejpeg", "superresolve", "deblur"]
 TASKS: tuple[Task, ...] = get_args(Task)
 
 
@@ -22,6 +22,21 @@ class Recipes(params.Section):
     superresolve: str
     deblur: str
     recipes: dict[str, Recipe]
+
+    @field_validator("recipes", mode="before")
+    @classmethod
+    def _whole(cls, written: Any) -> Any:
+        """Fill in what a recipe leaves to the one that it is like: `default`, if not said."""
+        if not (isinstance(written, dict) and all(isinstance(r, dict) for r in written.values())):
+            return written  # refused for what it is
+        whole: dict[str, Any] = {}
+        for name, own in written.items():
+            like = own.get("like", "default")
+            if name != "default" and like not in whole:
+                raise ValueError(f"'{name}' is like '{like}', which is not written before it")
+            rest = {} if name == "default" else whole[like]
+            whole[name] = rest | {key: value for key, value in own.items() if key != "like"}
+        return whole
 
     @model_validator(mode="after")
     def _exist(self) -> "Recipes":

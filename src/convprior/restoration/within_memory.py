@@ -1,90 +1,100 @@
-"""From one damaged picture to one restored picture: what the command and the Python call share."""
+"""Restore an observation in the memory that there is: whole, in tiles, or in smaller ones."""
 
-import math
+import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
 
 import torch
-from torch import Tensor
 
 from convprior.ground import machine
-from convprior.prior.ensemble import Averaged, restore_runs
-from convprior.prior.restore import Iterate
-from convprior.prior.stopping import Stopper
+from convprior.prior.recipe import Recipe
+from convprior.prior.restore import Averaged, Follower, restore_runs
+from convprior.prior.where import Where
 from convprior.problem.observation import Observation
-from convprior.restoration import memory, recipes
-from convprior.restoration.recipes import Task
-
-Precision = Literal["float32", "bfloat16"]
+from convprior.restoration import recipes
+from convprior.restoration.settings import Settings, Task
 
 FEW_STEPS = 100  # for a single pixel
+# Bytes for each pixel of a tile: what a step of the recipes `default` and `exact` keeps to go back
+# (`python benchmarks/memory.py --sizes 512 1024`: the difference of the two).
+PER_TILE_PIXEL = {torch.float32: 1700, torch.bfloat16: 1300}
+# Numbers for each value of the picture: observed, best, latest, snapshots, the filter's sums.
+PER_VALUE = 4 * 14
+PER_RUN = 4 * 3  # of each run more: its average, its picture, and that among the others
+FIXED = 300 * 2**20  # bytes: the program itself
+SIDES = (4096, 3072, 2048, 1536, 1024, 768, 512, 384, 256, 192, 128)  # few: the side counts
+FREE_SHARE = 0.7  # of what is free: others need some too
 
 
-def observe(picture: Tensor, known: Tensor | None, task: Task) -> Observation:
-    """Return the observation of a task; ``known`` is bool (h, w), None where all is known."""
-    if picture.ndim != 3 or not picture.is_floating_point():
-        raise ValueError(
-            f"a picture is float (c, h, w) in [0, 1], came {picture.dtype} {tuple(picture.shape)}"
-        )
-    if known is None:
-        known = torch.ones(picture.shape[1:], dtype=torch.bool)
-    return Observation(picture.float(), known, exact=task == "inpaint")
-
-
-def restore(
+def restore_within_memory(
     observation: Observation,
     task: Task,
-    *,
-    runs: int = 1,
-    seed: int = 0,
+    settings: Settings,
     device: str = "auto",
-    precision: Precision = "float32",
-    budget: int | None = None,
-    time_limit: float = math.inf,
-    max_steps: int | None = None,
-    watch: Callable[[int, Iterate, Stopper], None] = lambda *_: None,
+    follower: Follower | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Averaged:
-    """Restore with the recipe that params.yaml gives the task; see `restore_runs`.
+    """Restore with the recipe that the package's params.yaml gives the task; see `restore_runs`.
 
-    A picture that does not fit into ``budget`` bytes of memory, by default a share of what is free,
-    is fitted in tiles; if they do not fit after all, in smaller ones. ``say`` is told.
+    Of the settings, those count that say how well and how long. A picture that does not fit into
+    their ``memory``, by default a share of what is free, is fitted in tiles; if they do not fit
+    after all, in smaller ones. ``say`` is told. Raises MachineError, and what `prior.restore` does.
     """
-    recipe = recipes.load().of(task)
-    if max_steps is not None:
-        recipe = replace(recipe, max_steps=max_steps)
-    if int(observation.known.sum()) < 2:  # there is none to hold out
-        recipe = replace(recipe, held_out=0.0, max_steps=min(recipe.max_steps, FEW_STEPS))
-    on = machine.choose(device)
-    dtype: torch.dtype = getattr(torch, precision)
-    budget = budget or memory.free(on)
-    tile, needed = memory.largest_tile(observation, budget, dtype, runs)
+    follower = follower or Follower()
+    follower.until = time.monotonic() + settings.time_limit
+    recipe = _recipe(observation, task, settings.max_steps)
+    where = Where(machine.choose(device), getattr(torch, settings.precision))
+    budget = settings.memory or int(FREE_SHARE * machine.free_memory(where.device))
+    tile, needed = largest_tile(observation, budget, where.precision, settings.runs)
     if tile is not None:
         say(f"in tiles of {tile} pixels, for {needed / 1e9:.1f} GB of memory")
     if needed > budget:
         say(f"warning: that is more than the {budget / 1e9:.1f} GB that may be used")
     while True:
+        where = replace(where, tile=tile)
         try:
-            return restore_runs(
-                observation,
-                recipe,
-                runs=runs,
-                seed=seed,
-                device=on,
-                precision=dtype,
-                tile=tile,
-                time_limit=time_limit,
-                watch=watch,
-            )
+            return restore_runs(observation, recipe, settings.runs, settings.seed, where, follower)
         except (MemoryError, RuntimeError) as error:
-            smaller = [side for side in memory.SIDES if side < (tile or max(observation.size))]
+            smaller = [side for side in SIDES if side < (tile or max(observation.size))]
             if not _out_of_memory(error) or not smaller:
                 raise
             tile = smaller[0]
         say(f"out of memory: once more, in tiles of {tile} pixels")
-        if on.type == "cuda":
+        if where.device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def largest_tile(
+    observation: Observation, budget: int, precision: torch.dtype, runs: int = 1
+) -> tuple[int | None, int]:
+    """Return the largest side of a tile for so many bytes, None for the whole picture.
+
+    Also the bytes that it takes: more than the budget if even the smallest tile does.
+    """
+    height, width = observation.size
+    colours = len(observation.observed)
+    kept = FIXED + (PER_VALUE + PER_RUN * (runs - 1)) * colours * height * width
+
+    def needed(side: int) -> int:
+        return kept + PER_TILE_PIXEL[precision] * min(side, height) * min(side, width)
+
+    whole = max(height, width)
+    if needed(whole) <= budget:
+        return None, needed(whole)
+    for side in SIDES:
+        if side < whole and needed(side) <= budget:
+            return side, needed(side)
+    return SIDES[-1], needed(SIDES[-1])
+
+
+def _recipe(observation: Observation, task: Task, max_steps: int | None) -> Recipe:
+    """Return the task's recipe, ended earlier where that is asked for or enough."""
+    recipe = recipes.load().of(task)
+    if max_steps is not None:
+        recipe = replace(recipe, max_steps=max_steps)
+    if int(observation.known.sum()) < 2:  # there is none to hold out
+        recipe = replace(recipe, held_out=0.0, max_steps=min(recipe.max_steps, FEW_STEPS))
+    return recipe
 
 
 def _out_of_memory(error: Exception) -> bool:

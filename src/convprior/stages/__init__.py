@@ -1,13 +1,23 @@
 """The stages of dvc.yaml, one module each. Here: how each of them starts and fails."""
 
 import logging
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from convprior.ground import extras
 from convprior.ground.errors import InputError
-from convprior.ground.params import PACKAGED
+
+PARAMS = Path("params.yaml")  # of the folder in which the stage runs: the project one stands in
+SOURCE = Path("src")
+
+
+try:  # before a stage's own imports would fail with a traceback
+    extras.need("experiment", "pytorch_lightning", "mlflow", "datasets", "skimage")
+except extras.MissingExtraError as missing:
+    sys.exit(f"error: {missing}")
 
 
 class StageError(InputError):
@@ -21,12 +31,13 @@ def arguments(description: str | None, argv: Sequence[str], *paths: str, **words
         parser.add_argument(word, help=meaning)
     for path in paths:
         parser.add_argument(path, type=Path)
-    parser.add_argument("--params", type=Path, default=PACKAGED, help="default: params.yaml")
+    parser.add_argument("--params", type=Path, default=PARAMS, help="default: %(default)s")
     return parser.parse_args(argv)
 
 
 def start(main: Callable[[Sequence[str]], None]) -> None:
     """Run a stage from the command line; what a user can mend ends in one line and code 1."""
+    _run_the_code_of_this_folder()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for talkative in ("pytorch_lightning", "datasets", "mlflow", "alembic"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
@@ -34,3 +45,20 @@ def start(main: Callable[[Sequence[str]], None]) -> None:
         main(sys.argv[1:])
     except InputError as error:
         sys.exit(f"error: {error}")
+
+
+def _run_the_code_of_this_folder() -> None:
+    """Begin again with the code of the project one stands in, if another one's is installed.
+
+    A queued experiment and a second clone have sources of their own, on which dvc.yaml says that
+    the stage depends; the environment may hold another clone's.
+    """
+    here = SOURCE.resolve()
+    running = Path(__file__).parents[2]
+    if not (here / "convprior").is_dir() or here == running:
+        return
+    others = os.environ.get("PYTHONPATH", "")
+    if others.split(os.pathsep)[0] == str(here):
+        raise SystemExit(f"error: {running} runs in place of {here}: install this clone")
+    os.environ["PYTHONPATH"] = f"{here}{os.pathsep}{others}" if others else str(here)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

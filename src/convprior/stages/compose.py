@@ -20,11 +20,11 @@ from convprior.ground import atomic, params, seeds, tracking
 from convprior.pictures.photographs import PHOTOGRAPHS
 from convprior.stages import StageError, arguments, start
 from convprior.training.data import garments
-from convprior.training.data.card import Description
-from convprior.training.data.composition import Scenes, halved, save
+from convprior.training.data.card import Card
+from convprior.training.data.scenes import Scenes, halved, save
 
 
-class Settings(params.Section):
+class Compose(params.Section):
     """The section `compose`."""
 
     size: Annotated[int, Field(ge=16)]
@@ -36,7 +36,7 @@ class Settings(params.Section):
     seed: int
 
 
-def compose(sheets: Path, folder: str, most: int, settings: Settings) -> Scenes:
+def compose(sheets: Path, folder: str, most: int, settings: Compose) -> Scenes:
     """Return at most so many scenes of one folder of sheets, the classes taking turns."""
     photographs = [PHOTOGRAPHS[name].load() for name in garments.BACKGROUNDS[folder]]
     classes = sorted(garments.NAMES)
@@ -60,15 +60,15 @@ def compose(sheets: Path, folder: str, most: int, settings: Settings) -> Scenes:
     )[:most]
 
 
-def describe(train: Scenes, settings: Settings) -> Description:
+def describe(train: Scenes, settings: Compose) -> Card:
     """Return the classes, and mean and deviation of the training pictures."""
     generator = seeds.generator("compose", "describe", settings.seed)
-    pixels = train.at(*train.places("uniform", generator)).double() / 255
+    pixels = train.at(*train.offsets("uniform", generator)).double() / 255
     digest = hashlib.sha256()
     for part in (train.objects, train.backgrounds, train.labels):
         digest.update(part.contiguous().numpy().tobytes())
     classes = sorted(garments.NAMES)
-    return Description(
+    return Card(
         size=train.size,
         classes=classes,
         names=[garments.NAMES[name] for name in classes],
@@ -81,7 +81,7 @@ def describe(train: Scenes, settings: Settings) -> Description:
 def main(argv: Sequence[str]) -> None:
     """Run the stage."""
     args = arguments(__doc__, argv, "garments", "scenes", "report")
-    settings = params.load(args.params, "compose", Settings)
+    settings = params.load(args.params, "compose", Compose)
     if settings.size <= settings.side:
         raise StageError(
             f"compose.size is {settings.size}: objects of {settings.side} pixels need more"

@@ -38,7 +38,7 @@ class Inpaint(params.Section):
     mask: str | None
 
 
-class Settings(params.Section):
+class Degrade(params.Section):
     """The section `degrade`."""
 
     source: str
@@ -68,7 +68,7 @@ def read_references(source: str, size: int | None) -> dict[str, Tensor]:
     }
 
 
-def degrade(task: str, reference: Tensor, name: str, settings: Settings) -> Observation:
+def degrade(task: str, reference: Tensor, name: str, settings: Degrade) -> Observation:
     """Return what is observed of ``reference``; the damage is named by task, picture and seed."""
     generator = seeds.generator("degrade", task, name, settings.seed)
     if task == "denoise":
@@ -88,7 +88,7 @@ def degrade(task: str, reference: Tensor, name: str, settings: Settings) -> Obse
 def main(argv: Sequence[str]) -> None:
     """Run the stage."""
     args = arguments(__doc__, argv, "degraded", "report", task="denoise or inpaint")
-    settings = params.load(args.params, "degrade", Settings)
+    settings = params.load(args.params, "degrade", Degrade)
     references = read_references(settings.source, settings.size)
     used = settings.model_dump(include={"source", "size", "seed", args.task})
     with (
@@ -116,7 +116,7 @@ def main(argv: Sequence[str]) -> None:
                 "height": reference.shape[1],
                 "width": reference.shape[2],
                 "psnr_observed": psnr,
-                "missing": float((~observation.known).float().mean()),
+                "missing": float((~observation.known).double().mean()),
             }
             shown = torch.cat([observation.observed, reference], dim=2)
             run.picture("observed - reference", decoding.to_pillow(shown), len(measured))

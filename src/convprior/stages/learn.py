@@ -9,6 +9,7 @@ validation scenes (objects anywhere, first seed) is taken for all its runs. Test
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from typing import Any
 from torch import nn
 
 from convprior.ground import atomic, params, sharing, tracking
-from convprior.stages import StageError, arguments, start
-from convprior.study.trials import loop
+from convprior.stages import arguments, start
 from convprior.study.trials.intervals import interval
-from convprior.study.trials.material import Material, Run, best, pictures, train_all, try_rates
-from convprior.study.trials.plan import PLACES, Plan
-from convprior.training import blueprint, cost
+from convprior.study.trials.material import Material, pictures
+from convprior.study.trials.plan import Plan
+from convprior.study.trials.runs import Run, best, train_all, try_rates
+from convprior.training import blueprint, cost, judging
+from convprior.training.data.scenes import PLACES
 
 
 def judge(folder: Path, material: Material, run: Run, network: nn.Module) -> dict[str, Any]:
@@ -34,7 +36,7 @@ def judge(folder: Path, material: Material, run: Run, network: nn.Module) -> dic
         "nowhere": scenes.backgrounds,
     }
     right = {
-        place: loop.right(network, part, scenes.labels, sharing.device()).tolist()
+        place: judging.right(network, part, scenes.labels, sharing.device()).tolist()
         for place, part in shown.items()
     }
     accuracies = {place: sum(found) / len(found) for place, found in right.items()}
@@ -47,10 +49,10 @@ def measure(material: Material, name: str, models: Path, report: Path) -> None:
     settings = tracking.flat(plan.networks[name].model_dump())
     tags = {"question": "learn", "data": material.data.content}
     with tracking.run("learn", name, settings, tags) as run:
-        (tried,) = try_rates(material, [material.run("learn", name, "uniform", plan.seeds[0])])
+        (tried,) = try_rates(material, [Run.of(material, "learn", name, "uniform", plan.seeds[0])])
         rate = best(tried)
         runs = [
-            material.run("learn", name, place, seed, learning_rate=rate)
+            replace(Run.of(material, "learn", name, place, seed), learning_rate=rate)
             for place in PLACES
             for seed in plan.seeds
         ]
@@ -82,10 +84,7 @@ def main(argv: Sequence[str]) -> None:
         __doc__, argv, "scenes", "models", "report", network="a name in learn.networks"
     )
     plan = params.load(args.params, "learn", Plan)
-    if args.network not in plan.networks:
-        raise StageError(
-            f"no network '{args.network}' in learn.networks; there are: {', '.join(plan.networks)}"
-        )
+    blueprint.find(plan.networks, args.network, "learn.networks")
     with tempfile.TemporaryDirectory() as tried:
         material = Material(args.scenes, args.models.parent, Path(tried), plan, {})
         measure(material, args.network, args.models, args.report)

@@ -11,12 +11,31 @@ import tempfile
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import get_type_hints
 
 from convprior.ground import atomic, params, tracking
 from convprior.stages import StageError, arguments, start
 from convprior.study.trials.material import Material
 from convprior.study.trials.plan import Plan
-from convprior.training.data.card import Description
+from convprior.training.data.card import Card
+
+
+def question(name: str) -> ModuleType:
+    """Return a question's module. Raises StageError."""
+    place = f"convprior.study.{name}"
+    try:
+        return import_module(place)
+    except ModuleNotFoundError as error:
+        if error.name != place:
+            raise
+        raise StageError(f"no question '{name}': see convprior/study") from None
+
+
+def settings_of(module: ModuleType) -> type[params.Section]:
+    """Return the type that a question's ``measure`` takes as its settings."""
+    found: type[params.Section] = get_type_hints(module.measure)["settings"]
+    return found
 
 
 def main(argv: Sequence[str]) -> None:
@@ -24,11 +43,8 @@ def main(argv: Sequence[str]) -> None:
     args = arguments(
         __doc__, argv, "scenes", "models", "learned", "report", question="a part of `study`"
     )
-    try:
-        module = import_module(f"convprior.study.{args.question}")
-    except ModuleNotFoundError:
-        raise StageError(f"no question '{args.question}': see convprior/study") from None
-    settings = params.load(args.params, f"study.{args.question}", module.Settings)
+    module = question(args.question)
+    settings = params.load(args.params, f"study.{args.question}", settings_of(module))
     plan = params.load(args.params, "learn", Plan)
     rates = {}
     for name in plan.networks:
@@ -37,7 +53,7 @@ def main(argv: Sequence[str]) -> None:
             rates[name] = float(json.loads(path.read_text(encoding="utf-8"))["learning_rate"])
         except (OSError, ValueError, KeyError) as error:
             raise StageError(f"{path}: cannot be read ({error}): run `learn` first") from None
-    tags = {"question": args.question, "data": Description.read(args.scenes).content}
+    tags = {"question": args.question, "data": Card.read(args.scenes).content}
     with (
         tracking.run("study", args.question, tracking.flat(settings.model_dump()), tags),
         tempfile.TemporaryDirectory() as tried,

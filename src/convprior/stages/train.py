@@ -11,32 +11,24 @@ import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from pydantic import Field
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from convprior import networks
-from convprior.ground import atomic, environment, params, resume, seeds, tracking
+from convprior.ground import atomic, machine, params, resume, seeds, tracking
 from convprior.stages import StageError, arguments, start
 from convprior.training import cost, trainer
 from convprior.training.augmentation import Augmentation
-from convprior.training.blueprint import Blueprint, save
+from convprior.training.blueprint import Blueprint, Named, find, save
 from convprior.training.classifier import Classifier
-from convprior.training.data.card import Description
+from convprior.training.data.card import Card
 from convprior.training.prepared import Photographs
 
 
-class Network(params.Section):
-    """A class in ``convprior.networks.<module>`` and its arguments."""
-
-    module: str
-    class_: Annotated[str, Field(alias="class")]
-    arguments: dict[str, Any]
-
-
-class Settings(params.Section):
+class Train(params.Section):
     """The section `train`."""
 
     epochs: params.Count
@@ -45,7 +37,7 @@ class Settings(params.Section):
     weight_decay: Annotated[float, Field(ge=0)]
     augmentation: Augmentation
     seed: int
-    networks: dict[str, Network]
+    networks: dict[str, Named]
 
 
 STATE = Path(".convprior/state/train")
@@ -56,21 +48,10 @@ def main(argv: Sequence[str]) -> None:
     args = arguments(
         __doc__, argv, "prepared", "model", "report", network="a name in train.networks"
     )
-    settings = params.load(args.params, "train", Settings)
-    if args.network not in settings.networks:
-        raise StageError(
-            f"no network '{args.network}' in train.networks; there are: "
-            f"{', '.join(settings.networks)}"
-        )
-    chosen = settings.networks[args.network]
-    data = Description.read(args.prepared)
-    blueprint = Blueprint(
-        chosen.module, chosen.class_, chosen.arguments, (3, data.size, data.size), data.classes
-    )
-    seed = seeds.seed("train", args.network, settings.seed)
-    torch.manual_seed(seed)
-    network = blueprint.build()
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # faster on a CPU
+    settings = params.load(args.params, "train", Train)
+    chosen = find(settings.networks, args.network, "train.networks")
+    data = Card.read(args.prepared)
+    blueprint = chosen.blueprint(data)
     costs = cost.total(blueprint)
     recorded = settings.model_dump(exclude={"networks"}) | {"network": chosen.model_dump()}
     code = Path(networks.__file__).with_name(f"{chosen.module}.py")
@@ -80,32 +61,26 @@ def main(argv: Sequence[str]) -> None:
 
     # Whole epochs only: no loader goes on in the middle of one with the batches that are left.
     each_epoch = ModelCheckpoint(folder, save_top_k=1, save_on_train_epoch_end=True)
-    machine = trainer.make(
-        max_epochs=settings.epochs, callbacks=[each_epoch], num_sanity_val_steps=0
+    lightning = trainer.make(
+        max_epochs=settings.epochs, callbacks=[each_epoch, trainer.Told()], num_sanity_val_steps=0
     )
     photographs = Photographs(
-        args.prepared, settings.batch_size, environment.workers(), settings.seed
+        args.prepared, settings.batch_size, machine.loader_workers(), settings.seed
     )
-    classifier = Classifier(
-        network,
-        data,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        augment=settings.augmentation.build(),
-        seed=seed,
-    )
+    seed = seeds.seed("train", args.network, settings.seed)
+    classifier = untrained(blueprint, data, settings, seed)
     checkpoint = max(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime, default=None)
     tags = {"data": data.content}
     recording = (
         tracking.run("train", args.network, tracking.flat(recorded), tags)
-        if machine.is_global_zero
+        if lightning.is_global_zero
         else nullcontext()
     )
     with trainer.honest_exit(), recording as run:
         if run:
             resume.forget_others(state, identity)
             classifier.watch = lambda row: run.metrics(row, int(row["epoch"]))
-        machine.fit(classifier, photographs, ckpt_path=checkpoint, weights_only=True)
+        lightning.fit(classifier, photographs, ckpt_path=checkpoint, weights_only=True)
         if not run:
             return
         last = classifier.curve[-1]
@@ -118,6 +93,21 @@ def main(argv: Sequence[str]) -> None:
         atomic.write_json(args.report / "metrics.json", costs | last)
         run.metrics(costs, settings.epochs)
     shutil.rmtree(folder)
+
+
+def untrained(blueprint: Blueprint, data: Card, settings: Train, seed: int) -> Classifier:
+    """Return the network with the random weights that ``seed`` names, ready to be fitted."""
+    torch.manual_seed(seed)
+    network = blueprint.build()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # faster on a CPU
+    return Classifier(
+        network,
+        data,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        augment=settings.augmentation.build(),
+        seed=seed,
+    )
 
 
 if __name__ == "__main__":

@@ -19,14 +19,16 @@ from convprior.pictures import decoding
 from convprior.study.trials import loop
 from convprior.study.trials.intervals import interval
 from convprior.study.trials.loop import Budget
-from convprior.study.trials.material import Material, best
-from convprior.training.data.composition import Scenes, masks
+from convprior.study.trials.material import Material
+from convprior.study.trials.runs import best
+from convprior.training import judging
+from convprior.training.data.scenes import Scenes, masks
 
 NETWORKS = ("fully connected", "encoder-decoder")
 PLACES = ("seen places", "new places")
 
 
-class Settings(params.Section):
+class Dense(params.Section):
     """The part `study.dense`."""
 
     budget: Budget
@@ -60,7 +62,7 @@ class Training:
     """One network to train, and the split of the scenes to judge it on."""
 
     material: Material
-    settings: Settings
+    settings: Dense
     kind: str
     seed: int
     learning_rate: float
@@ -100,7 +102,7 @@ def _train(job: Training) -> dict[str, Any]:
         for place in PLACES:
             canvases = placed(judged, place, job.judged_on)
             shown = judged.on_background(canvases)
-            found = loop.scores(trained, shown, sharing.device()) > 0
+            found = judging.scores(trained, shown, sharing.device()) > 0
             result[place] = overlap(found, masks(canvases))
             result[f"{place}, pictures"] = [
                 {
@@ -116,7 +118,7 @@ def _train(job: Training) -> dict[str, Any]:
     return result
 
 
-def choose_rates(material: Material, settings: Settings) -> dict[str, float]:
+def choose_rates(material: Material, settings: Dense) -> dict[str, float]:
     """Return each network's best learning rate of the plan, by validation scenes at seen places."""
     rates, first = material.plan.learning_rates, material.plan.seeds[0]
     tries = [
@@ -124,11 +126,11 @@ def choose_rates(material: Material, settings: Settings) -> dict[str, float]:
         for kind in NETWORKS
         for rate in rates
     ]
-    found = iter(sharing.each(_train, tries))
+    found = iter(sharing.in_order(_train, tries))
     return {kind: best({rate: sum(next(found)[PLACES[0]]) for rate in rates}) for kind in NETWORKS}
 
 
-def measure(material: Material, settings: Settings) -> dict[str, Any]:
+def measure(material: Material, settings: Dense) -> dict[str, Any]:
     """Return the overlap of each network at seen and at new places, and some pictures."""
     rates = choose_rates(material, settings)
     runs_of_all = [
@@ -136,7 +138,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         for kind in NETWORKS
         for seed in material.plan.seeds
     ]
-    found = iter(sharing.each(_train, runs_of_all))
+    found = iter(sharing.in_order(_train, runs_of_all))
     networks: dict[str, Any] = {}
     examples: dict[str, Any] = {}
     for kind in NETWORKS:

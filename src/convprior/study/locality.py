@@ -4,26 +4,28 @@ To a network on flattened pixels the order of its inputs is a matter of naming: 
 not change, which checks the code too. A convolution loses what it is built on.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from convprior.ground import params
 from convprior.study.trials.intervals import difference, interval
-from convprior.study.trials.material import Material, judge_on_test, train_all
+from convprior.study.trials.material import Material
 from convprior.study.trials.plan import unshared
+from convprior.study.trials.runs import Run, judge_on_test, train_all
 
 
-class Settings(params.Section):
+class Locality(params.Section):
     """The part `study.locality`."""
 
     networks: list[str]
 
 
-def measure(material: Material, settings: Settings) -> dict[str, Any]:
+def measure(material: Material, settings: Locality) -> dict[str, Any]:
     """Return each network's accuracy with and without the permutation, and the difference."""
     runs = [
-        material.run("locality", name, "uniform", seed, permuted=order)
+        replace(Run.of(material, "locality", name, "uniform", seed), permuted=order)
         for name in settings.networks
         for order in (False, True)
         for seed in material.plan.seeds

@@ -5,6 +5,7 @@ that, at the price of examples and capacity; and where a turn makes another clas
 half a turn does of a six, it teaches something wrong.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -18,16 +19,17 @@ from convprior.ground import params, seeds, sharing, tracking
 from convprior.study.trials import loop
 from convprior.study.trials.intervals import difference, interval
 from convprior.study.trials.loop import Budget
-from convprior.study.trials.material import Material, Run, train_all
+from convprior.study.trials.material import Material
+from convprior.study.trials.runs import Run, train_all
+from convprior.training import judging
 from convprior.training.augmentation import Augmentation
-from convprior.training.blueprint import Blueprint
-from convprior.training.data.card import Description
+from convprior.training.data.card import Card
 
 PAIRS = {"six or nine": (6, 9), "one or seven": (1, 7)}  # a turn makes the other of the first
 KINDS = ("as they are", "turned and scaled", "turned and scaled, longer")
 
 
-class Settings(params.Section):
+class Orientation(params.Section):
     """The part `study.orientation`; ``longer``: so many times the steps, the third time.
 
     ``digit_runs`` are trained of each kind: digits are few, and runs differ.
@@ -42,7 +44,7 @@ class Settings(params.Section):
     digit_runs: Annotated[int, Field(ge=2)]
 
     @model_validator(mode="after")
-    def _as_they_are(self) -> "Settings":
+    def _as_they_are(self) -> "Orientation":
         for name, values, unchanged in (("angles", self.angles, 0), ("scales", self.scales, 1)):
             if unchanged not in values:
                 raise ValueError(f"`{name}` need {unchanged} too: objects as they are")
@@ -58,7 +60,7 @@ class Settings(params.Section):
 
 
 def judge(
-    settings: Settings, material: Material, _: Run, network: nn.Module
+    settings: Orientation, material: Material, _: Run, network: nn.Module
 ) -> dict[str, dict[str, list[bool]]]:
     """Return what is right at each angle and at each scale."""
     test = material.split("test")
@@ -67,7 +69,7 @@ def judge(
         for value in values:
             change = (value, 1.0) if kind == "angle" else (0.0, value)
             shown = test.on_background(test.transformed(*change))
-            right = loop.right(network, shown, test.labels, sharing.device())
+            right = judging.right(network, shown, test.labels, sharing.device())
             turns[kind][f"{value:g}"] = right.tolist()
     return turns
 
@@ -82,20 +84,20 @@ def digits(pair: tuple[int, int]) -> tuple[Tensor, Tensor]:
     ).long()
 
 
-def _tell_apart(job: tuple[Material, Settings, str, int, bool]) -> list[bool]:
+def _tell_apart(job: tuple[Material, Orientation, str, int, bool]) -> list[bool]:
     """Train on half of two kinds of digit, turned by any angle or not; judge on the other half."""
     material, settings, name, seed, turned = job
     pictures, labels = digits(PAIRS[name])
     half = len(pictures) // 2
     scaled = pictures[:half].double() / 255
-    data = Description(
+    data = Card(
         8, ["0", "1"], name.split(" or "), [float(scaled.mean())] * 3, [float(scaled.std())] * 3, ""
     )
     network = material.planned(settings.network)
-    arguments = dict(network.arguments)
-    if "channels" in arguments:
-        arguments["channels"] = arguments["channels"][:2]  # digits are small
-    blueprint = Blueprint(network.module, network.class_, arguments, (3, 8, 8), data.classes)
+    blueprint = network.blueprint(data)
+    if "channels" in network.arguments:
+        channels = network.arguments["channels"][:2]  # digits are small
+        blueprint = blueprint.with_arguments({"channels": channels})
     recorded = {"digits": name, "seed": seed, "turned": turned} | settings.digits.model_dump()
     with tracking.run("study", f"{name} {seed}", recorded, {"question": "orientation"}) as run:
         torch.manual_seed(seeds.seed("digits", name, seed))
@@ -111,13 +113,13 @@ def _tell_apart(job: tuple[Material, Settings, str, int, bool]) -> list[bool]:
             device=sharing.device(),
             augmentation=Augmentation(shift=0, rotation=180 if turned else 0, scale=1, flip=False),
         )
-        right = loop.right(trained, pictures[half:], labels[half:], sharing.device())
+        right = judging.right(trained, pictures[half:], labels[half:], sharing.device())
         run.metrics({"accuracy": float(right.float().mean())})
     found: list[bool] = right.tolist()
     return found
 
 
-def told_apart(material: Material, settings: Settings) -> dict[str, Any]:
+def told_apart(material: Material, settings: Orientation) -> dict[str, Any]:
     """Return how well each pair of digits is told apart, trained as they are and turned."""
     numbers = range(settings.digit_runs)
     jobs = [
@@ -126,7 +128,7 @@ def told_apart(material: Material, settings: Settings) -> dict[str, Any]:
         for way in (False, True)
         for number in numbers
     ]
-    judged = iter(sharing.each(_tell_apart, jobs))
+    judged = iter(sharing.in_order(_tell_apart, jobs))
     found = {}
     for name in PAIRS:
         as_they_are, turned = ([next(judged) for _ in numbers] for _ in range(2))
@@ -138,7 +140,7 @@ def told_apart(material: Material, settings: Settings) -> dict[str, Any]:
     return found
 
 
-def measure(material: Material, settings: Settings) -> dict[str, Any]:
+def measure(material: Material, settings: Orientation) -> dict[str, Any]:
     """Return accuracy by angle and by scale, with and without augmentation; and the digits'."""
     plan_seeds = material.plan.seeds
     budget = material.plan.budget
@@ -146,7 +148,7 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
     taught = {"augmentation": settings.augmentation}
     changes: tuple[dict[str, Any], ...] = ({}, taught, taught | {"budget": much})
     runs = [
-        material.run("orientation", settings.network, "uniform", seed, **change)
+        replace(Run.of(material, "orientation", settings.network, "uniform", seed), **change)
         for change in changes
         for seed in plan_seeds
     ]

@@ -3,19 +3,21 @@
 Few pictures, many steps: the gap between training and test accuracy, plain and with each remedy.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from torch import nn
 
 from convprior.ground import params, sharing
-from convprior.study.trials import loop
 from convprior.study.trials.intervals import difference, interval
-from convprior.study.trials.material import Material, Run, pictures, train_all
+from convprior.study.trials.material import Material, pictures
+from convprior.study.trials.runs import Run, train_all
+from convprior.training import judging
 from convprior.training.augmentation import Augmentation
 
 
-class Settings(params.Section):
+class Overfitting(params.Section):
     """The part `study.overfitting`: how strong each remedy is."""
 
     network: str
@@ -31,13 +33,13 @@ def judge(material: Material, run: Run, network: nn.Module) -> dict[str, Any]:
     found = {}
     for name, scenes, drawn in (("train", known, f"train {run.seed}"), ("test", test, "test")):
         shown = pictures(scenes, run.place, drawn)
-        found[name] = loop.right(network, shown, scenes.labels, sharing.device()).tolist()
+        found[name] = judging.right(network, shown, scenes.labels, sharing.device()).tolist()
     return found
 
 
-def measure(material: Material, settings: Settings) -> dict[str, Any]:
+def measure(material: Material, settings: Overfitting) -> dict[str, Any]:
     """Return training and test accuracy with each remedy."""
-    network = material.planned(settings.network)
+    blueprint = material.planned(settings.network).blueprint(material.data)
     bare = {"batch_norm": False, "dropout": 0.0}
     normed = bare | {"batch_norm": True}
     dropped = bare | {"dropout": settings.dropout}
@@ -53,12 +55,9 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         "all": (both, decayed | moved),
     }
     runs = [
-        material.run(
-            "overfitting",
-            settings.network,
-            "uniform",
-            seed,
-            blueprint=material.blueprint(network, **arguments),
+        replace(
+            Run.of(material, "overfitting", settings.network, "uniform", seed),
+            blueprint=blueprint.with_arguments(arguments),
             pictures=settings.pictures,
             **changes,
         )

@@ -1,15 +1,17 @@
 """How many pictures does each network need to see? The same number of steps over fewer pictures."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from convprior.ground import params
 from convprior.study.trials.intervals import interval
-from convprior.study.trials.material import Material, judge_on_test, train_all
+from convprior.study.trials.material import Material
+from convprior.study.trials.runs import Run, judge_on_test, train_all
 
 
-class Settings(params.Section):
+class SampleSize(params.Section):
     """The part `study.sample_size`."""
 
     steps: params.Count
@@ -17,13 +19,15 @@ class Settings(params.Section):
     pictures: Annotated[list[params.Count], Field(min_length=2)]
 
 
-def measure(material: Material, settings: Settings) -> dict[str, Any]:
+def measure(material: Material, settings: SampleSize) -> dict[str, Any]:
     """Return each network's accuracy by the number of training pictures."""
     there = len(material.split("train"))
     sizes = sorted({min(size, there) for size in settings.pictures})
     budget = material.plan.budget.model_copy(update={"steps": settings.steps})
     runs = [
-        material.run("sample_size", name, "uniform", seed, pictures=size, budget=budget)
+        replace(
+            Run.of(material, "sample_size", name, "uniform", seed), pictures=size, budget=budget
+        )
         for name in settings.networks
         for size in sizes
         for seed in material.plan.seeds

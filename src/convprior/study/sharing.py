@@ -11,8 +11,9 @@ import numpy as np
 
 from convprior.ground import params
 from convprior.study.trials.intervals import difference, interval
-from convprior.study.trials.material import Material, best, judge_on_test, train_all, try_rates
+from convprior.study.trials.material import Material
 from convprior.study.trials.plan import StudyError, unshared
+from convprior.study.trials.runs import Run, best, judge_on_test, train_all, try_rates
 from convprior.training import cost
 from convprior.training.blueprint import Blueprint
 
@@ -24,7 +25,7 @@ CLASSES = 1000
 COSTS = ("parameters", "multiply_adds")
 
 
-class Settings(params.Section):
+class Sharing(params.Section):
     """The part `study.sharing`; ``sizes`` are sides of pictures that networks are counted at."""
 
     families: list[str]
@@ -35,16 +36,16 @@ class Settings(params.Section):
 
 def widened(blueprint: Blueprint, factor: float) -> Blueprint:
     """Return the network with so many times the channels and hidden neurons, at least one each."""
-    arguments = dict(blueprint.arguments)
+    widths: dict[str, Any] = {}
     for name in ("channels", "hidden"):
-        if name in arguments:
-            many = arguments[name]
-            arguments[name] = (
+        if name in blueprint.arguments:
+            many = blueprint.arguments[name]
+            widths[name] = (
                 [max(1, round(factor * count)) for count in many]
                 if isinstance(many, list)
                 else max(1, round(factor * many))
             )
-    return replace(blueprint, arguments=arguments)
+    return blueprint.with_arguments(widths)
 
 
 def fitted(blueprint: Blueprint, what: str, wanted: int) -> Blueprint:
@@ -80,16 +81,14 @@ def _one_width_on(blueprint: Blueprint) -> list[Blueprint]:
             for other in {max(1, width - 1), width + 1}:
                 changed = [*widths[:place], other, *widths[place + 1 :]]
                 value = changed if isinstance(many, list) else changed[0]
-                found.append(
-                    replace(blueprint, arguments=dict(blueprint.arguments) | {name: value})
-                )
+                found.append(blueprint.with_arguments({name: value}))
     return found
 
 
-def measure(material: Material, settings: Settings) -> dict[str, Any]:
+def measure(material: Material, settings: Sharing) -> dict[str, Any]:
     """Return the counts, and each family's accuracy at equal cost."""
-    plan = material.plan
-    counted: dict[str, Any] = {}
+    networks = material.plan.networks
+    built = {name: network.blueprint(material.data) for name, network in networks.items()}
     alexnets = {
         f"alexnet, {how}": Blueprint(
             "alexnet",
@@ -100,40 +99,62 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         )
         for how, groups in ALEXNET.items()
     }
-    built = {name: material.blueprint(network) for name, network in plan.networks.items()}
-    for name, blueprint in (built | alexnets).items():
-        rows = cost.layers(blueprint)
-        counted[name] = cost.total(blueprint) | {
-            "picture": list(blueprint.picture_shape),
-            "neurons": sum(row.neurons for row in rows),
-            "memory": sum(row.memory for row in rows),
-            "layers": [
-                {
-                    "name": row.name, "kind": row.kind, "parameters": row.parameters,
-                    "neurons": row.neurons, "multiply_adds": row.multiply_adds,
-                    "memory": row.memory,
-                }
-                for row in rows
-            ],
-        }  # fmt: skip
     neuron = Blueprint(
         "mlp", "MLP", {"hidden": [], "batch_norm": False, "dropout": 0.0}, PICTURE, ["one"]
     )
     weights = cost.total(neuron)["parameters"] - 1  # without its bias
-    # Another width may want another learning rate.
+    return {
+        "neuron_weights": weights,
+        "layer_neurons": NEURONS,
+        "layer_weights": weights * NEURONS,
+        "counted": {name: counted(blueprint) for name, blueprint in (built | alexnets).items()},
+        "by_size": {
+            name: {
+                str(side): cost.total(replace(blueprint, picture_shape=(3, side, side)))
+                for side in settings.sizes
+            }
+            for name, blueprint in built.items()
+        },
+        "unshared": unshared(networks),
+        "equal": at_equal_cost(material, settings),
+        "wanted": {what: getattr(settings, what) for what in COSTS},
+    }
+
+
+def counted(blueprint: Blueprint) -> dict[str, Any]:
+    """Return what a network costs, and each of its layers."""
+    rows = cost.layers(blueprint)
+    return cost.total(blueprint) | {
+        "picture": list(blueprint.picture_shape),
+        "neurons": sum(row.neurons for row in rows),
+        "memory": sum(row.memory for row in rows),
+        "layers": [
+            {
+                "name": row.name, "kind": row.kind, "parameters": row.parameters,
+                "neurons": row.neurons, "multiply_adds": row.multiply_adds,
+                "memory": row.memory,
+            }
+            for row in rows
+        ],
+    }  # fmt: skip
+
+
+def at_equal_cost(material: Material, settings: Sharing) -> dict[str, dict[str, Any]]:
+    """Return the accuracy of each family at one number of parameters, and of multiply-adds."""
+    seeds = material.plan.seeds
     firsts = []
     for what in COSTS:
         for name in settings.families:
-            whole = material.blueprint(material.planned(name))
+            whole = material.planned(name).blueprint(material.data)
             network = fitted(whole, what, getattr(settings, what))
-            firsts.append(
-                material.run("sharing", name, "uniform", plan.seeds[0], blueprint=network)
-            )
+            first = Run.of(material, "sharing", name, "uniform", seeds[0])
+            firsts.append(replace(first, blueprint=network))
+    # Another width may want another learning rate.
     rates = [best(tried) for tried in try_rates(material, firsts)]
     runs = [
         replace(first, learning_rate=rate, seed=seed)
         for first, rate in zip(firsts, rates, strict=True)
-        for seed in plan.seeds
+        for seed in seeds
     ]
     judged = iter(train_all(material, runs, judge_on_test))
     of_each = iter(zip(firsts, rates, strict=True))
@@ -142,28 +163,13 @@ def measure(material: Material, settings: Settings) -> dict[str, Any]:
         right: dict[str, np.ndarray] = {}
         for name in settings.families:
             first, rate = next(of_each)
-            right[name] = np.array([next(judged)["right"] for _ in plan.seeds], dtype=float)
+            right[name] = np.array([next(judged)["right"] for _ in seeds], dtype=float)
             counts = cost.total(first.blueprint)
             equal[what][name] = interval(right[name]) | counts | {"learning_rate": rate}
         leader = max(right, key=lambda name: right[name].mean())
         for name, found in right.items():
             equal[what][name]["behind"] = difference(right[leader], found)
-    return {
-        "neuron_weights": weights,
-        "layer_neurons": NEURONS,
-        "layer_weights": weights * NEURONS,
-        "counted": counted,
-        "by_size": {
-            name: {
-                str(side): cost.total(replace(blueprint, picture_shape=(3, side, side)))
-                for side in settings.sizes
-            }
-            for name, blueprint in built.items()
-        },
-        "unshared": unshared(plan.networks),
-        "equal": equal,
-        "wanted": {what: getattr(settings, what) for what in COSTS},
-    }
+    return equal
 
 
 def curve(metrics: dict[str, Any]) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ MAPS = 4  # shown of each layer
 DEEPER = "untrained, deeper"
 
 
-class Settings(params.Section):
+class Sight(params.Section):
     """The part `study.sight`: which network, how many pictures, and which photograph how large."""
 
     network: str
@@ -104,7 +104,7 @@ def by_hand(photograph: Tensor) -> dict[str, Tensor]:
     }
 
 
-def measure(material: Material, settings: Settings) -> dict[str, Any]:
+def measure(material: Material, settings: Sight) -> dict[str, Any]:
     """Return kernels, maps and fields of a trained network, and the texts' example."""
     if material.planned(settings.network).class_ != CNN.__name__:
         raise StudyError(

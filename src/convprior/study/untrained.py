@@ -11,12 +11,14 @@ from collections.abc import Callable
 from itertools import cycle
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from convprior.ground import params, seeds, sharing, tracking
 from convprior.networks.ablation import FLAT, HOURGLASS, UNNORMALISED, variants
+from convprior.networks.hourglass import LATENT_RANGE
 from convprior.pictures import decoding
 from convprior.problem import damage
 from convprior.problem.metrics import psnr
@@ -28,7 +30,7 @@ TARGETS = ("photograph", "photograph and noise", "pixels shuffled", "noise")
 FILMED = 3  # one picture every so many recorded steps
 
 
-class Settings(params.Section):
+class Untrained(params.Section):
     """The part `study.untrained`; the numbers of the network are named as in `restore.recipes`."""
 
     photographs: Annotated[list[str], Field(min_length=1)]
@@ -45,7 +47,7 @@ class Settings(params.Section):
     bands: Annotated[int, Field(ge=2)]
 
     @model_validator(mode="after")
-    def _halves(self) -> "Settings":
+    def _halves(self) -> "Untrained":
         unit = 2 ** len(self.channels)
         if self.size % unit or self.size < 2 * unit:
             raise ValueError(
@@ -62,7 +64,7 @@ class Settings(params.Section):
         return variants(self.latent_channels, self.channels, self.skip_channels)
 
 
-def targets(photograph: Tensor, settings: Settings, seed: int) -> dict[str, Observation]:
+def targets(photograph: Tensor, settings: Untrained, seed: int) -> dict[str, Observation]:
     """Return what networks are fitted to."""
     shape = photograph.shape
     generator = seeds.generator("untrained", seed)
@@ -93,7 +95,7 @@ def recorded_steps(steps: int) -> list[int]:
     return sorted({round(10 ** (n / 12)) for n in range(int(12 * math.log10(steps)) + 1)} | {steps})
 
 
-def fit(job: tuple[Settings, str, str, str, int]) -> dict[str, Any]:
+def fit(job: tuple[Untrained, str, str, str, int]) -> dict[str, Any]:
     """Fit one network to one target: loss, PSNR to the photograph and band errors by step.
 
     Every ``FILMED`` recorded step has its picture too.
@@ -105,7 +107,7 @@ def fit(job: tuple[Settings, str, str, str, int]) -> dict[str, Any]:
     torch.manual_seed(seeds.seed("untrained", variant, name, seed))
     network = settings.networks()[variant](tuple(reference.shape)).to(device)
     # Not in channels_last: torch 2.13 ends in a segmentation fault there with strided 1×1 kernels.
-    latent = 0.1 * torch.rand(1, settings.latent_channels, settings.size, settings.size)
+    latent = LATENT_RANGE * torch.rand(1, settings.latent_channels, settings.size, settings.size)
     latent = latent.to(device)
     observed, known = observation.observed.to(device), observation.known.to(device)
     optimiser = torch.optim.Adam(network.parameters(), settings.rate(variant), fused=True)
@@ -137,7 +139,7 @@ def fit(job: tuple[Settings, str, str, str, int]) -> dict[str, Any]:
     }
 
 
-def measure(_: Material, settings: Settings) -> dict[str, Any]:
+def measure(_: Material, settings: Untrained) -> dict[str, Any]:
     """Return the curves of every fit, means over photographs and seeds, and when bands arrive."""
     names = list(settings.networks())
     wanted = [(name, target) for name in (HOURGLASS, FLAT) for target in TARGETS]
@@ -148,37 +150,14 @@ def measure(_: Material, settings: Settings) -> dict[str, Any]:
     jobs = [
         (settings, name, photo, target, seed) for name, target in wanted for photo, seed in each
     ]
-    found = iter(sharing.each(fit, jobs))
+    found = iter(sharing.in_order(fit, jobs))
+    runs = {fitted: [next(found) for _ in each] for fitted in wanted}
     fits: dict[str, Any] = {}
-    weights, peaks, film = {}, {}, {}
-    for name, target in wanted:
-        runs = [next(found) for _ in each]
-        weights[name] = runs[0]["weights"]
-        steps = [row["step"] for row in runs[0]["rows"]]
-        stacked = {
-            key: torch.tensor([[row[key] for row in run["rows"]] for run in runs])
-            for key in ("loss", "psnr", "missed")
-        }
-        peaks[name, target] = best = stacked["psnr"].max(1).values
-        fits.setdefault(name, {})[target] = {
-            "steps": steps,
-            "loss": stacked["loss"].mean(0).tolist(),
-            "psnr": stacked["psnr"].mean(0).tolist(),
-            "missed": stacked["missed"].mean(0).tolist(),
-            "peak": float(best.mean()),
-            "peak_step": steps[int(stacked["psnr"].argmax(1).median())],
-            "variance": sum(run["variance"] for run in runs) / len(runs),
-            "last": float(stacked["psnr"][:, -1].mean()),
-        }
-        if target == "photograph and noise" and name in (HOURGLASS, FLAT):
-            film[name] = [
-                {key: row[key] for key in ("step", "psnr", "picture")}
-                for row in runs[0]["rows"]
-                if "picture" in row
-            ]
-        if (HOURGLASS, target) in peaks:  # beside the whole network on the same photographs
-            beside = peaks[HOURGLASS, target][:, None].numpy()
-            fits[name][target]["gained"] = difference(best[:, None].numpy(), beside)
+    for (name, target), of in runs.items():
+        fits.setdefault(name, {})[target] = over_runs(of)
+        if (HOURGLASS, target) in runs:  # beside the whole network on the same photographs
+            beside = peaks(runs[HOURGLASS, target])
+            fits[name][target]["gained"] = difference(peaks(of), beside)
     references = [photograph(photo, settings.size) for photo, _ in each]
     noisy = [
         targets(reference, settings, seed)["photograph and noise"].observed
@@ -186,7 +165,7 @@ def measure(_: Material, settings: Settings) -> dict[str, Any]:
     ]
     observed = list(map(psnr, references, noisy))
     return {
-        "weights": weights,
+        "weights": {name: of[0]["weights"] for (name, _), of in runs.items()},
         "learning_rates": {name: settings.rate(name) for name in names},
         "fits": fits,
         "film": {
@@ -194,7 +173,9 @@ def measure(_: Material, settings: Settings) -> dict[str, Any]:
                 ("clean", decoding.data_uri(references[0])),
                 ("observed", decoding.data_uri(noisy[0])),
             ],
-            "networks": film,
+            "networks": {
+                name: film(runs[name, "photograph and noise"][0]) for name in (HOURGLASS, FLAT)
+            },
         },
         "runs": len(each),
         "sigma": settings.sigma,
@@ -202,6 +183,39 @@ def measure(_: Material, settings: Settings) -> dict[str, Any]:
         "observed": sum(observed) / len(observed),
         "bands": settings.bands,
     }
+
+
+def over_runs(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the curves of some runs' fits, their means, and where they are at their best."""
+    steps = [row["step"] for row in runs[0]["rows"]]
+    loss, psnrs, missed = (
+        torch.tensor([[row[key] for row in run["rows"]] for run in runs])
+        for key in ("loss", "psnr", "missed")
+    )
+    return {
+        "steps": steps,
+        "loss": loss.mean(0).tolist(),
+        "psnr": psnrs.mean(0).tolist(),
+        "missed": missed.mean(0).tolist(),
+        "peak": float(psnrs.max(1).values.mean()),
+        "peak_step": steps[int(psnrs.argmax(1).median())],
+        "variance": sum(run["variance"] for run in runs) / len(runs),
+        "last": float(psnrs[:, -1].mean()),
+    }
+
+
+def peaks(runs: list[dict[str, Any]]) -> np.ndarray:
+    """Return the best PSNR of each run, in dB (runs, 1)."""
+    return np.array([[max(row["psnr"] for row in run["rows"])] for run in runs], dtype=np.float32)
+
+
+def film(run: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the pictures that a run recorded, each with its step and PSNR."""
+    return [
+        {key: row[key] for key in ("step", "psnr", "picture")}
+        for row in run["rows"]
+        if "picture" in row
+    ]
 
 
 def curve(metrics: dict[str, Any]) -> list[dict[str, Any]]:

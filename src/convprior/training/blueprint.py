@@ -1,4 +1,4 @@
-"""What a trained baseline is kept as: its weights (safetensors) and a JSON that rebuilds it.
+"""A network as params.yaml names it, as it is built, and as it is kept: weights and a JSON.
 
 The network's module is imported by name, so that changing one network re-runs the stages of that
 network only.
@@ -7,15 +7,18 @@ network only.
 import importlib
 import inspect
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
+from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from convprior.ground import atomic
+from convprior.ground import atomic, params
 from convprior.ground.errors import InputError
+from convprior.training.data.card import Card
 
 
 class NetworkError(InputError):
@@ -49,6 +52,36 @@ class Blueprint:
         except (TypeError, ValueError) as error:
             raise NetworkError(f"{place}.{self.class_name}: {error}") from None
         return network
+
+    def with_arguments(self, changes: dict[str, Any]) -> "Blueprint":
+        """Return the blueprint with some of its arguments changed."""
+        return replace(self, arguments=self.arguments | changes)
+
+
+class Named(params.Section):
+    """A network of params.yaml: a class in ``convprior.networks.<module>`` and its arguments."""
+
+    module: str
+    class_: Annotated[str, Field(alias="class")]
+    arguments: dict[str, Any]
+
+    def blueprint(self, data: Card) -> Blueprint:
+        """Return how to build the network for pictures and classes as ``data`` describes them."""
+        shape = (3, data.size, data.size)
+        return Blueprint(self.module, self.class_, self.arguments, shape, data.classes)
+
+
+NamedType = TypeVar("NamedType", bound=Named)
+
+
+def find(networks: Mapping[str, NamedType], name: str, where: str) -> NamedType:
+    """Return a network by its name; ``where`` tells the reader of params.yaml where to look.
+
+    Raises NetworkError for a name that is not there.
+    """
+    if name not in networks:
+        raise NetworkError(f"no network '{name}' in {where}; there are: {', '.join(networks)}")
+    return networks[name]
 
 
 def save(folder: Path, blueprint: Blueprint, network: nn.Module) -> None:

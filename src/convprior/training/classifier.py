@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from torchmetrics import MeanMetric
 
 from convprior.ground import seeds
-from convprior.training.data.card import Description
-from convprior.training.normalisation import Normalise
+from convprior.training.augmentation import Normalise
+from convprior.training.data.card import Card
 from convprior.training.prepared import UNCOUNTED
 
 Row = dict[str, float]  # epoch, the METRICS, and the seconds of training up to here
@@ -35,7 +35,7 @@ class Classifier(pl.LightningModule):
     def __init__(
         self,
         network: nn.Module,
-        data: Description,
+        data: Card,
         *,
         learning_rate: float,
         weight_decay: float,

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.distributed import DistributedSampler
 
 from convprior.ground.errors import InputError
-from convprior.training.data.card import Description
+from convprior.training.data.card import Card
 
 Batch = tuple[Tensor, Tensor]
 
@@ -87,7 +87,7 @@ class Photographs(pl.LightningDataModule):
             workers,
             seed,
         )
-        self.description = Description.read(prepared)
+        self.card = Card.read(prepared)
 
     def _place(self) -> tuple[int, int, int]:
         """Return (rank, processes, this process's batch size)."""
@@ -103,7 +103,7 @@ class Photographs(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         """Return this process's share of each global batch, in an order that the seed names."""
         rank, processes, batch_size = self._place()
-        pictures = Pictures(self.prepared, "train", self.description.size)
+        pictures = Pictures(self.prepared, "train", self.card.size)
         # The same sampler also for one process, so that any number of them sees the same batches.
         sampler: DistributedSampler[Batch] = DistributedSampler(
             pictures, processes, rank, seed=self.seed, drop_last=True
@@ -121,7 +121,7 @@ class Photographs(pl.LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         """Return this process's share of the validation pictures, each exactly once."""
         rank, processes, batch_size = self._place()
-        pictures = Pictures(self.prepared, "val", self.description.size)
+        pictures = Pictures(self.prepared, "val", self.card.size)
         return DataLoader(
             Share(pictures, rank, processes),
             batch_size,

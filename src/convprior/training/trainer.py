@@ -1,4 +1,4 @@
-"""A Lightning Trainer on what this machine has: the variables are in ``environment``.
+"""A Lightning Trainer on what this machine has: the variables are in ``machine``.
 
 One command starts all local processes; under torchrun and SLURM Lightning takes the ranks it finds.
 """
@@ -17,7 +17,8 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from convprior.ground import machine
-from convprior.ground.environment import EnvironmentVariableError, number
+from convprior.ground.machine import MachineError, number
+from convprior.ground.progress import Meter
 
 # Lightning warns of what is done here on purpose, and of what is upstream's to mend.
 HUSHED = (
@@ -58,9 +59,30 @@ def make(cpu_processes: int = 1, **options: Any) -> pl.Trainer:
             **options,
         )
     except (ValueError, MisconfigurationException) as error:
-        raise EnvironmentVariableError(
-            f"Lightning refuses the CONVPRIOR_… settings: {error}"
-        ) from None
+        raise MachineError(f"Lightning refuses the CONVPRIOR_… settings: {error}") from None
+
+
+class Told(pl.Callback):
+    """Says how far the epochs are, and how long they still take."""
+
+    def __init__(self) -> None:
+        self.begun, self.meter = 0, Meter(quiet=True)
+
+    def on_train_start(self, trainer: pl.Trainer, _: pl.LightningModule) -> None:
+        """Begin to count; only the first of several processes says anything."""
+        self.begun = trainer.global_step
+        self.meter = Meter(quiet=not trainer.is_global_zero)
+        self.meter.__enter__()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Count a batch."""
+        batches = int(trainer.estimated_stepping_batches) - self.begun
+        done, epochs = trainer.global_step - self.begun, trainer.max_epochs or 1
+        self.meter.count(done / batches * epochs, epochs, "epochs")
+
+    def teardown(self, *_: Any) -> None:
+        """End the bar, however the training ended."""
+        self.meter.__exit__()
 
 
 @contextmanager

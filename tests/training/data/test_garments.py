@@ -91,16 +91,3 @@ def test_pictures_that_cannot_hold_a_garment_are_refused(tmp_path: Path) -> None
         tree(tmp_path, size=28)
     with pytest.raises(files.ImageError, match="no such sheet"):
         garments.read_sheet(tmp_path / "none.png")
-
-
-def test_pasting_and_shifting_stay_inside() -> None:
-    ground, cutout = np.zeros((8, 8, 3), np.uint8), np.full((3, 3, 4), 255, np.uint8)
-    assert scenes.paste(ground, cutout, 5, 5)[5:, 5:].min() == 255
-    assert ground.max() == 0
-    with pytest.raises(ValueError, match=r"3×3 pixels at row 6, column 0 leaves a picture of 8×8"):
-        scenes.paste(ground, cutout, 6, 0)
-    ramp = np.arange(64, dtype=np.uint8).reshape(8, 8, 1).repeat(3, 2)
-    moved = scenes.shift(ramp, 2, 1)
-    assert np.array_equal(moved[2:, 1:], ramp[:-2, :-1])
-    with pytest.raises(ValueError, match="use smaller shifts"):
-        scenes.shift(ramp, 8, 0)

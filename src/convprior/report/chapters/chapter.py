@@ -29,6 +29,20 @@ class Chapter:
     table: str = ""
 
 
+def section(name: str, chapter: Chapter) -> str:
+    """Return a chapter as HTML, to be linked to by ``name``; its first figure comes first."""
+    first, *others = (
+        f'<figure><div role="group" aria-label="{escape(figure.alt, quote=True)}">'
+        f"{figure.picture}</div><figcaption>{figure.caption}</figcaption></figure>"
+        for figure in chapter.figures
+    )
+    findings = f"<p>{chapter.findings}</p>" if chapter.findings else ""
+    return f"""<section id="{name}"><h2>{chapter.title}</h2>
+<p class="lead">{chapter.question}</p><p class="answer">{chapter.answer}</p>
+{first}{findings}{"".join(others)}{chapter.table}
+<p class="change">Ask otherwise: <code>{escape(chapter.change)}</code></p></section>"""
+
+
 def percent(share: float) -> str:
     """Return a share of one in words of the report."""
     return f"{100 * share:.1f}%"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from convprior.report import chart
+from convprior.report import bars
 from convprior.report.chapters.chapter import Chapter, Figure, between, percent
 from convprior.report.page import pictures
 
@@ -29,7 +29,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         "",
         (
             Figure(
-                chart.bars(
+                bars.with_intervals(
                     {
                         kind: {place: of[place] for place in places}
                         for kind, of in metrics["networks"].items()

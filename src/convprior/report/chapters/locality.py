@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from convprior.report import chart
+from convprior.report import bars
 from convprior.report.chapters.chapter import Chapter, Figure, between, clear, code, percent, points
 
 
@@ -44,7 +44,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
             + (": to a fully connected network, neighbourhood does not exist"
                if unmoved and flat else "")
         )  # fmt: skip
-    bars = {
+    shares = {
         name: {key: of[key] for key in ("as they are", "in another order")}
         for name, of in networks.items()
     }
@@ -55,7 +55,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         without_sharing(networks, metrics["gained"]),
         (
             Figure(
-                chart.bars(bars, "test accuracy"),
+                bars.with_intervals(shares, "test accuracy"),
                 "Objects anywhere, pixels as they are and in one fixed random order, at one rate.",
                 "Bars of accuracy: "
                 + "; ".join(

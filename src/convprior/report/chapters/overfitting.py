@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from convprior.report import chart
+from convprior.report import bars
 from convprior.report.chapters.chapter import Chapter, Figure, between, clear, code, percent, points
 from convprior.report.page import table
 
@@ -33,7 +33,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         + f". All together: {points(remedies['all']['gained'])}, and a gap of "
         f"{100 * gap['all']:.1f} points."
     )
-    bars = {name: {"training": of["train"], "test": of["test"]} for name, of in remedies.items()}
+    shares = {name: {"training": of["train"], "test": of["test"]} for name, of in remedies.items()}
     rows = [
         [
             name,
@@ -51,7 +51,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         findings,
         (
             Figure(
-                chart.bars(bars, "accuracy"),
+                bars.with_intervals(shares, "accuracy"),
                 f"{metrics['steps']:,} steps over {metrics['pictures']:,} pictures, all at one "
                 "learning rate. Lines: 95 % intervals of the mean.",
                 "Bars of training and test accuracy; the numbers are in the table.",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from convprior.report import chart
+from convprior.report import bars
 from convprior.report.chapters.chapter import Chapter, Figure, between, clear, code, listed, percent
 from convprior.report.page import opened, table
 
@@ -113,7 +113,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         findings,
         (
             Figure(
-                chart.bars(groups, "test accuracy"),
+                bars.with_intervals(groups, "test accuracy"),
                 "Each family at one number of parameters, and at one number of multiply-adds, "
                 "each with its best learning rate. Lines: 95 % intervals of the mean.",
                 "Bars of test accuracy: "

@@ -14,20 +14,22 @@ def _matrix(rows: Any) -> str:
     return f'<table class="matrix">{cells}</table>'
 
 
-def chapter(metrics: dict[str, Any]) -> Chapter:
-    """Draw and answer."""
+def answer(metrics: dict[str, Any]) -> str:
+    """Return what a unit behind the last layer could see, and what it sees."""
     last = metrics["fields"][metrics["network"]][-1]
-    deepest = metrics["fields"]["untrained, deeper"][-1]
-    example = metrics["example"]
-    numbers = ", ".join(f"{value:,}" for value in example["flattened"])
-    answer = (
+    deeper = metrics["fields"]["untrained, deeper"]
+    return (
         f"Behind its last layer a unit of {code(metrics['network'])} could see "
         f"{last['theoretical']} pixels a side, and {metrics['held']:.0%} of what moves it lies "
-        f"within {last['effective']}; of an untrained network of "
-        f"{len(metrics['fields']['untrained, deeper'])} layers "
-        f"{deepest['effective']} of {deepest['theoretical']}."
+        f"within {last['effective']}; of an untrained network of {len(deeper)} layers "
+        f"{deeper[-1]['effective']} of {deeper[-1]['theoretical']}."
     )
-    findings = (
+
+
+def computed(example: dict[str, Any]) -> str:
+    """Return how the texts' example comes out, and where the texts err."""
+    numbers = ", ".join(f"{value:,}" for value in example["flattened"])
+    return (
         f"The texts' example, computed: with the kernel that is announced the first row is "
         f"{', '.join(map(str, example['announced'][0]))}; the text's own numbers, "
         f"{', '.join(map(str, example['used'][0]))}, come of another kernel, whose right column is "
@@ -36,13 +38,11 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         f"the kernel and gives {', '.join(map(str, example['announced_flipped'][0]))}: what the "
         "libraries compute is correlation."
     )
-    rows = [
-        [code(name), row["layer"], str(row["theoretical"]), str(row["effective"]),
-         str(row["jump"])]
-        for name, found in metrics["fields"].items()
-        for row in found
-    ]  # fmt: skip
-    matrices = {
+
+
+def matrices(example: dict[str, Any]) -> Figure:
+    """Return the texts' example as matrices."""
+    shown = {
         "picture": example["picture"],
         "announced kernel": example["kernel_announced"],
         "its correlation": example["announced"],
@@ -52,24 +52,64 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
         "second kernel": example["kernel_second"],
         "what comes out": example["second"],
     }
-    worked = "".join(
-        f"<div>{_matrix(rows_of)}<p>{name}</p></div>" for name, rows_of in matrices.items()
+    cells = "".join(f"<div>{_matrix(rows)}<p>{name}</p></div>" for name, rows in shown.items())
+    return Figure(
+        f'<div class="matrices">{cells}</div>',
+        "The texts' example by <code>convprior explain conv</code>.",
+        "Eight matrices of the worked example; the first rows are in the text.",
     )
+
+
+def kernels(learned: list[list[list[float]]], network: str) -> Figure:
+    """Return the kernels of the first layer."""
+    side = len(learned[0])
+    return Figure(
+        heatmap.maps({f"kernel {n}": k for n, k in enumerate(learned)}, diverging=True),
+        f"First-layer kernels that {code(network)} has learned, mean of the colours. Orange is "
+        "positive, blue negative.",
+        f"{len(learned)} learned kernels of {side}×{side} as coloured squares.",
+    )
+
+
+def gradients(fields: dict[str, Any]) -> Figure:
+    """Return what moves the unit in the middle, behind every convolution."""
+    behind = {
+        f"{name}, {row['layer']}": row["gradient"]
+        for name, found in fields.items()
+        for row in found
+        if "Conv" in row["layer"]
+    }
+    return Figure(
+        pictures(behind),
+        "How much each pixel moves the unit in the middle, behind every convolution; its square "
+        "root, so that little is seen too.",
+        "Bright spots about the middle that grow from layer to layer; their sizes are in the "
+        "table.",
+    )
+
+
+def sizes(fields: dict[str, Any]) -> str:
+    """Return the receptive fields as a table."""
+    header = ("network", "layer", "theoretical field, pixels", "effective",
+              "pixels between two units")  # fmt: skip
+    rows = [
+        [code(name), row["layer"], str(row["theoretical"]), str(row["effective"]),
+         str(row["jump"])]
+        for name, found in fields.items()
+        for row in found
+    ]  # fmt: skip
+    return table(header, rows)
+
+
+def chapter(metrics: dict[str, Any]) -> Chapter:
+    """Draw and answer."""
     return Chapter(
         "What it sees",
         "What do kernels, maps and receptive fields look like?",
-        answer,
-        findings,
+        answer(metrics),
+        computed(metrics["example"]),
         (
-            Figure(
-                heatmap.maps(
-                    {f"kernel {n}": k for n, k in enumerate(metrics["kernels"])}, diverging=True
-                ),
-                f"First-layer kernels that {code(metrics['network'])} has learned, mean of "
-                "the colours. Orange is positive, blue negative.",
-                f"{len(metrics['kernels'])} learned kernels of {len(metrics['kernels'][0])}×"
-                f"{len(metrics['kernels'][0])} as coloured squares.",
-            ),
+            kernels(metrics["kernels"], metrics["network"]),
             Figure(
                 pictures(dict(metrics["maps"])),
                 "One test picture and its strongest feature maps by depth: smaller, and less of "
@@ -81,27 +121,9 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                 f"The kernels of the texts on a photograph ({metrics['photograph']}), by kornia.",
                 "A photograph, and its edges by Laplace's and Sobel's kernels.",
             ),
-            Figure(
-                pictures(
-                    {
-                        f"{name}, {row['layer']}": row["gradient"]
-                        for name, found in metrics["fields"].items()
-                        for row in found
-                        if "Conv" in row["layer"]
-                    }
-                ),
-                "How much each pixel moves the unit in the middle, behind every convolution; its "
-                "square root, so that little is seen too.",
-                "Bright spots about the middle that grow from layer to layer; their sizes are in "
-                "the table.",
-            ),
-            Figure(
-                f'<div class="matrices">{worked}</div>',
-                "The texts' example by <code>convprior explain conv</code>.",
-                "Eight matrices of the worked example; the first rows are in the text.",
-            ),
+            gradients(metrics["fields"]),
+            matrices(metrics["example"]),
         ),
         "dvc exp run -S study.sight.network=cnn_flatten",
-        table(("network", "layer", "theoretical field, pixels", "effective", "pixels between two "
-               "units"), rows),
-    )  # fmt: skip
+        sizes(metrics["fields"]),
+    )

@@ -7,20 +7,17 @@ runs of seconds; `train` and `restore`, which need devices and a way back, have 
 from collections.abc import Callable, Sequence
 
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Int, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from convprior.ground import params, seeds
-from convprior.training.augmentation import NONE, Augmentation
-from convprior.training.data.card import Description
-from convprior.training.normalisation import Normalise
+from convprior.training.augmentation import NONE, Augmentation, Normalise
+from convprior.training.data.card import Card
+from convprior.training.judging import FASTEST, ready
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Shown = Callable[[Int[Tensor, "batch"]], UInt8[Tensor, "batch 3 h w"]]
-
-JUDGED_AT_ONCE = 256
-FASTEST = torch.channels_last  # in training and judging, on a CPU
 
 
 class Budget(params.Section):
@@ -42,7 +39,7 @@ def batches(pictures: int, budget: Budget, seed: int) -> Sequence[Int[Tensor, "b
 
 def learn(
     network: nn.Module,
-    data: Description,
+    data: Card,
     pictures: UInt8[Tensor, "n 3 h w"] | Shown,
     targets: Tensor,
     budget: Budget,
@@ -77,32 +74,3 @@ def learn(
         optimiser.step()
         schedule.step()
     return ready(network, data)
-
-
-def ready(network: nn.Module, data: Description) -> nn.Module:
-    """Return a trained network with its normalisation before it, on the CPU, to be judged."""
-    judged = nn.Sequential(Normalise(data), network).eval()
-    return judged.to("cpu", memory_format=FASTEST)  # type: ignore[call-overload, no-any-return]
-
-
-@torch.inference_mode()
-def scores(
-    network: nn.Module, pictures: UInt8[Tensor, "n 3 h w"], device: torch.device
-) -> Float[Tensor, "n *scores"]:
-    """Return the scores of many pictures, of each class or of each pixel, on the CPU."""
-    network.to(device)
-    parts = [
-        network(part.to(device, memory_format=FASTEST)).cpu()
-        for part in pictures.split(JUDGED_AT_ONCE)
-    ]
-    return torch.cat(parts)
-
-
-def right(
-    network: nn.Module,
-    pictures: UInt8[Tensor, "n 3 h w"],
-    labels: Int[Tensor, "n"],
-    device: torch.device,
-) -> Bool[Tensor, "n"]:
-    """Return of which pictures the class comes first."""
-    return scores(network, pictures, device).argmax(1) == labels

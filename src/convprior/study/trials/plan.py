@@ -1,6 +1,7 @@
 """What is trained for the study, and with how much: the section `learn` of params.yaml."""
 
-from typing import Annotated, Any, Literal, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -8,25 +9,19 @@ from convprior.ground import params
 from convprior.ground.errors import InputError
 from convprior.study.trials.loop import Budget
 from convprior.training.augmentation import Augmentation
+from convprior.training.blueprint import Named
 
 
 class StudyError(InputError):
     """A question of the study cannot be asked as params.yaml says."""
 
 
-Place = Literal["corner", "uniform"]
-PLACES: tuple[Place, ...] = get_args(Place)
+class Network(Named):
+    """A network and how its training pictures change.
 
-
-class Network(params.Section):
-    """A class in ``convprior.networks.<module>``, its arguments, and how its pictures change.
-
-    ``moved``: its training objects lie at another place, anywhere, each time they are shown.
+    ``moved``: their objects lie at another place, anywhere, each time they are shown.
     """
 
-    module: str
-    class_: Annotated[str, Field(alias="class")]
-    arguments: dict[str, Any]
     moved: bool
     augmentation: Augmentation
 
@@ -42,14 +37,17 @@ class Plan(params.Section):
     networks: dict[str, Network]
 
 
-def unshared(networks: dict[str, Network]) -> tuple[str, str] | None:
+def twin(networks: Mapping[str, Network], of: Network, changes: dict[str, Any]) -> str | None:
+    """Return the name of the network that equals ``of`` but for ``changes``, if there is one."""
+    wanted = of.model_copy(update=changes)
+    return next((name for name, network in networks.items() if network == wanted), None)
+
+
+def unshared(networks: Mapping[str, Network]) -> tuple[str, str] | None:
     """Return a locally connected network and the CNN that differs from it in sharing alone."""
-    for local, of in networks.items():
-        if of.class_ == "Local":
-            shared = {"head": "flatten"} | of.arguments
-            changes = {"module": "cnn", "class_": "CNN", "arguments": shared}
-            like = of.model_copy(update=changes)
-            for name, other in networks.items():
-                if other == like:
-                    return local, name
+    for name, of in networks.items():
+        arguments = {"head": "flatten"} | of.arguments
+        shared = {"module": "cnn", "class_": "CNN", "arguments": arguments}
+        if of.class_ == "Local" and (found := twin(networks, of, shared)):
+            return name, found
     return None

@@ -1,4 +1,4 @@
-"""What the pipeline knows about the prepared pictures without opening their tables."""
+"""A data card: what the pipeline knows about pictures without opening their tables."""
 
 import json
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from convprior.ground.errors import InputError
 
 
 @dataclass(frozen=True)
-class Description:
-    """What the rest of the pipeline needs to know about data/prepared.
+class Card:
+    """What the rest of the pipeline needs to know about data/prepared or data/scenes.
 
     ``mean`` and ``deviation`` are per channel, over the training pixels in [0, 1]; ``content`` is
     the SHA-256 of all pixels and labels.
@@ -23,7 +23,7 @@ class Description:
     content: str
 
     @classmethod
-    def read(cls, prepared: Path) -> "Description":
+    def read(cls, prepared: Path) -> "Card":
         """Read ``prepared``/description.json."""
         path = prepared / "description.json"
         if not path.is_file():

@@ -16,7 +16,7 @@ from convprior.ground import atomic, seeds
 from convprior.pictures import decoding
 from convprior.pictures.photographs import PHOTOGRAPHS
 from convprior.pictures.picture import ImageError
-from convprior.training.data.scenes import Pixels, Positions, paste
+from convprior.training.data.scenes import Pixels, Place, paste
 
 SIDE = 28  # pixels of a garment
 CORNER = (0, 0)  # top and left of the place that `corner` trains
@@ -80,7 +80,7 @@ def crop_background(
 
 
 def make_tree(
-    sheets: Path, target: Path, *, size: int, positions: Positions, seed: int, most: int | None
+    sheets: Path, target: Path, *, size: int, positions: Place, seed: int, most: int | None
 ) -> None:
     """Write ``target``/{train,val,parts}/<class>/*.png and classes.json from sheets of garments.
 

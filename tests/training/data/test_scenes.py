@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from convprior.ground import seeds
 from convprior.ground.errors import InputError
-from convprior.training.data.composition import Scenes, halved, load, masks, save
+from convprior.training.data.scenes import Scenes, halved, load, masks, paste, save, shift
 
 
 @pytest.fixture
@@ -34,6 +35,31 @@ def test_an_object_may_not_leave_its_picture(scenes: Scenes) -> None:
         scenes.at(6, 0)
 
 
+def test_one_object_or_many_are_put_on_their_backgrounds_alike(scenes: Scenes) -> None:
+    scenes.objects[:, 3, 1:, 2:] = 0
+    pictures = scenes.at(2, 5)
+    for number in range(len(scenes)):
+        background, cutout = (
+            part[number].permute(1, 2, 0).numpy() for part in (scenes.backgrounds, scenes.objects)
+        )
+        assert np.array_equal(
+            pictures[number].permute(1, 2, 0).numpy(), paste(background, cutout, 2, 5)
+        )
+
+
+def test_pasting_and_shifting_stay_inside() -> None:
+    ground, cutout = np.zeros((8, 8, 3), np.uint8), np.full((3, 3, 4), 255, np.uint8)
+    assert paste(ground, cutout, 5, 5)[5:, 5:].min() == 255
+    assert ground.max() == 0
+    with pytest.raises(ValueError, match=r"3×3 pixels at row 6, column 0 leaves a picture of 8×8"):
+        paste(ground, cutout, 6, 0)
+    ramp = np.arange(64, dtype=np.uint8).reshape(8, 8, 1).repeat(3, 2)
+    moved = shift(ramp, 2, 1)
+    assert np.array_equal(moved[2:, 1:], ramp[:-2, :-1])
+    with pytest.raises(ValueError, match="use smaller shifts"):
+        shift(ramp, 8, 0)
+
+
 def test_half_a_turn_is_a_flip_both_ways(scenes: Scenes) -> None:
     upright, turned = scenes.transformed(0, 1.0), scenes.transformed(180, 1.0)
     middle = slice(2, 6)
@@ -49,9 +75,9 @@ def test_a_scaled_object_covers_so_many_pixels(scenes: Scenes, scale: float, pix
 
 
 def test_places_are_drawn_from_their_name(scenes: Scenes) -> None:
-    one, other = (scenes.places("uniform", seeds.generator("here")) for _ in range(2))
+    one, other = (scenes.offsets("uniform", seeds.generator("here")) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
-    assert [int(place.sum()) for place in scenes.places("corner", seeds.generator("here"))] == [
+    assert [int(place.sum()) for place in scenes.offsets("corner", seeds.generator("here"))] == [
         0,
         0,
     ]

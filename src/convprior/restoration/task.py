@@ -1,0 +1,29 @@
+"""Which task a picture needs, told from one look at it, and why."""
+
+import math
+from statistics import fmean
+
+from convprior.pictures.picture import Metadata
+from convprior.restoration.levels import Look
+from convprior.restoration.settings import Task
+
+NOISY = 6 / 255  # from this deviation on, known pixels are not to be trusted: clean ones have ≤ 5.2
+COARSE = 25  # mean of JPEG's luminance table, steps that it rounds to: from quality 78 down
+
+
+def choose(look: Look, metadata: Metadata) -> tuple[Task, str]:
+    """Return the task for a picture that was looked at, and why."""
+    deviation = look.observation.noise.deviation
+    if look.masked and deviation == math.inf:
+        return "inpaint", "some is missing, and too little is known to measure noise"
+    if deviation == math.inf:
+        return "denoise", "nothing is missing; too small to measure noise"
+    strength = f"noise of {255 * deviation:.0f}/255"
+    if look.masked and deviation <= NOISY:
+        return "inpaint", f"some is missing, and hardly any noise: {strength}"
+    if look.masked:
+        return "denoise", f"some is missing, and {strength}: both are repaired"
+    tables = metadata.own.get("qtables") if metadata.format == "JPEG" else None
+    if tables and fmean(next(iter(tables.values()))) > COARSE:
+        return "dejpeg", "a strongly compressed JPEG"
+    return "denoise", f"nothing is missing; {strength}"

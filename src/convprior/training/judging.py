@@ -1,0 +1,39 @@
+"""What a trained network says of pictures, and of which it is right."""
+
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor, nn
+
+from convprior.training.augmentation import Normalise
+from convprior.training.data.card import Card
+
+AT_ONCE = 256  # pictures
+FASTEST = torch.channels_last  # in training and judging, on a CPU
+
+
+def ready(network: nn.Module, data: Card) -> nn.Module:
+    """Return a trained network with its normalisation before it, on the CPU, to be judged."""
+    judged = nn.Sequential(Normalise(data), network).eval()
+    return judged.to("cpu", memory_format=FASTEST)  # type: ignore[call-overload, no-any-return]
+
+
+@torch.inference_mode()
+def scores(
+    network: nn.Module, pictures: UInt8[Tensor, "n 3 h w"], device: torch.device
+) -> Float[Tensor, "n *scores"]:
+    """Return the scores of many pictures, of each class or of each pixel, on the CPU."""
+    network.to(device)
+    parts = [
+        network(part.to(device, memory_format=FASTEST)).cpu() for part in pictures.split(AT_ONCE)
+    ]
+    return torch.cat(parts)
+
+
+def right(
+    network: nn.Module,
+    pictures: UInt8[Tensor, "n 3 h w"],
+    labels: Int[Tensor, "n"],
+    device: torch.device,
+) -> Bool[Tensor, "n"]:
+    """Return of which pictures the class comes first."""
+    return scores(network, pictures, device).argmax(1) == labels

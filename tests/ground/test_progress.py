@@ -1,0 +1,42 @@
+"""How far long work is: a line now and then where nobody can see a bar."""
+
+import time
+
+import pytest
+
+from convprior.ground.progress import Meter
+
+
+def test_lines_come_now_and_then_and_say_how_long_still(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setenv("DVC_STAGE", "train@mlp")
+    with Meter(terminal=False, every=10) as meter:
+        for done in range(1, 8):
+            now += 4
+            meter.count(done / 2, 4, "epochs")
+    said = capsys.readouterr().err.splitlines()
+    # Half an epoch takes four seconds.
+    assert said == [
+        "train@mlp: 1 of 4 epochs, 20 s left",
+        "train@mlp: 3 of 4 epochs, 8 s left",
+    ]
+
+
+def test_hours_are_told_in_minutes_and_the_quiet_say_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    for quiet in (False, True):
+        now = 0.0
+        with Meter("restoring", terminal=False, quiet=quiet) as meter:
+            now = 60.0
+            meter.count(1, 100, "pictures")
+            meter.say("done")
+    assert capsys.readouterr().err.splitlines() == [
+        "restoring: 1 of 100 pictures, 99 min left",
+        "done",
+    ]
