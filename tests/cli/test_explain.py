@@ -59,22 +59,25 @@ def test_a_picture_becomes_a_picture(tmp_path: Path) -> None:
         (["conv", "--kernel", "inf"], "numbers go from"),
         (["conv", "--padding", "100000"], "a padding of 100000 is too large"),
         (["conv", "--stride", "99999999999999999999"], "is too large"),
-        (["receptive-field", "conv3,pool2"], "takes --layers, no INPUT"),
-        (["share", "512x512"], "share takes a picture file"),
+        (["receptive-field", "conv3,pool2,dense"], "'dense' is no layer"),
+        (["share", "512x512"], "512x512: cannot be read (No such file"),
         (["conv", "{}/in.png", "-o", "{}/in.png", "--overwrite"], "is the input itself"),
         (["conv", "-o", "{}/none/a.gif"], "does not exist: create it first"),
         (["conv", "--kernel", "edge"], "or one of sobel"),
         (["conv", "1 2; 3 4"], "does not fit"),
         (["conv", "-o", "{}/steps.jpg"], "an animation ends in .gif"),
         (["receptive-field", "-o", "{}/steps.jpg"], "an animation ends in .gif"),
-        (["share", "-o", "{}/steps.gif"], "-o draws conv, pool, receptive-field; share is told"),
+        (["share", "-o", "{}/steps.gif"], "No such option: -o"),
         (["conv", " ".join("1" * 17), "--kernel", "1", "-o", "{}/a.gif"], "at most 16×16"),
         (["conv", "{}/in.png"], "say with -o"),
-        (["flatten", "{}/in.png"], "takes a small matrix"),
+        (["flatten", "{}/in.png"], "a matrix has numbers, as '0 1; 2 3'"),
         (["pool", "-o", "{}/in.png"], "exists already"),
-        (["receptive-field", "--layers", "conv"], "is no layer"),
-        (["conv", "--strid", "2"], "no such option: --strid"),
-        (["conv", "0", "1", "2"], "got also '1'"),
+        (["receptive-field", "conv"], "is no layer"),
+        (["conv", "--strid", "2"], "No such option: --strid"),
+        (["conv", "0", "1", "2"], "Got unexpected extra argument(s) (1 2)"),
+        (["conv", "--size", "2"], "No such option: --size"),
+        (["pool", "--kernel", "sobel"], "No such option: --kernel"),
+        (["blur"], "No such command 'blur'"),
     ],
 )
 def test_what_cannot_be_explained_is_said(
@@ -91,6 +94,7 @@ def test_what_cannot_be_explained_is_said(
 
 def test_a_matrix_may_begin_with_a_minus() -> None:
     assert "-1" in run("flatten", "-1 0 1; 2 3 4")
+    assert "-0.5" in run("flatten", "-.5 0; 2 3")
     assert "  -2   4\n   0   6" in run("conv", "-1 0 1; 2 -3 4; 1 2 3", "--kernel", "-1 0; 0 1")
 
 

@@ -16,8 +16,9 @@ from PIL import Image
 from convprior import cli
 from convprior.ground.errors import InputError
 from convprior.restoration import folder
-from convprior.restoration.job import Job, Report, Settings, Watcher
+from convprior.restoration.job import Job, Report, Watcher
 from convprior.restoration.one import restore_one
+from convprior.restoration.settings import Settings
 from tests.conftest import clean_environment, colourful
 
 TINY_WORK = Settings(max_steps=2)
@@ -64,7 +65,7 @@ def test_the_same_tree_comes_out_and_is_not_done_twice(tree: Path) -> None:
     colourful(9, 9).save(tree / "in/a.png")  # another input: its result is out of date
     assert list(work(plan(tree))) == ["a.png"]
     tasks = folder.plan(
-        tree / "in", tree / "out", replace(TINY_WORK, seed=1), recursive=True, overwrite=False
+        tree / "in", tree / "out", Settings(max_steps=2, seed=1), recursive=True, overwrite=False
     )
     assert not any(task.done for task in tasks)
     assert {**files(tree / "out"), "a.png": before["a.png"]} == before
@@ -148,7 +149,7 @@ def test_a_job_depends_on_itself_alone(tree: Path) -> None:
 def test_nothing_that_somebody_needs_is_written_over(tree: Path) -> None:
     source = (tree / "in/a.png").rename(tree / "in/q.mask.png")
     before = source.read_bytes()
-    auto, runs = replace(TINY_WORK, mask="auto"), replace(TINY_WORK, runs=2)
+    auto, runs = Settings(max_steps=2, mask="auto"), Settings(max_steps=2, runs=2)
     for job in (
         Job(source, source, TINY_WORK, overwrite=True),
         Job(source, tree / "in/q.png", auto, overwrite=True),
@@ -200,7 +201,7 @@ def test_what_cannot_be_written_is_found_before_the_work(tree: Path) -> None:
 
 def test_jobs_that_would_write_one_file_are_refused(tree: Path) -> None:
     colourful(9, 9).save(tree / "in/a.mask.png")
-    settings = replace(TINY_WORK, mask="auto")
+    settings = Settings(max_steps=2, mask="auto")
     with pytest.raises(InputError, match=r"both would write .*a\.mask\.png: rename one"):
         folder.plan(tree / "in", tree / "out", settings, recursive=False, overwrite=False)
 
@@ -254,7 +255,7 @@ def test_a_mask_from_a_folder_and_a_preview(tree: Path) -> None:
     mask = Image.new("L", (20, 17))
     mask.paste(255, (3, 3, 6, 6))
     mask.save(tree / "masks/a.png")
-    settings = replace(TINY_WORK, mask=str(tree / "masks"))
+    settings = Settings(max_steps=2, mask=str(tree / "masks"))
     tasks = folder.plan(tree / "in", tree / "out", settings, recursive=False, overwrite=False)
     reports = work(tasks)
     assert reports["a.png"].pages[0].task == "inpaint"

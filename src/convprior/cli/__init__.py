@@ -1,25 +1,46 @@
 """The command `convprior`. Everything heavy is imported when it is needed: `--help` is instant."""
 
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
-from convprior.cli import compare, doctor, explain, restore, sync
+from convprior.cli import compare, doctor, explain, restore
+from convprior.cli.command import GroupedCommand
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"max_content_width": 100},
-    help="Restore a damaged picture with nothing but an untrained network: no data, no download.",
+    rich_markup_mode=None,  # its boxes take two lines a group, and break an error over several
+    context_settings={"max_content_width": 100, "help_option_names": ["--help", "-h"]},
+    epilog="Start here:  convprior restore photo.png",
 )
-app.command("restore", epilog=restore.EXAMPLE)(restore.restore)
-app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
-app.command("doctor", epilog=doctor.EXAMPLE)(doctor.doctor)
-app.command("explain", epilog=explain.EXAMPLE, context_settings=explain.SETTINGS)(explain.explain)
-app.command("sync", epilog=sync.EXAMPLE)(sync.sync)
+app.command("restore", epilog=restore.EXAMPLES, cls=GroupedCommand)(restore.command)
+app.command("compare", epilog=compare.EXAMPLE)(compare.command)
+app.add_typer(explain.app, name="explain")
+app.command("doctor", epilog=doctor.EXAMPLE)(doctor.command)
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"convprior {version('convprior')}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def _begin(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Say the version and exit.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    """Restore a damaged picture with nothing but an untrained network: no data, no download."""
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import typer
 EXAMPLE = "Example:  convprior compare photo.png photo.restored.png -o page.html"
 
 
-def compare(
+def command(
     observed: Annotated[Path, typer.Argument(metavar="OBSERVED", help="The picture that came.")],
     restored: Annotated[Path, typer.Argument(metavar="RESTORED", help="What was made of it.")],
     output: Annotated[

@@ -9,7 +9,7 @@ SIDE = 256  # pixels, of the picture that it takes steps on
 TYPICAL_STEPS = 450  # that a noisy picture takes (docs/prior.md: 365 to 560 at 256×256)
 
 
-def doctor() -> None:
+def command() -> None:
     """Print versions, devices, threads and memory, and check each device and its speed."""
     import platform
     from importlib.metadata import version

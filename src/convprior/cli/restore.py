@@ -7,33 +7,44 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
-from convprior.cli import sizes
+from convprior.restoration.settings import Asked, Precision, Settings
 
-EXAMPLE = "Example:  convprior restore scan.png -o restored.png --mask scratches.png"
+EXAMPLES = """\b
+Examples:
+  convprior restore photo.png
+  convprior restore scan.tif -o whole.tif --mask scratches.png --time-limit 5m
+  convprior restore photos -o restored --recursive
+"""
 
-GAUSSIAN = r"gaussian:\d*\.?\d+"
-TASKS = ("auto", "denoise", "inpaint", "dejpeg", "superresolve", "deblur")
+DEFAULT = Settings()
 
 
-def restore(
+def seconds(text: str) -> float:
+    """Return seconds from ``90``, ``90s``, ``2m`` or ``1h30m``. Raises typer.BadParameter."""
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text.strip())
+    if not text.strip() or match is None:
+        raise typer.BadParameter(f"'{text}' is no duration: write 90, 90s, 2m or 1h30m")
+    hours, minutes, rest = (int(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + rest
+
+
+def command(
+    context: typer.Context,
     picture: Annotated[
-        Path,
-        typer.Argument(
-            metavar="INPUT", show_default=False, help="PNG, JPEG, TIFF or WebP; or a folder."
-        ),
+        Path, typer.Argument(metavar="INPUT", help="A PNG, JPEG, TIFF or WebP file, or a folder.")
     ],
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Default: INPUT with '.restored'."),
-    ] = None,
-    task: Annotated[str, typer.Option(metavar="TASK", help=f"{', '.join(TASKS)}.")] = "auto",
+    task: Annotated[
+        Asked,
+        typer.Option(help="What is wrong with the picture.", rich_help_panel="What to repair"),
+    ] = DEFAULT.task,
     mask: Annotated[
         str | None,
         typer.Option(
             metavar="MASK",
             help="What to repair: white in a file (or in a folder's file of the same name), alpha, "
-            "a colour as '#ff00ff', or auto: dead pixels and scratches.",
+            "a colour as '#ff00ff', or auto for dead pixels and scratches.",
         ),
     ] = None,
     invert_mask: Annotated[
@@ -41,63 +52,112 @@ def restore(
     ] = False,
     scale: Annotated[
         int | None,
-        typer.Option(min=2, max=4, metavar="N", help="superresolve: so many times the sides, 2."),
+        typer.Option(
+            metavar="N",
+            help="With --task superresolve: enlarge each side N times (2 to 4; default "
+            f"{DEFAULT.scale}).",
+        ),
     ] = None,
     kernel: Annotated[
         str | None,
-        typer.Option(metavar="KERNEL", help="deblur: a picture of the blur, or gaussian:σ."),
+        typer.Option(
+            metavar="KERNEL",
+            help="With --task deblur: a picture of the blur, or gaussian:1.5 (σ in pixels).",
+        ),
     ] = None,
     runs: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Average so many runs: better, and slower.")
-    ] = 1,
+        int,
+        typer.Option(
+            metavar="N",
+            help="Average N runs: better, and N times as long.",
+            rich_help_panel="How well, how long",
+        ),
+    ] = DEFAULT.runs,
     spread: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where the runs disagree: a grey float TIFF."),
+        typer.Option(metavar="FILE", help="Write where the runs disagree, as a grey float TIFF."),
     ] = None,
     seed: Annotated[
-        int, typer.Option(metavar="N", help="Another seed, a slightly other picture.")
-    ] = 0,
+        int,
+        typer.Option(
+            metavar="N", help="Random seed; another one gives a slightly different picture."
+        ),
+    ] = DEFAULT.seed,
     max_steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Stop at this step at the latest.")
+        int | None, typer.Option(metavar="N", help="Stop at step N at the latest.")
     ] = None,
     time_limit: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Stop after 90s, 2m, 1h30m a picture.")
+        float | None,
+        typer.Option(
+            metavar="TIME",
+            parser=seconds,
+            help="Stop each picture after TIME: 90s, 2m or 1h30m.",
+        ),
     ] = None,
     memory: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="As 2GB; what needs more is fitted in tiles."),
+        typer.Option(
+            metavar="SIZE", help="Use at most SIZE, as 2GB; tiles make large pictures fit."
+        ),
     ] = None,
     device: Annotated[
-        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; cuda:0,cuda:1.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Compute on cpu, cuda, mps, or several: cuda:0,cuda:1.",
+        ),
     ] = "auto",
     precision: Annotated[
-        str,
-        typer.Option(metavar="TYPE", help="float32, or bfloat16 where the device is fast at it."),
-    ] = "float32",
+        Precision,
+        typer.Option(help="bfloat16 is faster where the device is made for it."),
+    ] = DEFAULT.precision,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Default: photo.restored.png beside photo.png.",
+            rich_help_panel="The file",
+        ),
+    ] = None,
     quality: Annotated[
-        int | None, typer.Option(min=1, max=100, metavar="N", help="Of a JPEG or WebP output.")
+        int | None, typer.Option(metavar="N", help="Quality of a JPEG or WebP output (1 to 100).")
     ] = None,
     strip_metadata: Annotated[
-        bool, typer.Option("--strip-metadata", help="Drop EXIF, XMP, tags; keep the profile.")
+        bool,
+        typer.Option("--strip-metadata", help="Drop EXIF, XMP and tags; keep the colour profile."),
     ] = False,
     accept_truncated: Annotated[
         bool, typer.Option("--accept-truncated", help="Fill in the rows that a file has lost.")
     ] = False,
-    max_pixels: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Refuse larger pictures.")
-    ] = 100_000_000,
-    recursive: Annotated[
-        bool, typer.Option("--recursive", help="Also the folders of a folder.")
-    ] = False,
+    most_pixels: Annotated[
+        int,
+        typer.Option("--max-pixels", metavar="N", help="Refuse pictures of more than N pixels."),
+    ] = DEFAULT.most_pixels,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace outputs that exist, redo what is done.")
+        bool,
+        typer.Option("--overwrite", help="Replace outputs that exist, and do again what is done."),
+    ] = False,
+    recursive: Annotated[
+        bool,
+        typer.Option(
+            "--recursive",
+            help="Restore the pictures in the folder's folders too.",
+            rich_help_panel="Folders",
+        ),
     ] = False,
     preview: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="So often, write the best so far beside the output."),
+        float | None,
+        typer.Option(
+            metavar="TIME",
+            parser=seconds,
+            help="Write the best picture so far every TIME.",
+            rich_help_panel="What is said",
+        ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="A line of JSON for each picture, on stdout.")
+        bool, typer.Option("--json", help="Print a line of JSON for each picture on stdout.")
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Say every step.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
@@ -112,62 +172,44 @@ def restore(
     stay as they are. dejpeg: the traces of JPEG. superresolve: enlarge. deblur: undo a known blur.
     auto looks at the picture and says what it chose.
 
-    A folder: the same tree under -o; what is done is skipped. Exit code 0: all done, 1: some
-    failed, 2: wrong usage, 130: interrupted.
+    Of a folder comes the same tree under -o; what is done is skipped. The exit code is 0 if all is
+    done, 1 if some failed, 2 for wrong usage, 130 after Ctrl-C.
     """
-    if task not in TASKS:
-        raise typer.BadParameter(f"'{task}' is no task: choose {', '.join(TASKS)}")
-    if precision not in ("float32", "bfloat16"):
-        raise typer.BadParameter(f"'{precision}' is no precision: choose float32 or bfloat16")
-    if spread is not None and runs < 2:
-        raise typer.BadParameter("--spread needs --runs 2 or more: one run disagrees with nobody")
-    if spread is not None and spread.suffix.lower() not in (".tif", ".tiff"):
-        raise typer.BadParameter(f"--spread {spread}: is written as a TIFF: end its name in .tiff")
-    if task == "inpaint" and mask is None and not accept_truncated:
-        raise typer.BadParameter("inpaint needs --mask: white marks what to repair")
-    if invert_mask and mask is None:
-        raise typer.BadParameter("--invert-mask needs --mask")
-    if task == "deblur" and kernel is None:
-        raise typer.BadParameter("deblur needs --kernel: a file, or gaussian:σ with σ in pixels")
-    if scale is not None and task != "superresolve":
-        raise typer.BadParameter("--scale needs --task superresolve")
-    if kernel is not None and task != "deblur":
-        raise typer.BadParameter("--kernel needs --task deblur")
-    if kernel and kernel.startswith("gaussian") and not re.fullmatch(GAUSSIAN, kernel):
-        raise typer.BadParameter(f"--kernel {kernel}: write gaussian:1.5, with σ in pixels")
-    limit = math.inf if time_limit is None else sizes.seconds(time_limit)
-    every = math.inf if preview is None else sizes.seconds(preview)
-    budget = None if memory is None else sizes.number_of_bytes(memory)
-
-    from convprior.cli import running
-    from convprior.cli.progress import Progress
-    from convprior.restoration import folder
-    from convprior.restoration.job import Job, Settings
-
-    chosen: Any = {"task": task, "precision": precision}  # checked above
-    settings = Settings(
-        **chosen,
+    settings = _settings(
+        context,
+        task=task,
         mask=mask,
         invert_mask=invert_mask,
-        scale=scale or 2,
+        scale=scale,
         kernel=kernel,
         seed=seed,
         runs=runs,
         max_steps=max_steps,
-        time_limit=limit,
-        memory=budget,
+        time_limit=time_limit,
+        precision=precision,
+        memory=memory,
         quality=quality,
         strip_metadata=strip_metadata,
         accept_truncated=accept_truncated,
-        most_pixels=max_pixels,
+        most_pixels=most_pixels,
     )
+    if spread is not None and runs < 2:
+        raise typer.BadParameter("--spread needs --runs 2 or more: one run disagrees with nobody")
+    if spread is not None and spread.suffix.lower() not in (".tif", ".tiff"):
+        raise typer.BadParameter(f"--spread {spread}: is written as a TIFF: end its name in .tiff")
+
+    from convprior.cli import running
+    from convprior.cli.progress import Progress
+    from convprior.restoration import folder
+    from convprior.restoration.job import Job
+
     progress = Progress(
         terminal=sys.stderr.isatty(),
         quiet=quiet,
         verbose=verbose,
         max_steps=max_steps,
         runs=runs,
-        preview_every=every,
+        preview_every=math.inf if preview is None else preview,
     )
     if picture.is_dir():
         if output is None:
@@ -182,3 +224,16 @@ def restore(
         code = running.restore_file(job, device, progress, as_json=as_json)
     if code:
         sys.exit(code)
+
+
+def _settings(context: typer.Context, **typed: Any) -> Settings:
+    """Return the settings that were typed. Raises typer.BadParameter with the rule they break."""
+    given = {name: value for name, value in typed.items() if value is not None}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        broken = error.errors()[0]
+        said = broken["msg"].removeprefix("Value error, ")
+        # A rule between several options names them itself.
+        named = [option.opts for option in context.command.params if option.name in broken["loc"]]
+        raise typer.BadParameter(said, param_hint=named[0] if named else None) from None

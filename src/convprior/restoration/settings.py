@@ -58,7 +58,7 @@ class Settings(BaseModel):
         cls, given: int | str | None, read: Callable[[int | str | None], ByteSize | None]
     ) -> ByteSize | None:
         try:
-            size: ByteSize | None = read(given)
+            size = read(given)
         except ValidationError:
             size = ByteSize(0)
         if size is not None and size <= 0:

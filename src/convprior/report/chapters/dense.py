@@ -46,5 +46,5 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                 "Pictures and the masks that were found.",
             ),
         ),
-        "dvc exp run -S 'study.dense.channels=[8,16]'",
+        "dvc exp run study/dvc.yaml -S 'study.dense.channels=[8,16]'",
     )

@@ -65,5 +65,5 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                 ),
             ),
         ),
-        "dvc exp run -S 'study.locality.networks=[mlp,local,cnn_pool]'",
+        "dvc exp run study/dvc.yaml -S 'study.locality.networks=[mlp,local,cnn_pool]'",
     )

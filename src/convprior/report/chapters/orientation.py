@@ -138,6 +138,6 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
             by_change(metrics, "scale", "scaled by"),
             of_digits(metrics["digits"]),
         ),
-        "dvc exp run -S study.orientation.augmentation.rotation=45",
+        "dvc exp run study/dvc.yaml -S study.orientation.augmentation.rotation=45",
         tables(metrics["turned"]),
     )

@@ -57,6 +57,6 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                 "Bars of training and test accuracy; the numbers are in the table.",
             ),
         ),
-        "dvc exp run -S study.overfitting.pictures=200",
+        "dvc exp run study/dvc.yaml -S study.overfitting.pictures=200",
         table(("remedy", "training", "test", "gap", "test, beside none"), rows),
     )

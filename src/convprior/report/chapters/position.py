@@ -133,6 +133,6 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
             ),
             *equivariance.figures(metrics),
         ),
-        "dvc exp run -S study.position.step=1",
+        "dvc exp run study/dvc.yaml -S study.position.step=1",
         table(header, rows) + equivariance.layer_table(metrics["equivariance"]),
     )

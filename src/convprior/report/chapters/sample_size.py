@@ -55,7 +55,7 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                 ),
             ),
         ),
-        "dvc exp run -S 'study.sample_size.pictures=[50,500,5000]'",
+        "dvc exp run study/dvc.yaml -S 'study.sample_size.pictures=[50,500,5000]'",
         table(
             ("pictures", *map(code, networks)),
             [

@@ -123,6 +123,6 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                 ),
             ),
         ),
-        "dvc exp run -S study.sharing.parameters=100000",
+        "dvc exp run study/dvc.yaml -S study.sharing.parameters=100000",
         tables(metrics),
     )

@@ -124,6 +124,6 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
             gradients(metrics["fields"]),
             matrices(metrics["example"]),
         ),
-        "dvc exp run -S study.sight.network=cnn_flatten",
+        "dvc exp run study/dvc.yaml -S study.sight.network=cnn_flatten",
         sizes(metrics["fields"]),
     )

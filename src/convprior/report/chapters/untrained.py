@@ -202,6 +202,6 @@ def chapter(metrics: dict[str, Any]) -> Chapter:
                     f"Fitted to a photograph of which {metrics['missing']:.0%} is missing."),
             spectra(both, metrics["bands"]),
         ),
-        "dvc exp run -S study.untrained.sigma=50",
+        "dvc exp run study/dvc.yaml -S study.untrained.sigma=50",
         parts.peaks(metrics),
     )  # fmt: skip
