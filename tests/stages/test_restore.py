@@ -84,7 +84,8 @@ def test_two_processes_restore_the_same_pictures_bit_for_bit(project: Path) -> N
 def test_the_tool_and_the_experiment_give_the_same_picture(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recipes.load, "__defaults__", (project / "params.yaml",))
+    load = recipes.load
+    monkeypatch.setattr(recipes, "load", lambda path=project / "params.yaml": load(path))
     degrade_all(project)
     restore.main([*command("inpaint"), "--params", "params.yaml"])
     observed = files.read_float(project / "data/degraded/inpaint/observed/coffee.tiff")

@@ -116,7 +116,7 @@ def restore(
         ended = "stopped"
     assert best is not None  # the first iterate is the best so far
 
-    def refined(rounds: int) -> Tensor:
+    def refined(rounds: int) -> Float[Tensor, "c H W"]:
         return refine(
             best, iterates.observation, iterates.fitted, iterates.held_out, iterates.noise,
             similar=recipe.similar_patches, rounds=min(recipe.patch_rounds, rounds),
