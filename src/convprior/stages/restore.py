@@ -76,7 +76,9 @@ def main(argv: Sequence[str]) -> None:
         def tell(step: int, last: float) -> None:
             done = sum(case.folder(state).exists() for case in cases) - began
             share = step / max(min(last, chosen.max_steps), step)
-            meter.count(done + share * processes.world_size, len(cases) - began, "pictures")
+            left = len(cases) - began - done
+            # What the other processes do is not seen from here: as far as this one, on the mean.
+            meter.count(done + share * min(processes.world_size, left), done + left, "pictures")
 
         restorer = Restorer(chosen, settings.seed, state, record, tell)
         restorer.trainer = processes
