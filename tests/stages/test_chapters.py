@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 from convprior.ground.params import ParamsError
 from convprior.report.chapters.opening import backgrounds
@@ -14,7 +15,7 @@ from convprior.report.record import RecordError
 from convprior.stages import StageError, chapters
 from tests.conftest import REPOSITORY, tiny_params
 
-ARGUMENTS = ["reports", "reports/study.html", "--params", "params.yaml"]
+ARGUMENTS = ["reports", "reports/study.html", "reports/study.png", "--params", "params.yaml"]
 ASKED = ("position", "locality")
 
 
@@ -57,6 +58,9 @@ def test_the_page_tells_of_every_network_and_question_in_order(made_up: Path) ->
     assert "<p>* Its objects are moved" in page
     assert re.findall(r'<section id="(\w+)">', page) == list(ASKED)
     assert re.findall(r'<a href="#(\w+)">', page) == list(ASKED)
+    with Image.open(made_up / "reports/study.png") as picture:
+        assert picture.width > 1000
+        assert picture.convert("L").getextrema()[1] == 255
     # Nothing of the experiment was there; its page is linked to.
     assert '<a href="index.html">' in page
     assert '<div class="strip">' not in page
