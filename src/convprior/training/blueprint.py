@@ -96,10 +96,11 @@ def load(folder: Path) -> tuple[Blueprint, nn.Module]:
     """Rebuild what `save` wrote, in evaluation mode on the CPU. Raises NetworkError."""
     try:
         described = json.loads((folder / "network.json").read_text(encoding="utf-8"))
-        blueprint = Blueprint(**described)
+        shape = tuple(described.pop("picture_shape"))  # JSON has lists alone
+        blueprint = Blueprint(**described, picture_shape=shape)
         network = blueprint.build()
         network.load_state_dict(load_file(folder / "weights.safetensors"))
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise NetworkError(
             f"{folder}: no trained network ({error}): run its training first"
         ) from None
