@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import typer
+from pydantic import ValidationError
 from typer.core import TyperCommand, TyperOption
 
 from convprior.ground.errors import InputError
@@ -12,7 +13,7 @@ WIDEST = 20  # characters of an option; the text of a wider one begins on the ne
 
 
 class GroupedCommand(TyperCommand):
-    """A command whose options stand in groups, each from the option that has its name on.
+    """A command with settings, whose options stand in groups, each from the option with its name.
 
     The name is typer's ``rich_help_panel``, which it shows in boxes only.
     """
@@ -32,6 +33,17 @@ class GroupedCommand(TyperCommand):
                 formatter.write_dl(
                     [(option.ljust(WIDEST), text) for option, text in records], col_max=WIDEST
                 )
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Raises typer.BadParameter for a rule of its settings that is broken."""
+        try:
+            return super().invoke(ctx)
+        except ValidationError as error:
+            broken = error.errors()[0]
+            said = broken["msg"].removeprefix("Value error, ")
+            # A rule between several options names them itself.
+            named = [option.opts for option in self.params if option.name in broken["loc"]]
+            raise typer.BadParameter(said, ctx, param_hint=named[0] if named else None) from None
 
 
 class MatrixCommand(TyperCommand):

@@ -4,10 +4,9 @@ import math
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from convprior.restoration.settings import Asked, Precision, Settings
 
@@ -31,7 +30,6 @@ def seconds(text: str) -> float:
 
 
 def command(
-    context: typer.Context,
     picture: Annotated[
         Path, typer.Argument(metavar="INPUT", help="A PNG, JPEG, TIFF or WebP file, or a folder.")
     ],
@@ -175,24 +173,24 @@ def command(
     Of a folder comes the same tree under -o; what is done is skipped. The exit code is 0 if all is
     done, 1 if some failed, 2 for wrong usage, 130 after Ctrl-C.
     """
-    settings = _settings(
-        context,
-        task=task,
-        mask=mask,
-        invert_mask=invert_mask,
-        scale=scale,
-        kernel=kernel,
-        seed=seed,
-        runs=runs,
-        max_steps=max_steps,
-        time_limit=time_limit,
-        precision=precision,
-        memory=memory,
-        quality=quality,
-        strip_metadata=strip_metadata,
-        accept_truncated=accept_truncated,
-        most_pixels=most_pixels,
-    )
+    typed = {
+        "task": task,
+        "mask": mask,
+        "invert_mask": invert_mask,
+        "scale": scale,
+        "kernel": kernel,
+        "seed": seed,
+        "runs": runs,
+        "max_steps": max_steps,
+        "time_limit": time_limit,
+        "precision": precision,
+        "memory": memory,
+        "quality": quality,
+        "strip_metadata": strip_metadata,
+        "accept_truncated": accept_truncated,
+        "most_pixels": most_pixels,
+    }
+    settings = Settings.model_validate({k: v for k, v in typed.items() if v is not None})
     if spread is not None and runs < 2:
         raise typer.BadParameter("--spread needs --runs 2 or more: one run disagrees with nobody")
     if spread is not None and spread.suffix.lower() not in (".tif", ".tiff"):
@@ -224,16 +222,3 @@ def command(
         code = running.restore_file(job, device, progress, as_json=as_json)
     if code:
         sys.exit(code)
-
-
-def _settings(context: typer.Context, **typed: Any) -> Settings:
-    """Return the settings that were typed. Raises typer.BadParameter with the rule they break."""
-    given = {name: value for name, value in typed.items() if value is not None}
-    try:
-        return Settings.model_validate(given)
-    except ValidationError as error:
-        broken = error.errors()[0]
-        said = broken["msg"].removeprefix("Value error, ")
-        # A rule between several options names them itself.
-        named = [option.opts for option in context.command.params if option.name in broken["loc"]]
-        raise typer.BadParameter(said, param_hint=named[0] if named else None) from None
