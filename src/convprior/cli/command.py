@@ -13,7 +13,7 @@ WIDEST = 20  # characters of an option; the text of a wider one begins on the ne
 
 
 class GroupedCommand(TyperCommand):
-    """A command with settings, whose options stand in groups, each from the option with its name.
+    """A command with settings and its options in groups; each begins at the option that names it.
 
     The name is typer's ``rich_help_panel``, which it shows in boxes only.
     """
