@@ -83,7 +83,7 @@ def test_the_experiment_runs_then_nothing_then_what_a_change_touches(copy: Path)
     mlp = copy / "src/convprior/networks/mlp.py"
     mlp.write_text(mlp.read_text() + "# one more line\n")
     assert would_run(copy) == {"train@mlp", "evaluate@mlp", "report"}
-    call(copy, "dvc", "commit", "--force", "-q")
+    call(copy, "dvc", "commit", "--force", "-q", "dvc.yaml")
 
     content = tiny_params()
     content["degrade"]["denoise"]["sigma"] = 50
@@ -100,11 +100,13 @@ def test_the_study_runs_then_nothing_then_what_a_change_touches(copy: Path) -> N
         assert name in page
     assert is_self_contained(page)
     assert would_run(copy, pipeline) == set()
-    plotted = json.loads(call(copy, "dvc", "plots", "show", "--json", "study/dvc.yaml"))
+    plotted = json.loads(call(copy, "dvc", "plots", "show", "--json"))
     assert not plotted.get("errors")
     drawn = {name: content[0]["content"] for name, content in plotted["data"].items()}
-    assert len(drawn) == len(QUESTIONS)
-    assert all(content["data"]["values"] for content in drawn.values())
+    content = yaml.safe_load((copy / pipeline).read_text())
+    plots = {next(iter(plot)) for plot in content["plots"]}
+    assert len(plots) == len(QUESTIONS)
+    assert all(drawn[name]["data"]["values"] for name in plots)
 
     mlp = copy / "src/convprior/networks/mlp.py"
     mlp.write_text(mlp.read_text() + "# one more line\n")

@@ -106,5 +106,5 @@ def test_the_base_alone_restores_compares_and_checks_the_machine(
 def test_an_extra_that_is_missing_is_named_in_one_line(wheel: Path, tmp_path: Path) -> None:
     done = run(wheel, tmp_path, "explain", "conv", "0 1; 2 3", "--kernel", "1", "-o", "a.gif")
     assert done.returncode != 0
-    assert re.search(r"error: .*pip install 'convprior\[explain\]'", done.stderr)
+    assert re.search(r"Error: .*pip install 'convprior\[explain\]'", done.stderr)
     assert "Traceback" not in done.stderr

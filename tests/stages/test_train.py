@@ -134,7 +134,7 @@ def test_other_settings_start_afresh_and_say_so(
 def test_a_saved_network_is_rebuilt_with_its_weights(trainable: Path) -> None:
     train.main([*command("cnn_flatten"), "--params", "params.yaml"])
     plan, network = blueprint.load(trainable / "models/cnn_flatten")
-    assert plan.picture_shape == [3, 32, 32]
+    assert plan.picture_shape == (3, 32, 32)
     assert not network.training
     metrics, weights = results(trainable, "cnn_flatten")
     assert metrics["parameters"] == sum(p.numel() for p in network.parameters())

@@ -304,7 +304,7 @@ def test_every_question_of_params_is_asked_with_settings_that_hold() -> None:
 
 def test_the_full_parameters_are_parameters_and_hold() -> None:
     content = yaml.safe_load(params.PACKAGED.read_text())
-    for line in (REPOSITORY / "full.params").read_text().splitlines():
+    for line in (REPOSITORY / "study/full.params").read_text().splitlines():
         name, value = line.removeprefix("-S ").split("=", 1)
         *path, last = name.split(".")
         section = content

@@ -20,14 +20,20 @@ from PIL import Image
 KEY = re.compile(r"[A-Za-z0-9_\-./ ]+")
 
 LINES = "journal.jsonl"
+ELSEWHERE = (".dvc", "tmp", "exps")  # where DVC runs queued and temporary experiments
 
 Values = Mapping[str, Any]
 Line = dict[str, Any]
 
 
 def root() -> Path:
-    """Return the project's root: DVC's, or the current folder."""
-    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
+    """Return the project's root: DVC's, or the current folder.
+
+    Of an experiment that DVC runs elsewhere it is the project's too: DVC deletes the other folder.
+    """
+    found = Path(os.environ.get("DVC_ROOT", ".")).resolve()
+    elsewhere = next((p for p in (found, *found.parents) if p.parts[-3:] == ELSEWHERE), None)
+    return elsewhere.parents[2] if elsewhere else found
 
 
 def journals() -> list[Path]:

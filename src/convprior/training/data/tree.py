@@ -7,7 +7,7 @@ decoder, and an epoch over ImageNet no memory. A file that cannot be read keeps 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def fit(image: Image.Image, size: int) -> np.ndarray:
     return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC))
 
 
-def read_row(row: dict[str, Any], root: str, size: int) -> dict[str, Any]:
+def read_row(row: Mapping[str, Any], root: str, size: int) -> dict[str, Any]:
     """Read the picture of a row: its pixels, or why it was refused."""
     path = Path(root) / row["path"]
     try:
