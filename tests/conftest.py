@@ -111,7 +111,9 @@ def tiny_study(content: dict) -> dict:
 
 
 # Longest first, so that two workers end together.
-LONG_FILES = ("test_pipeline.py", "test_train.py", "test_restore.py", "test_prior.py")
+LONG_FILES = (
+    "test_pipeline_study.py", "test_pipeline.py", "test_train.py", "test_restore.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

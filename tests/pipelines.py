@@ -1,0 +1,54 @@
+"""A copy of the project with tiny numbers, and what DVC does in it."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from tests.conftest import REPOSITORY, clean_environment, tiny_params
+
+
+def make_copy(folder: Path, database: Path) -> Path:
+    """Return ``folder`` as a project of DVC's, without git."""
+    copy_project(folder)
+    shutil.copy(database, folder / "mlflow.db")
+    call(folder, "dvc", "init", "-q", "--no-scm")
+    shutil.copy(REPOSITORY / ".dvcignore", folder)
+    return folder
+
+
+def copy_project(folder: Path) -> None:
+    shutil.copytree(
+        REPOSITORY / "src", folder / "src", symlinks=True,
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )  # fmt: skip
+    (folder / "study").mkdir()
+    for name in ("dvc.yaml", "study/dvc.yaml", ".gitignore", ".dvcignore"):
+        shutil.copy(REPOSITORY / name, folder / name)
+    (folder / "data/garments").mkdir(parents=True)
+    for split in ("train", "val"):
+        shutil.copytree(REPOSITORY / f"data/garments/{split}", folder / f"data/garments/{split}")
+    (folder / "params.yaml").write_text(yaml.safe_dump(tiny_params()))
+
+
+def call(folder: Path, *command: str) -> str:
+    # The copy's own code runs, not the installed one's: `stages.start` sees to it.
+    done = subprocess.run(
+        command, cwd=folder, env=clean_environment() | {"CONVPRIOR_PROCESSES": "1"},
+        capture_output=True, text=True, timeout=1100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def would_run(folder: Path, *pipeline: str) -> set[str]:
+    said = call(folder, "dvc", "repro", "--dry", "--force-downstream", *pipeline)
+    running = [line for line in said.splitlines() if line.startswith("Running stage")]
+    return {line.split("'")[1].rpartition(":")[2] for line in running}
+
+
+def is_self_contained(page: str) -> bool:
+    written = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    return not re.search(r"""(src|href)=["']https?:|url\((?!#)|@import""", written)

@@ -1,0 +1,80 @@
+"""Experiments that DVC runs elsewhere, and a second clone: their own parameters, their own code."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.pipelines import call, copy_project
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+    """A project under git, in which DVC can run experiments elsewhere."""
+    folder = tmp_path_factory.mktemp("repository")
+    copy_project(folder)
+    shutil.copy(empty_database, folder / "mlflow.db")
+    call(folder, "git", "init", "-q")
+    call(folder, "dvc", "init", "-q")
+    shutil.copy(REPOSITORY / ".dvcignore", folder)
+    call(folder, "git", "add", "-A")
+    name = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+    call(folder, "git", *name, "commit", "-q", "-m", "a project")
+    return folder
+
+
+def observed_psnr(folder: Path, experiment: str) -> float:
+    """Return what an experiment recorded of the first noisy photograph, in dB."""
+    file = f"{experiment}:reports/degrade/denoise/metrics.json"
+    found = json.loads(call(folder, "git", "show", file))
+    return float(found["astronaut"]["psnr_observed"])
+
+
+def experiments(folder: Path) -> list[str]:
+    return call(folder, "git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
+
+
+@pytest.mark.timeout(600)
+def test_an_experiment_elsewhere_computes_with_its_own_parameters_and_code(
+    repository: Path,
+) -> None:
+    run = ("dvc", "exp", "run", "-S", "degrade.denoise.sigma=60")
+    call(repository, *run, "--temp", "--name", "apart", "degrade@denoise")
+    call(repository, *run, "--queue", "--name", "queued", "degrade@denoise")
+    # What is edited while an experiment waits is not the experiment's.
+    stage = repository / "src/convprior/stages/degrade.py"
+    written = stage.read_text()
+    stage.write_text("raise SystemExit('the workspace ran')\n")
+    call(repository, "dvc", "exp", "run", "--run-all")
+    stage.write_text(written)
+    done = [ref for ref in experiments(repository) if ref.endswith(("/apart", "/queued"))]
+    assert len(done) == 2
+    for experiment in done:
+        assert observed_psnr(repository, experiment) < 15  # 20 with σ 25
+    # Its runs are recorded where the others are, not in the folder that DVC deletes.
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{repository / 'mlflow.db'}")
+    of_stage = client.get_experiment_by_name("degrade")
+    assert of_stage is not None
+    runs = client.search_runs([of_stage.experiment_id])
+    assert {run.data.params["denoise.sigma"] for run in runs} == {"60.0"}
+    assert {run.data.tags["dvc.exp"] for run in runs} == {"apart", "queued"}
+
+
+def test_a_second_clone_runs_its_own_code(repository: Path, tmp_path: Path) -> None:
+    call(tmp_path, "git", "clone", "-q", str(repository), "clone")
+    clone = tmp_path / "clone"
+    stage = clone / "src/convprior/stages/degrade.py"
+    stage.write_text("from pathlib import Path\nfrom convprior.stages import start\n"
+                     "start(lambda _: Path('ran').touch())\n")  # fmt: skip
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    subprocess.run(
+        [sys.executable, "-m", "convprior.stages.degrade"], cwd=clone, env=environment, check=True
+    )
+    assert (clone / "ran").exists()
