@@ -101,6 +101,7 @@ def test_a_fit_with_a_blind_spot_resumes_to_the_same_bits(photograph: torch.Tens
     assert torch.equal(fit.step()[1], other.step()[1])
 
 
+@pytest.mark.fitted
 @pytest.mark.parametrize("seed", range(6))
 def test_a_picture_of_two_pixels_comes_back_finite_whichever_is_held_out(seed: int) -> None:
     picture = torch.tensor([0.5, 1.0]).expand(3, 1, 2)

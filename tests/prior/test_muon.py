@@ -2,6 +2,7 @@
 
 import copy
 
+import pytest
 import torch
 
 from convprior.prior.muon import Muon, orthogonalise
@@ -34,6 +35,7 @@ def test_a_zero_matrix_stays_zero() -> None:
     assert torch.equal(orthogonalise([torch.zeros(3, 4)])[0], torch.zeros(3, 4))
 
 
+@pytest.mark.fitted
 def test_it_solves_a_least_squares_problem_and_skips_what_has_no_gradient() -> None:
     stream = torch.Generator().manual_seed(0)
     target = torch.randn(6, 4, 3, 3, generator=stream)

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import pytest
 import torch
 
 from convprior.ground import seeds
@@ -109,32 +110,35 @@ def test_no_patches_and_no_held_out_pixels_leave_the_average() -> None:
     assert torch.equal(found, discs())
 
 
+@pytest.mark.fitted
 def test_a_clean_picture_comes_back_nearly_as_it_was() -> None:
     clean = discs()
     clean[:, 20:40:2, 5:25] += 0.1  # a detail that the few steps do not reach
-    recipe = replace(TINY, channels=(16, 16, 16), max_steps=150, least_patience=150)
+    recipe = replace(TINY, channels=(16, 16, 16), max_steps=80, least_patience=80)
     restored = restore.restore(Observation(clean, all_known(clean)), recipe, seed=0)
     assert metrics.psnr(clean, restored.average) < 35
     assert metrics.psnr(clean, restored.picture) > 40
 
 
+@pytest.mark.fitted
 def test_white_noise_is_not_put_back() -> None:
     noise = torch.randn(3, 64, 64, generator=seeds.generator("noise"))
     noisy = discs() + 25 / 255 * noise
     recipe = replace(TINY, channels=(16, 16, 16))
-    recipe = replace(recipe, max_steps=150, least_patience=150)
+    recipe = replace(recipe, max_steps=80, least_patience=80)
     restored = restore.restore(Observation(noisy, all_known(noisy)), recipe, seed=0)
     before, after = (metrics.psnr(discs(), p) for p in (restored.average, restored.picture))
     assert before > metrics.psnr(discs(), noisy) + 3
     assert after > before - 0.3
 
 
+@pytest.mark.fitted
 def test_impulses_do_not_spoil_what_is_around_them_and_are_not_put_back() -> None:
     clean = discs()
     drawn = torch.rand(64, 64, generator=seeds.generator("impulses"))
     observed = torch.where(drawn < 0.05, 0.0, torch.where(drawn > 0.95, 1.0, clean))
     observation = Observation(observed, all_known(clean))
-    recipe = replace(TINY, channels=(16, 16, 16), max_steps=300, least_patience=300)
+    recipe = replace(TINY, channels=(16, 16, 16), max_steps=100, least_patience=100)
     found = {
         outlier: metrics.psnr(
             clean,

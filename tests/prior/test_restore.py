@@ -12,6 +12,7 @@ from convprior.ground import seeds
 from convprior.prior import patches, restore
 from convprior.prior.iterates import DivergedError, Iterate, State
 from convprior.prior.restore import Follower
+from convprior.prior.stopping import HeldOutStopper
 from convprior.prior.where import Where
 from convprior.problem import metrics
 from convprior.problem.observation import Observation
@@ -75,22 +76,53 @@ def test_the_size_never_changes(size: tuple[int, int], channels: int) -> None:
     assert ((restored.picture >= 0) & (restored.picture <= 1)).all()
 
 
+class Scripted(HeldOutStopper):
+    """A stopper that keeps the averages of the first ten steps and ends at the twentieth."""
+
+    stops_at = 20  # type: ignore[assignment]
+
+    def update(self, step: int, errors: torch.Tensor) -> bool:
+        if step <= 10:
+            self.kept_step = step
+        return step <= 10
+
+
+def test_it_stops_when_the_stopper_says_so_and_returns_what_that_kept(
+    photograph: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    averages: dict[int, torch.Tensor] = {}
+
+    def see(_: int, iterate: Iterate) -> None:
+        averages[iterate.step] = iterate.average
+
+    monkeypatch.setattr(restore, "HeldOutStopper", Scripted)
+    observation, recipe = (
+        Observation(photograph, all_known(photograph)),
+        replace(TINY, max_steps=40),
+    )
+    restored = restore.restore(observation, recipe, seed=0, follower=Following(see))
+    assert (restored.ended, restored.best_step, restored.steps) == ("stopped", 10, 20)
+    assert torch.equal(restored.average, averages[10])
+    assert not torch.equal(restored.average, averages[20])
+
+
+@pytest.mark.fitted
 def test_restoring_noise_gives_a_better_picture() -> None:
     down, right = torch.meshgrid(torch.linspace(0, 1, 48), torch.linspace(0, 1, 48), indexing="ij")
     reference = torch.stack([down, right, ((down - 0.5).hypot(right - 0.5) < 0.3).float()])
     noise = torch.randn(reference.shape, generator=seeds.generator("noise"))
     noisy = (reference + 25 / 255 * noise).clamp(0, 1)
-    recipe = replace(TINY, channels=(16, 16, 16), max_steps=400, average=0.95, least_patience=60)
+    recipe = replace(TINY, channels=(16, 16, 16), max_steps=100, average=0.95, least_patience=60)
     restored = restore.restore(Observation(noisy, all_known(noisy)), recipe, seed=0)
-    assert restored.ended == "stopped"
-    assert restored.best_step <= restored.steps < 400
+    # The worst of twenty seeds gains 6.4 dB; the network alone, unfiltered, 4.5.
     assert metrics.psnr(reference, restored.picture) > metrics.psnr(reference, noisy) + 5
 
 
+@pytest.mark.fitted
 def test_exact_pixels_come_back_and_missing_ones_are_filled(photograph: torch.Tensor) -> None:
     known = known_half(photograph)
     observed = torch.where(known, photograph, 0.0)
-    recipe = replace(TINY, max_steps=200, least_patience=200)
+    recipe = replace(TINY, max_steps=150, least_patience=150)
     restored = restore.restore(Observation(observed, known, exact=True), recipe, seed=0).picture
     assert torch.equal(restored[:, known], photograph[:, known])
     before = metrics.psnr(photograph, observed, ~known)
@@ -168,6 +200,7 @@ def test_half_a_run_does_not_spoil_the_whole_ones(photograph: torch.Tensor) -> N
     assert torch.equal(averaged.picture, two.picture)
 
 
+@pytest.mark.fitted
 def test_bfloat16_hardly_changes_the_first_steps(photograph: torch.Tensor) -> None:
     # Later the two go ways of their own, as two seeds do; how they end is for the benchmark.
     recipe = replace(TINY, max_steps=10, held_out=0.0)
@@ -190,10 +223,11 @@ def observe_breaking(photograph: torch.Tensor, bad_calls: range) -> Observation:
     return Observation(photograph, all_known(photograph), Operator(operator))
 
 
+@pytest.mark.fitted
 def test_a_spike_rolls_back_and_the_fit_recovers(photograph: torch.Tensor) -> None:
-    recipe = replace(TINY, max_steps=300, held_out=0.0)
+    recipe = replace(TINY, max_steps=170, held_out=0.0)
     # NaN gradients poison every weight: without a roll-back nothing finite ever comes again.
-    observation = observe_breaking(photograph, range(200, 205))
+    observation = observe_breaking(photograph, range(130, 135))
     restored = restore.restore(observation, recipe, seed=0)
     assert restored.ended == "max steps"
     assert torch.isfinite(restored.picture).all()

@@ -73,29 +73,29 @@ def noisy_scene() -> tuple[torch.Tensor, torch.Tensor]:
     return clean, clean + 25 / 255 * noise
 
 
-def test_a_tiled_picture_has_no_seams() -> None:
-    clean, noisy = noisy_scene()
-    observation = Observation(noisy, all_known(noisy))
-    recipe = replace(TINY, channels=(16, 16, 16), max_steps=250)
-    whole = restore.restore(observation, recipe, seed=0).picture
-    tiled = restore.restore(observation, recipe, 0, at_most(64)).picture
-    assert metrics.psnr(clean, tiled) > metrics.psnr(clean, whole) - 0.7
-    parts = tiles_of(observation, recipe, side=64)
-    difference = (tiled - whole).square().mean(0)
-    shared = torch.zeros(112, 100)
+def test_where_tiles_are_blended_their_errors_half_cancel() -> None:
+    picture = torch.zeros(3, 150, 131)
+    parts = tiles_of(Observation(picture, all_known(picture)), TINY, side=64)
+    stream = seeds.generator("errors")
+    shared, pieces = torch.zeros(150, 131), []
     for rows, columns in parts.places:
         shared[rows, columns] += 1
-    near = shared > 1
-    # Where two networks are blended, their errors half cancel: no more than elsewhere.
-    assert float(difference[near].mean()) < 1.25 * float(difference[~near].mean())
-    # A seam would be a step that the picture fitted whole does not have.
-    for rows, columns in parts.places:
-        for at in {rows.start, rows.stop} - {0, 112}:
-            one, other = ((p - clean)[:, at] - (p - clean)[:, at - 1] for p in (tiled, whole))
-            assert float(one.square().mean()) < 1.5 * float(other.square().mean()) + 1e-5
-        for at in {columns.start, columns.stop} - {0, 100}:
-            one, other = ((p - clean)[:, :, at] - (p - clean)[:, :, at - 1] for p in (tiled, whole))
-            assert float(one.square().mean()) < 1.5 * float(other.square().mean()) + 1e-5
+        pieces.append(torch.randn(picture[:, rows, columns].shape, generator=stream))
+    errors = parts._blend(pieces).square().mean(0)
+    assert float(errors[shared == 1].mean()) == pytest.approx(1, abs=0.1)
+    # The weights w and 1 − w go from 0 to 1: the mean of w² + (1 − w)² is 2/3, and less at corners.
+    assert 0.4 < float(errors[shared > 1].mean()) < 0.7
+
+
+@pytest.mark.fitted
+def test_a_tiled_picture_is_as_good_as_one_fitted_whole() -> None:
+    clean, noisy = (picture[:, 20:68, :90] for picture in noisy_scene())
+    observation = Observation(noisy, all_known(noisy))
+    recipe = replace(TINY, channels=(16, 16, 16), max_steps=100, least_patience=100)
+    whole = restore.restore(observation, recipe, seed=0).picture
+    tiled = restore.restore(observation, recipe, 0, at_most(64)).picture
+    gained = metrics.psnr(clean, tiled) - metrics.psnr(clean, whole)
+    assert gained > -1  # the least of twenty seeds: −0.43
 
 
 def test_a_tile_within_a_hole_is_left_out_and_takes_the_mean() -> None:

@@ -46,6 +46,7 @@ def curve_without_seconds(project: Path) -> list[str]:
     return [row.rpartition(",")[0] for row in rows]
 
 
+@pytest.mark.fitted
 def test_two_processes_give_the_metrics_of_one(trainable: Path) -> None:
     # 120 validation pictures and batches of 14: the last share is uneven and must not count twice.
     change(trainable, batch_size=14, learning_rate=0.01)

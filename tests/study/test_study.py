@@ -120,6 +120,7 @@ def test_what_cannot_be_learned_or_asked_is_said(composed: Path) -> None:
         ask("locality")
 
 
+@pytest.mark.fitted
 def test_a_network_learns_what_a_few_pictures_show() -> None:
     labels = torch.arange(64) % 2
     shown = torch.where(labels[:, None, None, None] == 1, 200, 50).to(torch.uint8)
