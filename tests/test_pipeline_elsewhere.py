@@ -43,9 +43,10 @@ def experiments(folder: Path) -> list[str]:
 def test_an_experiment_elsewhere_computes_with_its_own_parameters_and_code(
     repository: Path,
 ) -> None:
-    run = ("dvc", "exp", "run", "-S", "degrade.denoise.sigma=60")
-    call(repository, *run, "--temp", "--name", "apart", "degrade@denoise")
-    call(repository, *run, "--queue", "--name", "queued", "degrade@denoise")
+    run = ("dvc", "exp", "run", "degrade@denoise", "-S")
+    call(repository, *run, "degrade.denoise.sigma=60", "--temp", "--name", "apart")
+    # Another number: DVC would take the same one from what has been computed.
+    call(repository, *run, "degrade.denoise.sigma=61", "--queue", "--name", "queued")
     # What is edited while an experiment waits is not the experiment's.
     stage = repository / "src/convprior/stages/degrade.py"
     written = stage.read_text()
@@ -63,7 +64,7 @@ def test_an_experiment_elsewhere_computes_with_its_own_parameters_and_code(
     of_stage = client.get_experiment_by_name("degrade")
     assert of_stage is not None
     runs = client.search_runs([of_stage.experiment_id])
-    assert {run.data.params["denoise.sigma"] for run in runs} == {"60.0"}
+    assert {run.data.params["denoise.sigma"] for run in runs} == {"60.0", "61.0"}
     assert {run.data.tags["dvc.exp"] for run in runs} == {"apart", "queued"}
 
 
