@@ -116,8 +116,9 @@ def test_a_clean_picture_comes_back_nearly_as_it_was() -> None:
     clean[:, 20:40:2, 5:25] += 0.1  # a detail that the few steps do not reach
     recipe = replace(TINY, channels=(16, 16, 16), max_steps=80, least_patience=80)
     restored = restore.restore(Observation(clean, all_known(clean)), recipe, seed=0)
-    assert metrics.psnr(clean, restored.average) < 35
-    assert metrics.psnr(clean, restored.picture) > 40
+    # Of twenty seeds the average reaches 30.7 dB at most, the picture 40.05 at least.
+    assert metrics.psnr(clean, restored.average) < 33
+    assert metrics.psnr(clean, restored.picture) > 37
 
 
 @pytest.mark.fitted

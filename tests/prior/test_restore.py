@@ -126,7 +126,8 @@ def test_exact_pixels_come_back_and_missing_ones_are_filled(photograph: torch.Te
     restored = restore.restore(Observation(observed, known, exact=True), recipe, seed=0).picture
     assert torch.equal(restored[:, known], photograph[:, known])
     before = metrics.psnr(photograph, observed, ~known)
-    assert metrics.psnr(photograph, restored, ~known) > before + 10
+    # The worst of twenty seeds gains 18.4 dB; the mean of the known pixels in the gaps 10.1.
+    assert metrics.psnr(photograph, restored, ~known) > before + 14
 
 
 def test_the_published_recipe_stops_at_its_last_step_and_returns_it(
@@ -231,7 +232,7 @@ def test_a_spike_rolls_back_and_the_fit_recovers(photograph: torch.Tensor) -> No
     restored = restore.restore(observation, recipe, seed=0)
     assert restored.ended == "max steps"
     assert torch.isfinite(restored.picture).all()
-    assert metrics.psnr(photograph, restored.picture) > 20
+    assert metrics.psnr(photograph, restored.picture) > 20  # the worst of twenty seeds: 23.2
 
 
 def test_a_fit_that_keeps_breaking_ends_with_the_best_so_far(photograph: torch.Tensor) -> None:
