@@ -47,7 +47,7 @@ def test_it_solves_a_least_squares_problem_and_skips_what_has_no_gradient() -> N
         loss.backward()
         optimiser.step()
         optimiser.zero_grad()
-    assert loss < 0.05 * target.square().sum()
+    assert loss < 0.01 * target.square().sum()  # the worst of twenty seeds: 0.0002
     assert torch.equal(idle, torch.ones(2, 2))
 
 

@@ -29,7 +29,8 @@ def test_what_repeats_is_told_from_noise() -> None:
 def test_more_alike_patches_cancel_more_noise() -> None:
     wall, damaged = bricks(), noisy(bricks(), 0.1)
     found = [metrics.psnr(wall, patches.wiener(damaged, wall, 0.01, n)) for n in (1, 4, 16)]
-    assert found[0] + 1 < found[1] < found[2] - 1
+    # The least steps of twenty seeds: 6.5 and 1.0 dB.
+    assert found[0] + 3 < found[1] < found[2] - 0.5
 
 
 def test_without_errors_a_picture_stays_what_it_is(photograph: torch.Tensor) -> None:

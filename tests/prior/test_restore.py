@@ -126,7 +126,7 @@ def test_exact_pixels_come_back_and_missing_ones_are_filled(photograph: torch.Te
     restored = restore.restore(Observation(observed, known, exact=True), recipe, seed=0).picture
     assert torch.equal(restored[:, known], photograph[:, known])
     before = metrics.psnr(photograph, observed, ~known)
-    # The worst of twenty seeds gains 18.4 dB; the mean of the known pixels in the gaps 10.1.
+    # The worst of twenty seeds gains 18.4 dB; the mean of the known pixels in the gaps at most 5.7.
     assert metrics.psnr(photograph, restored, ~known) > before + 14
 
 
@@ -211,7 +211,8 @@ def test_bfloat16_hardly_changes_the_first_steps(photograph: torch.Tensor) -> No
     rough = restore.restore(observation, recipe, 0, in_bfloat16).picture
     assert rough.dtype == torch.float32
     assert not torch.equal(exact, rough)
-    assert metrics.psnr(exact, rough) > 40
+    # The worst of twenty seeds is 61.1 dB apart; two seeds are never nearer than 38.5.
+    assert metrics.psnr(exact, rough) > 50
 
 
 def observe_breaking(photograph: torch.Tensor, bad_calls: range) -> Observation:
