@@ -10,27 +10,25 @@ import yaml
 from tests.conftest import REPOSITORY, clean_environment, tiny_params
 
 
-def make_copy(folder: Path, database: Path) -> Path:
-    """Return ``folder`` as a project of DVC's, without git."""
-    copy_project(folder)
-    shutil.copy(database, folder / "mlflow.db")
-    call(folder, "dvc", "init", "-q", "--no-scm")
-    shutil.copy(REPOSITORY / ".dvcignore", folder)
-    return folder
-
-
-def copy_project(folder: Path) -> None:
+def make_copy(folder: Path, database: Path, *, git: bool = False) -> Path:
+    """Return ``folder`` as a project of DVC's that can run; with ``git`` it is a repository too."""
     shutil.copytree(
         REPOSITORY / "src", folder / "src", symlinks=True,
         ignore=shutil.ignore_patterns("__pycache__"),
     )  # fmt: skip
     (folder / "study").mkdir()
-    for name in ("dvc.yaml", "study/dvc.yaml", ".gitignore", ".dvcignore"):
+    for name in ("dvc.yaml", "study/dvc.yaml", ".gitignore"):
         shutil.copy(REPOSITORY / name, folder / name)
     (folder / "data/garments").mkdir(parents=True)
     for split in ("train", "val"):
         shutil.copytree(REPOSITORY / f"data/garments/{split}", folder / f"data/garments/{split}")
     (folder / "params.yaml").write_text(yaml.safe_dump(tiny_params()))
+    shutil.copy(database, folder / "mlflow.db")
+    if git:
+        call(folder, "git", "init", "-q")
+    call(folder, "dvc", "init", "-q", *([] if git else ["--no-scm"]))
+    shutil.copy(REPOSITORY / ".dvcignore", folder)  # in place of the empty one that DVC wrote
+    return folder
 
 
 def call(folder: Path, *command: str) -> str:

@@ -2,26 +2,19 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
-from tests.pipelines import call, copy_project
+from tests.pipelines import call, make_copy
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
     """A project under git, in which DVC can run experiments elsewhere."""
-    folder = tmp_path_factory.mktemp("repository")
-    copy_project(folder)
-    shutil.copy(empty_database, folder / "mlflow.db")
-    call(folder, "git", "init", "-q")
-    call(folder, "dvc", "init", "-q")
-    shutil.copy(REPOSITORY / ".dvcignore", folder)
+    folder = make_copy(tmp_path_factory.mktemp("repository"), empty_database, git=True)
     call(folder, "git", "add", "-A")
     name = ("-c", "user.name=a", "-c", "user.email=a@b.c")
     call(folder, "git", *name, "commit", "-q", "-m", "a project")
@@ -68,14 +61,15 @@ def test_an_experiment_elsewhere_computes_with_its_own_parameters_and_code(
     assert {run.data.tags["dvc.exp"] for run in runs} == {"apart", "queued"}
 
 
-def test_a_second_clone_runs_its_own_code(repository: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["degrade", "only_here"])
+def test_a_second_clone_runs_its_own_code(name: str, repository: Path, tmp_path: Path) -> None:
     call(tmp_path, "git", "clone", "-q", str(repository), "clone")
     clone = tmp_path / "clone"
-    stage = clone / "src/convprior/stages/degrade.py"
+    stage = clone / f"src/convprior/stages/{name}.py"
     stage.write_text("from pathlib import Path\nfrom convprior.stages import start\n"
                      "start(lambda _: Path('ran').touch())\n")  # fmt: skip
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     subprocess.run(
-        [sys.executable, "-m", "convprior.stages.degrade"], cwd=clone, env=environment, check=True
+        [sys.executable, "-m", f"convprior.stages.{name}"], cwd=clone, env=environment, check=True
     )
     assert (clone / "ran").exists()

@@ -18,7 +18,7 @@ OF_POSIX = ("fcntl", "grp", "pwd", "syslog", "termios")  # and resource, which p
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel's content, unpacked; built from a copy, since building leaves traces."""
+    """The wheel's content, unpacked."""
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
@@ -88,9 +88,7 @@ def test_the_wheel_holds_the_repositorys_parameters_and_all_files(wheel: Path) -
     assert ours <= there
 
 
-def test_the_base_alone_restores_compares_and_checks_the_machine(
-    wheel: Path, tmp_path: Path
-) -> None:
+def test_the_base_alone_restores_compares_and_explains(wheel: Path, tmp_path: Path) -> None:
     assert "mlflow" in blocked()
     assert "torch" not in blocked()
     colourful(24, 20).save(tmp_path / "photo.png")

@@ -46,7 +46,7 @@ def test_a_hot_pixel_does_not_press_the_rest_together_and_stays() -> None:
     assert torch.equal(eight, dim)
 
 
-def test_lines_and_stars_are_within_what_the_netlook_can_draw() -> None:
+def test_lines_and_stars_are_within_what_the_network_can_draw() -> None:
     page = torch.full((1, 64, 64), 0.9)
     page[:, 30] = 0.06
     sky = torch.full((1, 64, 64), 0.03)

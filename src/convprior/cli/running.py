@@ -67,7 +67,7 @@ def _checked(names: str, progress: Progress) -> list[str]:
     """Return the devices to work on; one that computes wrong is replaced by the CPU."""
     using = []
     for name in machine.every(names):
-        if name != "cpu" and not selftest.computes_right(torch.device(name)):
+        if not selftest.computes_right(torch.device(name)):
             progress.say(f"warning: {name} computes wrong on a known case: the CPU is used instead")
             name = "cpu"
         using.append(name)

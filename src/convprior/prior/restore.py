@@ -119,13 +119,13 @@ def restore(
     def refined(rounds: int) -> Float[Tensor, "c H W"]:
         return refine(
             best, iterates.observation, iterates.fitted, iterates.held_out, iterates.noise,
-            similar=recipe.similar_patches, rounds=min(recipe.patch_rounds, rounds),
+            similar=recipe.similar_patches, rounds=rounds,
         )  # fmt: skip
 
     # Who is out of time or patience does not wait for many rounds of patches.
-    most = {"time limit": 1, "interrupted": 0}.get(ended, recipe.patch_rounds)
+    rounds = {"time limit": 1, "interrupted": 0}.get(ended, recipe.patch_rounds)
     try:
-        picture = refined(most)
+        picture = refined(rounds)
     except KeyboardInterrupt:
         ended, picture = "interrupted", refined(0)
     return Restored(picture.cpu(), best.cpu(), stopper.kept_step, iterates.step, ended)

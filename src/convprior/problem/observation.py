@@ -119,9 +119,8 @@ class Observation:
 
         The picture is compared as the operator shows it.
         """
-        shown = picture if self.operator is IDENTITY else self.operator(picture)
         # The unknown values are replaced, not multiplied by zero: NaN times zero is NaN.
-        error = torch.where(self.known, shown - self.observed, 0.0)
+        error = torch.where(self.known, self.operator(picture) - self.observed, 0.0)
         return error.square().mean(0)
 
     def keep_known(self, picture: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:

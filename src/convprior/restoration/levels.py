@@ -31,7 +31,7 @@ class Look:
     """What one look at a picture tells, and the way back from the network's values to its own.
 
     ``observation`` is what is seen without knowing the task; it carries the noise. ``beyond``
-    (h, w) are known pixels that are too far from all others to be seen by the netlook. ``masked``
+    (h, w) are known pixels that are too far from all others to be seen by the network. ``masked``
     says that pixels are missing or to be repaired.
     """
 

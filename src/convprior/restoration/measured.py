@@ -118,7 +118,7 @@ class Measured(Follower):
                 torch.save({"fit": state(), "curve": self.curve, "seconds": self.seconds}, file)
 
     def summary(self, restored: Restored, baseline: Tensor) -> dict[str, Any]:
-        """Return how good every picture of the case is; None where a value is not finite."""
+        """Return how good every picture of the case is, and how the fit went."""
         reference, observation = self.case.reference, self.case.observation
         peak = max(self.curve, key=lambda row: row["psnr_average"])
         pictures = {

@@ -174,15 +174,14 @@ def _rehearse(job: Job, pages: list[Picture], say: Callable[[str], None]) -> Non
 def _understand(job: Job, page: Picture, repair: Tensor | None) -> tuple[Task, str, Look]:
     """Return task, why, and what the method is given."""
     settings = job.settings
-    same_size = settings.task not in ("superresolve", "deblur")
-    look = levels.look(page, repair, same_size=same_size)
+    operator = operator_of(settings)
+    if operator.scale > 1:
+        page.metadata.enlarged(operator.scale)  # refused before the work, not after
+    look = levels.look(page, repair, same_size=operator is IDENTITY)
     if settings.task == "auto":
         task, reason = choose(look, page.metadata)
     else:
         task, reason = settings.task, "as asked"
-    operator = operator_of(settings, task)
-    if operator.scale > 1:
-        page.metadata.enlarged(operator.scale)  # refused before the work, not after
     look = look.under(task, operator)
     height, width = look.observation.size
     if height * width > settings.most_pixels:
@@ -193,11 +192,14 @@ def _understand(job: Job, page: Picture, repair: Tensor | None) -> tuple[Task, s
     return task, reason, look
 
 
-def operator_of(settings: Settings, task: Task) -> Operator:
-    """Return how the picture that a task looks for became what was observed. Raises InputError."""
-    if task == "superresolve":
+def operator_of(settings: Settings) -> Operator:
+    """Return how the picture that is looked for became what was observed. Raises InputError.
+
+    The identity for `auto`, which chooses no task that has another.
+    """
+    if settings.task == "superresolve":
         return downsampling(settings.scale)
-    if task != "deblur":
+    if settings.task != "deblur":
         return IDENTITY
     assert settings.kernel is not None  # a rule of Settings
     kind, _, value = settings.kernel.partition(":")

@@ -14,7 +14,27 @@ PARAMS = Path("params.yaml")  # of the folder in which the stage runs: the proje
 SOURCE = Path("src")
 
 
-try:  # before a stage's own imports would fail with a traceback
+def _run_the_code_of_this_folder() -> None:
+    """Begin again with the code of the project one stands in, if another one's is installed.
+
+    A queued experiment and a second clone have sources of their own, on which dvc.yaml says that
+    the stage depends; the environment may hold another clone's.
+    """
+    here = SOURCE.resolve()
+    running = Path(__file__).parents[2]
+    if not (here / "convprior").is_dir() or here == running:
+        return
+    others = os.environ.get("PYTHONPATH", "")
+    if others.split(os.pathsep)[0] == str(here):
+        raise SystemExit(f"error: {running} runs in place of {here}: install this clone")
+    os.environ["PYTHONPATH"] = f"{here}{os.pathsep}{others}" if others else str(here)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+# Both before a stage's own imports: they take seconds, and may fail with a traceback.
+if sys.argv[:1] == ["-m"]:  # a stage is about to be run: Python is still looking for its module
+    _run_the_code_of_this_folder()
+try:
     extras.need("experiment", "pytorch_lightning", "mlflow", "datasets", "skimage")
 except extras.MissingExtraError as missing:
     sys.exit(f"error: {missing}")
@@ -37,7 +57,6 @@ def arguments(description: str | None, argv: Sequence[str], *paths: str, **words
 
 def start(main: Callable[[Sequence[str]], None]) -> None:
     """Run a stage from the command line; what a user can mend ends in one line and code 1."""
-    _run_the_code_of_this_folder()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for talkative in ("pytorch_lightning", "datasets", "mlflow", "alembic"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
@@ -45,20 +64,3 @@ def start(main: Callable[[Sequence[str]], None]) -> None:
         main(sys.argv[1:])
     except InputError as error:
         sys.exit(f"error: {error}")
-
-
-def _run_the_code_of_this_folder() -> None:
-    """Begin again with the code of the project one stands in, if another one's is installed.
-
-    A queued experiment and a second clone have sources of their own, on which dvc.yaml says that
-    the stage depends; the environment may hold another clone's.
-    """
-    here = SOURCE.resolve()
-    running = Path(__file__).parents[2]
-    if not (here / "convprior").is_dir() or here == running:
-        return
-    others = os.environ.get("PYTHONPATH", "")
-    if others.split(os.pathsep)[0] == str(here):
-        raise SystemExit(f"error: {running} runs in place of {here}: install this clone")
-    os.environ["PYTHONPATH"] = f"{here}{os.pathsep}{others}" if others else str(here)
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

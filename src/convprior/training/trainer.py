@@ -66,19 +66,21 @@ class Told(pl.Callback):
     """Says how far the epochs are, and how long they still take."""
 
     def __init__(self) -> None:
-        self.begun, self.meter = 0, Meter(quiet=True)
+        self.begun, self.batches, self.epochs = 0, 1, 1
+        self.meter = Meter(quiet=True)
 
     def on_train_start(self, trainer: pl.Trainer, _: pl.LightningModule) -> None:
         """Begin to count; only the first of several processes says anything."""
         self.begun = trainer.global_step
+        self.batches = int(trainer.estimated_stepping_batches) - self.begun
+        self.epochs = (trainer.max_epochs or 1) - trainer.current_epoch
         self.meter = Meter(quiet=not trainer.is_global_zero)
         self.meter.__enter__()
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Count a batch."""
-        batches = int(trainer.estimated_stepping_batches) - self.begun
-        done, epochs = trainer.global_step - self.begun, trainer.max_epochs or 1
-        self.meter.count(done / batches * epochs, epochs, "epochs")
+        done = (trainer.global_step - self.begun) / self.batches
+        self.meter.count(done * self.epochs, self.epochs, "epochs")
 
     def teardown(self, *_: Any, **__: Any) -> None:
         """End the bar, however the training ended."""
