@@ -79,9 +79,9 @@ def main() -> None:
     """Make the four, restore them, write both files."""
     generator = seeds.generator("benchmark", "tool")
     cup, cat, woman, ship = map(photograph, ("coffee", "chelsea", "astronaut", "rocket"))
-    soft = blur(gaussian_kernel(SIGMA))(ship)
+    soft = blur(gaussian_kernel(SIGMA)).apply(ship)
     soft = soft + NOISE * torch.randn(soft.shape, generator=generator)
-    small = downsampling(SCALE)(woman).clamp(0, 1)
+    small = downsampling(SCALE).apply(woman).clamp(0, 1)
     # name: reference, damaged, options
     given: dict[str, tuple[Tensor, Tensor, list[str]]] = {
         "scratches": (cup, scratched(cup, generator), ["--mask", "auto"]),

@@ -133,8 +133,12 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_database: Path) -> Path:
-    """A folder to run stages in: tiny params.yaml, MLflow database, garments; it is the cwd."""
+    """A folder to run stages in: tiny params.yaml, MLflow database, garments; it is the cwd.
+
+    They compute on one thread, as the processes that DVC starts do.
+    """
     monkeypatch.chdir(tmp_path)
+    torch.set_num_threads(1)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     shutil.copy(empty_database, tmp_path / "mlflow.db")
@@ -175,14 +179,10 @@ def clean_environment() -> dict[str, str]:
     return one_thread | {k: v for k, v in os.environ.items() if k not in away}
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> None:
-    """Use one thread, as the processes that tests start do: the same sums in the same order.
-
-    OMP_NUM_THREADS sets another number for both: no test may depend on it.
-    """
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(1)
+@pytest.fixture(autouse=True)
+def _threads() -> None:
+    """Use one thread where OMP_NUM_THREADS sets no other number: no test may depend on it."""
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 
 
 @pytest.fixture

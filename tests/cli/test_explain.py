@@ -26,10 +26,14 @@ def test_every_operation_is_told(operation: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "steps"),
-    [("conv", 16), ("pool", 9), ("pool --padding 1", 16), ("receptive-field", 6)],
+    ("operation", "steps", "suffix"),
+    [
+        ("conv --stride 2", 4, ".gif"),
+        ("pool", 9, ".png"),
+        ("pool --padding 1", 16, ".gif"),
+        ("receptive-field", 6, ".png"),
+    ],
 )
-@pytest.mark.parametrize("suffix", [".gif", ".png"])
 def test_the_steps_are_an_animation(
     operation: str, steps: int, suffix: str, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ from PIL import Image
 import convprior
 from convprior import cli
 from convprior.cli import restore
-from convprior.cli.progress import Progress
+from convprior.cli.running import Progress
 from convprior.ground.progress import Meter
 from convprior.pictures import decoding, files
 from tests.conftest import clean_environment, colourful

@@ -12,7 +12,6 @@ import torch
 
 from convprior.ground import machine, sharing
 from convprior.ground.machine import MachineError
-from convprior.training import trainer
 
 
 def draw(seed: int) -> tuple[int, float, int]:
@@ -93,9 +92,3 @@ def test_runs_go_to_the_devices_that_the_environment_names(monkeypatch: pytest.M
         monkeypatch.setenv("CONVPRIOR_ACCELERATOR", accelerator)
         monkeypatch.setenv("CONVPRIOR_DEVICES", wanted)
         assert machine.devices_of_runs() == names
-
-
-def test_what_lightning_does_not_know_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CONVPRIOR_PRECISION", "half")
-    with pytest.raises(MachineError, match="Lightning refuses"):
-        trainer.make()

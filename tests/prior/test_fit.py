@@ -13,14 +13,22 @@ from convprior.problem.observation import Observation
 from tests.conftest import TINY, all_known
 
 
-def test_total_variation_counts_beside_the_root_of_the_misfit(photograph: torch.Tensor) -> None:
+def test_total_variation_counts_beside_the_root_of_the_misfit(
+    photograph: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     observation = Observation(photograph, all_known(photograph))
     ramp = torch.arange(20.0).expand(3, 24, 20) / 20  # its neighbours differ by 1/20, across only
-    misfit = torch.tensor(0.01)
+    losses: list[float] = []
+    monkeypatch.setattr(torch.Tensor, "backward", lambda loss: losses.append(loss.item()))
+    monkeypatch.setattr(Observation, "misfit", lambda *_: torch.tensor(0.01))
     for weight, expected in ((0.0, 0.01), (0.5, 0.1 + 0.5 * 0.05)):
-        recipe = replace(TINY, total_variation=weight)
-        loss = Fit(observation, observation.known, recipe, 0, CPU)._loss(ramp, misfit)
-        assert float(loss) == pytest.approx(expected, rel=1e-4)
+        fit = Fit(observation, observation.known, replace(TINY, total_variation=weight), 0, CPU)
+        size = fit.latent.shape[2:]
+        shown = torch.zeros(1, 3, *size)
+        shown[..., :24, :20] = ramp
+        monkeypatch.setattr(fit.network.to_picture, "forward", lambda _, shown=shown: shown)
+        fit.step()
+        assert losses.pop() == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_latent_that_is_a_grid_says_where_a_pixel_lies(photograph: torch.Tensor) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from convprior.ground import seeds
 from convprior.prior import restore
-from convprior.prior.refinement import refine
+from convprior.prior.refinement import picture_share, refine
 from convprior.problem import metrics
 from convprior.problem.noise import Noise
 from convprior.problem.observation import Observation
@@ -151,3 +151,32 @@ def test_impulses_do_not_spoil_what_is_around_them_and_are_not_put_back() -> Non
     # Of twenty seeds the worst are +1.9 and +21.9 dB.
     assert found[2.5] > found[0.0] + 1
     assert found[2.5] > metrics.psnr(clean, observed) + 10
+
+
+def normal(*size: int) -> torch.Tensor:
+    return torch.randn(*size, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("detail", [0.0, 0.02, 0.1])
+def test_the_share_of_picture_in_the_residual_is_the_best_one(detail: float) -> None:
+    noise, missed = 0.05 * normal(1, 100_000), detail * normal(2, 100_000)[1:]
+    learned = 0.3  # the fit has learned so much of the noise at the fitted pixels
+    fitted = (noise - (learned * noise - missed)).square().mean(0)
+    held_out = (normal(3, 100_000)[2:] * 0.05 + missed - learned * 0.05).square().mean(0)
+    error = (learned * 0.05) ** 2 + detail**2
+    share = picture_share(fitted, held_out, 0.05)
+    best = (error - learned * 0.05**2) / float(fitted.mean())
+    assert share == pytest.approx(max(best, 0.0), abs=0.03)
+
+
+def test_all_of_a_clean_residual_is_picture_and_none_where_noise_is_unknown() -> None:
+    errors = normal(1000).square()
+    assert picture_share(errors, errors, 0.0) == 1.0
+    assert picture_share(errors, errors, float("inf")) == 0.0
+    assert picture_share(torch.zeros(5), torch.zeros(5), 0.0) == 0.0
+
+
+def test_no_share_can_be_told_without_pixels_of_both_kinds() -> None:
+    errors, none = torch.ones(5), torch.empty(0)
+    assert picture_share(errors, none, 0.1) == 0.0
+    assert picture_share(none, errors, 0.1) == 0.0

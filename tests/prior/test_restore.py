@@ -26,11 +26,10 @@ class Following(Follower):
     def __init__(self, do: Callable[[int, Iterate], None] = lambda *_: None) -> None:
         self.do, self.runs, self.states = do, [], []
 
-    def begin(self, run: int) -> None:
-        self.runs.append(run)
-
     def see(self, iterate: Iterate, _: object) -> None:
-        self.do(self.runs[-1] if self.runs else 0, iterate)
+        if self.run not in self.runs:
+            self.runs.append(self.run)
+        self.do(self.run, iterate)
 
     def keep(self, state: Callable[[], State]) -> None:
         self.states.append(state())
@@ -79,7 +78,8 @@ def test_the_size_never_changes(size: tuple[int, int], channels: int) -> None:
 class Scripted(HeldOutStopper):
     """A stopper that keeps the averages of the first ten steps and ends at the twentieth."""
 
-    stops_at = 20  # type: ignore[assignment]
+    def __post_init__(self) -> None:
+        self.stops_at = 20
 
     def update(self, step: int, errors: torch.Tensor) -> bool:
         if step <= 10:

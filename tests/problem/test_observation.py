@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from convprior.ground import seeds
-from convprior.problem.observation import Observation
+from convprior.problem.observation import Observation, temper, variance
 from convprior.problem.operators import Operator
 
 
@@ -97,3 +97,25 @@ def test_a_margin_around_the_held_out_pixels_is_not_fitted() -> None:
     crowded = Observation(torch.rand(3, 3, 3), torch.ones(3, 3, dtype=torch.bool))
     with pytest.raises(ValueError, match="9 known pixels are too few to hold 1 out with a margin"):
         crowded.split(0.01, seeds.generator("margin"), margin=2)
+
+
+def normal(*size: int) -> torch.Tensor:
+    return torch.randn(*size, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_the_variance_is_that_of_the_noise_whatever_the_outliers(channels: int) -> None:
+    errors = (0.1 * normal(channels, 50_000)).square().mean(0)
+    assert float(variance(errors, channels)) == pytest.approx(0.01, rel=0.05)
+    errors[::20] = 1.0
+    errors[5::20] = torch.nan  # of no pixel
+    assert float(variance(errors, channels)) == pytest.approx(0.01, rel=0.15)
+
+
+def test_errors_beyond_the_limit_grow_linearly_and_without_a_kink() -> None:
+    error = torch.tensor([0.0, 0.1, 0.2, 0.4], requires_grad=True)
+    tempered = temper(error.square(), torch.tensor(0.04))
+    assert tempered.tolist() == pytest.approx([0.0, 0.01, 0.04, 0.12])
+    tempered.sum().backward()
+    assert error.grad is not None
+    assert error.grad.tolist() == pytest.approx([0.0, 0.2, 0.4, 0.4])

@@ -30,7 +30,7 @@ def test_an_operator_and_its_adjoint_satisfy_the_dot_product_identity(
 ) -> None:
     operator = OPERATORS[name]
     x = drawn(channels, height * operator.scale, width * operator.scale)
-    shown, adjoint = torch.func.vjp(operator, x)
+    shown, adjoint = torch.func.vjp(operator.apply, x)
     assert shown.shape == (channels, height, width)
     y = drawn(*shown.shape)
     assert float((shown * y).sum()) == pytest.approx(float((x * adjoint(y)[0]).sum()), rel=1e-5)
@@ -39,7 +39,7 @@ def test_an_operator_and_its_adjoint_satisfy_the_dot_product_identity(
 @pytest.mark.parametrize("name", OPERATORS)
 def test_a_flat_picture_stays_flat(name: str) -> None:
     operator = OPERATORS[name]
-    shown = operator(torch.full((3, 12 * operator.scale, 9 * operator.scale), 0.3))
+    shown = operator.apply(torch.full((3, 12 * operator.scale, 9 * operator.scale), 0.3))
     assert shown.flatten().tolist() == pytest.approx([0.3] * shown.numel(), abs=1e-5)
 
 
@@ -50,7 +50,7 @@ def test_nothing_reaches_farther_than_an_operator_says(name: str) -> None:
     picture = torch.zeros(1, side * operator.scale, side * operator.scale)
     middle = slice(15 * operator.scale, 16 * operator.scale)
     picture[:, middle, middle] = 1.0
-    seen = operator(picture)[0].abs() > 1e-6
+    seen = operator.apply(picture)[0].abs() > 1e-6
     rows = seen.any(1).nonzero().flatten()
     assert int((rows - 15).abs().max()) <= operator.reach
     assert int(rows[0]) < 15 or operator.reach == 0  # and it says no more than is so
@@ -60,7 +60,9 @@ def test_a_blurred_point_is_the_picture_of_the_kernel() -> None:
     kernel = torch.tensor([[0.0, 0, 4, 2, 1]])
     point = torch.zeros(1, 1, 11)
     point[0, 0, 5] = 1
-    assert blur(kernel)(point)[0, 0, 3:8].tolist() == pytest.approx([0, 0, 4 / 7, 2 / 7, 1 / 7])
+    assert blur(kernel).apply(point)[0, 0, 3:8].tolist() == pytest.approx(
+        [0, 0, 4 / 7, 2 / 7, 1 / 7]
+    )
 
 
 @pytest.mark.parametrize(

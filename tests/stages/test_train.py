@@ -1,6 +1,8 @@
 """Training: exact over processes, resumed after every kind of end, honest about it."""
 
+import contextlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +15,13 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from convprior.ground.machine import MachineError
 from convprior.stages import train
-from convprior.training import blueprint
+from convprior.training import blueprint, trainer
 from convprior.training.prepared import UNCOUNTED, Pictures, Share
 from tests.conftest import clean_environment, run_stage, tiny_params
+
+Outcome = tuple[dict, dict, list[str]]
 
 
 @pytest.fixture
@@ -76,7 +81,9 @@ def start(project: Path, network: str = "cnn_pool") -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "convprior.stages.train", *command(network),
          "--params", "params.yaml"],
-        cwd=project, env=clean_environment(), stderr=subprocess.PIPE, text=True,
+        # However many threads there may be, a stage's process uses one.
+        cwd=project, env=clean_environment() | {"OMP_NUM_THREADS": "2"}, text=True,
+        stderr=subprocess.PIPE,
     )  # fmt: skip
 
 
@@ -89,18 +96,37 @@ def wait_for_checkpoint(project: Path, process: subprocess.Popen[str]) -> None:
     raise AssertionError("no checkpoint in three minutes")
 
 
-@pytest.mark.parametrize(
-    ("ending", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 1), (signal.SIGKILL, -9)]
-)
-def test_interrupted_training_resumes_to_the_same_bits(
-    trainable: Path, caplog: pytest.LogCaptureFixture, ending: signal.Signals, code: int
-) -> None:
-    # Dropout and augmentation draw random numbers: a resumed run must draw the same ones.
+def draw_at_random(project: Path) -> None:
+    """Let dropout and augmentation draw random numbers: a resumed run must draw the same ones."""
     augmented = {"shift": 0.1, "rotation": 10.0, "scale": 1.1, "flip": True}
     content = tiny_params()
     content["train"] |= {"epochs": 12, "augmentation": augmented}
     content["train"]["networks"]["cnn_pool"]["arguments"] |= {"dropout": 0.3, "batch_norm": True}
-    (trainable / "params.yaml").write_text(yaml.safe_dump(content))
+    (project / "params.yaml").write_text(yaml.safe_dump(content))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(prepared_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """What a training that nothing interrupts ends with."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "data").mkdir()
+    (folder / "data/prepared").symlink_to(prepared_once / "data/prepared")
+    shutil.copy(prepared_once / "mlflow.db", folder)
+    draw_at_random(folder)
+    torch.set_num_threads(1)
+    with contextlib.chdir(folder):
+        train.main([*command(), "--params", "params.yaml"])
+    return *results(folder), curve_without_seconds(folder)
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 1), (signal.SIGKILL, -9)]
+)
+def test_interrupted_training_resumes_to_the_same_bits(
+    trainable: Path, undisturbed: Outcome, caplog: pytest.LogCaptureFixture,
+    ending: signal.Signals, code: int,
+) -> None:  # fmt: skip
+    draw_at_random(trainable)
     process = start(trainable)
     wait_for_checkpoint(trainable, process)
     process.send_signal(ending)
@@ -111,13 +137,11 @@ def test_interrupted_training_resumes_to_the_same_bits(
     train.main([*command(), "--params", "params.yaml"])
     assert "starting afresh" not in caplog.text
     assert list((trainable / ".convprior/state/train/cnn_pool").iterdir()) == []
-    metrics, weights = results(trainable)
-    rows = curve_without_seconds(trainable)
+    metrics, weights, rows = undisturbed
+    found, same_weights = results(trainable)
+    assert found == metrics
     assert len(rows) == 13
-    train.main([*command(), "--params", "params.yaml"])
-    undisturbed, same_weights = results(trainable)
-    assert metrics == undisturbed
-    assert rows == curve_without_seconds(trainable)
+    assert curve_without_seconds(trainable) == rows
     assert all(torch.equal(weights[name], value) for name, value in same_weights.items())
 
 
@@ -195,18 +219,29 @@ def test_networks_that_cannot_be_built_say_why(plan: tuple, message: str) -> Non
         blueprint.Blueprint(*plan, (3, 32, 32), ["a", "b"]).build()
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("DEVICES", "two", "CONVPRIOR_DEVICES is 'two': expected a whole number"),
+        ("STRATEGY", "teleport", "Lightning refuses the CONVPRIOR_"),
+        ("PRECISION", "half", "Lightning refuses the CONVPRIOR_"),
+    ],
+)
+def test_what_lightning_does_not_know_is_said(
+    variable: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"CONVPRIOR_{variable}", value)
+    with pytest.raises(MachineError, match=message):
+        trainer.make()
+
+
 def test_wrong_settings_are_said_in_one_line(trainable: Path) -> None:
     with pytest.raises(
         blueprint.NetworkError,
         match=r"no network 'nope' in train.networks; there are: cnn_flatten, cnn_pool, mlp",
     ):
         train.main([*command("nope"), "--params", "params.yaml"])
-    cases = {
-        "CONVPRIOR_DEVICES": ("two", "CONVPRIOR_DEVICES is 'two': expected a whole number"),
-        "CONVPRIOR_STRATEGY": ("teleport", "Lightning refuses the CONVPRIOR_"),
-    }
-    for variable, (value, message) in cases.items():
-        ended = run_stage(trainable, "train", *command(), check=False, **{variable: value})
-        assert ended.returncode == 1
-        assert message in ended.stderr
-        assert "Traceback" not in ended.stderr
+    ended = run_stage(trainable, "train", *command(), check=False, CONVPRIOR_STRATEGY="teleport")
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith("error: Lightning refuses the CONVPRIOR_")
+    assert "Traceback" not in ended.stderr

@@ -197,12 +197,11 @@ def command(
         raise typer.BadParameter(f"--spread {spread}: is written as a TIFF: end its name in .tiff")
 
     from convprior.cli import running
-    from convprior.cli.progress import Progress
     from convprior.ground.progress import Meter
     from convprior.restoration import folder
     from convprior.restoration.job import Job
 
-    progress = Progress(
+    progress = running.Progress(
         Meter("restoring", quiet=quiet),
         verbose=verbose,
         max_steps=max_steps,

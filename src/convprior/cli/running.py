@@ -1,16 +1,79 @@
-"""Work on a file or a folder, say what comes of it, and return the exit code."""
+"""Work on a file or a folder, show how far it is and what comes of it, return the exit code."""
 
 import json
+import math
 import sys
+import time
+from collections.abc import Callable
 
 import torch
 
-from convprior.cli.progress import Progress
 from convprior.ground import machine
+from convprior.ground.progress import Meter
+from convprior.prior.iterates import Iterate
+from convprior.prior.stopping import Stopper
 from convprior.restoration import folder, selftest
 from convprior.restoration.folder import Planned
-from convprior.restoration.job import Job, Report
+from convprior.restoration.job import Job, Report, Watcher
 from convprior.restoration.one import restore_one
+from convprior.restoration.settings import Task
+
+
+class Progress(Watcher):
+    """Steps, held-out error and time left: a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(
+        self, meter: Meter, *, verbose: bool, max_steps: int | None, runs: int, preview_every: float
+    ) -> None:
+        self.meter, self.verbose = meter, verbose
+        self.max_steps, self.runs, self.preview_every = max_steps or math.inf, runs, preview_every
+        self.files, self.finished, self.name = 1, 0, ""
+        self.pages_done, self.pages = 0, 1
+        self.begun = self.start = self.previewed = time.monotonic()
+        self.run = 0
+
+    def file(self, number: int, name: str) -> "Progress":
+        """Take the name of the next file, counted from 0, and watch it."""
+        self.finished, self.name = number, name
+        return self
+
+    def say(self, text: str) -> None:
+        """Print a line, also above a bar; nothing if quiet."""
+        self.meter.say(text)
+
+    def begin(self, page: int, pages: int, task: Task, reason: str, size: tuple[int, int]) -> None:
+        """Say what is about to be done, and why."""
+        self.pages_done, self.pages = page, pages
+        self.run, self.start = 0, time.monotonic()
+        if self.files == 1 or self.verbose:
+            height, width = size
+            which = f" page {page + 1} of {pages}" if pages > 1 else ""
+            self.say(f"{self.name}{which}: {task}, {width}×{height} ({reason})")
+
+    def step(self, run: int, iterate: Iterate, stopper: Stopper) -> None:
+        """Show an iterate and when the stop is due if nothing improves from here."""
+        now = time.monotonic()
+        if run > self.run:
+            self.run, self.start = run, now
+        due = max(min(stopper.stops_at, self.max_steps), iterate.step)
+        left = (now - self.start) / iterate.step * (due - iterate.step)
+        said = f"run {run + 1}/{self.runs} · " if self.runs > 1 else ""
+        said += f"step {iterate.step}"
+        if not math.isnan(iterate.held_out):
+            said += f" · held-out error {math.sqrt(iterate.held_out) * 255:.1f}/255"
+        said += f" · ≥ {left:.0f} s left"
+        of_file = (self.pages_done + (run + iterate.step / due) / self.runs) / self.pages
+        if self.files > 1:
+            share = (self.finished + of_file) / self.files
+            rest = (now - self.begun) / share * (1 - share)
+            said = f"{self.name} ({self.finished + 1} of {self.files}) · {said}, all {rest:.0f} s"
+        self.meter.show((self.finished + of_file) / self.files, said, at_once=self.verbose)
+
+    def preview(self, make: Callable[[], None]) -> None:
+        """Write the best picture so far, every so often."""
+        if time.monotonic() - self.previewed >= self.preview_every:
+            make()
+            self.previewed = time.monotonic()
 
 
 def restore_file(job: Job, device: str, progress: Progress, *, as_json: bool) -> int:
@@ -29,7 +92,7 @@ def restore_file(job: Job, device: str, progress: Progress, *, as_json: bool) ->
     if report.error:
         print(f"error: {report.error}", file=sys.stderr)
         return 1
-    return 130 if report.interrupted else 0
+    return 130 if report.pages[-1].ended == "interrupted" else 0
 
 
 def restore_folder(tasks: list[Planned], device: str, progress: Progress, *, as_json: bool) -> int:
@@ -67,7 +130,8 @@ def _checked(names: str, progress: Progress) -> list[str]:
     """Return the devices to work on; one that computes wrong is replaced by the CPU."""
     using = []
     for name in machine.every(names):
-        if not selftest.computes_right(torch.device(name)):
+        # The CPU is what the others are compared with.
+        if name != "cpu" and not selftest.computes_right(torch.device(name)):
             progress.say(f"warning: {name} computes wrong on a known case: the CPU is used instead")
             name = "cpu"
         using.append(name)

@@ -12,6 +12,8 @@ CONVPRIOR_PRECISION     32-true      16-mixed, bf16-mixed, …
 CONVPRIOR_WORKERS       0            loader processes of each device
 CONVPRIOR_PROCESSES     auto         runs of the study at once: one a GPU, or one a core of the CPU
 ======================  ===========  ==============================================================
+
+A stage computes on one thread in each of its processes, whatever OMP_NUM_THREADS says.
 """
 
 import os

@@ -10,11 +10,10 @@ from torch.nn import functional
 
 from convprior.ground import seeds
 from convprior.networks.hourglass import LATENT_RANGE, Hourglass
-from convprior.prior import robust
 from convprior.prior.muon import Muon
 from convprior.prior.recipe import Recipe
 from convprior.prior.where import Where
-from convprior.problem.observation import Observation
+from convprior.problem.observation import FLOOR, Observation
 from convprior.problem.operators import IDENTITY
 
 
@@ -39,13 +38,15 @@ class Fit:
             raise ValueError(
                 "a blind spot shows pixels of the picture: an operator has none to show"
             )
-        colours, (self.height, self.width) = len(observation.observed), observation.size
+        colours = len(observation.observed)
+        inputs = _latent_channels(recipe) + (colours + 1 if recipe.blind_spot else 0)
         self.observation, self.fitted, device = observation, fitted, where.device
+        self.height, self.width = observation.size
         self.stream = seeds.generator("steps", seed, device=device)  # of jitter and dropout
         with torch.random.fork_rng(devices=[]):  # layers draw from torch's global stream
             torch.manual_seed(seeds.seed("network", seed))
             self.network = Hourglass(
-                _latent_channels(recipe) + (colours + 1 if recipe.blind_spot else 0),
+                inputs,
                 colours,
                 channels=recipe.channels,
                 skip_channels=recipe.skip_channels,
@@ -87,8 +88,13 @@ class Fit:
         # Eight bits are enough for features, not for a picture.
         output = self.network.to_picture(features.float())
         picture = output[0, :, : self.height, : self.width]
-        misfit = self._misfit(picture, judged)
-        self._loss(picture, misfit).backward()
+        misfit = loss = self.observation.misfit(picture, judged, self.outlier)
+        if self.total_variation:
+            # The root makes one weight right for every noise level: where the two balance, the
+            # variation counts in proportion to the noise (square-root lasso, Belloni et al. 2011).
+            down, across = picture.diff(dim=1).abs().mean(), picture.diff(dim=2).abs().mean()
+            loss = (misfit + FLOOR).sqrt() + self.total_variation * (down + across)
+        loss.backward()
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad()
@@ -129,30 +135,6 @@ class Fit:
             place = (torch.arange(size, device=mask.device) + by) % size
             mask = mask.index_select(dim, place)
         return mask
-
-    def _misfit(
-        self, picture: Float[Tensor, "c H W"], judged: Bool[Tensor, "h w"]
-    ) -> Float[Tensor, ""]:
-        """Return the mean squared error at the judged pixels, outliers of noise tempered."""
-        errors = self.observation.errors(picture)
-        if self.outlier:
-            of_judged = torch.where(judged, errors.detach(), torch.nan)
-            variance = robust.variance(of_judged, len(self.observation.observed))
-            errors = robust.temper(errors, self.outlier**2 * variance)
-        return torch.where(judged, errors, 0.0).sum() / judged.sum()
-
-    def _loss(
-        self, picture: Float[Tensor, "c H W"], misfit: Float[Tensor, ""]
-    ) -> Float[Tensor, ""]:
-        """Return the misfit; its root, plus the total variation, where that has a weight.
-
-        The root makes one weight right for every noise level: where the two balance, the variation
-        counts in proportion to the noise (square-root lasso, Belloni et al. 2011).
-        """
-        if not self.total_variation:
-            return misfit
-        down, across = picture.diff(dim=1).abs().mean(), picture.diff(dim=2).abs().mean()
-        return (misfit + robust.FLOOR).sqrt() + self.total_variation * (down + across)
 
     def shrink_steps(self, factor: float) -> None:
         """Multiply all learning rates."""

@@ -57,10 +57,11 @@ class Iterates:
         self, observation: Observation, recipe: Recipe, seed: int, where: Where = CPU
     ) -> None:
         self.noise = observation.noise
+        shared = self.noise.shared
         fitted, held_out = observation.split(
-            recipe.held_out / (SPARSER if self.noise.shared else 1),
+            recipe.held_out / (SPARSER if shared else 1),
             seeds.generator("held out", seed),
-            margin=MARGIN if self.noise.shared else 0,
+            margin=MARGIN if shared else 0,
         )
         self.fitted, self.held_out = fitted.to(where.device), held_out.to(where.device)
         self.observation = observation.to(where.device)

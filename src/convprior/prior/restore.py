@@ -35,14 +35,12 @@ class Follower:
 
     ``until`` is the moment of `time.monotonic` at which the fit ends; alike patches are filtered
     once after it. ``saved`` is a state that another follower was given to keep: the fit goes on
-    from there.
+    from there. ``run`` is the number of the run, from 0, where several are averaged.
     """
 
     until: float = math.inf
     saved: State | None = None
-
-    def begin(self, run: int) -> None:
-        """Take the number of the run that begins, from 0, where several are averaged."""
+    run: int = 0
 
     def see(self, iterate: Iterate, stopper: Stopper) -> None:
         """Take an iterate after the stopper has judged it."""
@@ -173,7 +171,7 @@ def restore_runs(
     follower = follower or Follower()
     done: list[Restored] = []
     for run in range(runs):
-        follower.begin(run)
+        follower.run = run
         own = seeds.seed("run", seed, run) if run else seed
         restored = restore(observation, recipe, own, where, follower)
         cut_off = restored.ended in ("time limit", "interrupted", "diverged")

@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from convprior.prior import robust
+from convprior.problem.observation import temper, variance
 
 
 @dataclass
@@ -38,17 +38,20 @@ class HeldOutStopper:
     outlier: float = 0.0
     tolerance: float = 1.0
     kept_step: int = field(default=0, init=False)
-    lowest_step: int = field(default=0, init=False)
-    lowest: Float[Tensor, " n"] | None = field(
-        default=None, init=False
-    )  # errors at the lowest step
+    stops_at: int = field(init=False)
+    # The errors at the lowest step.
+    lowest: Float[Tensor, " n"] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.stops_at = self.least_patience
 
     def update(self, step: int, errors: Float[Tensor, " n"]) -> bool:
         """Take the squared errors of the held-out pixels; return whether to keep this average."""
         worse = errors if self.lowest is None else self._worse(errors, self.lowest)
         mean, standard_error = worse.mean(), worse.std(correction=0) / math.sqrt(len(worse))
         if mean < 0 or (self.lowest is None and torch.isfinite(mean)):
-            self.lowest_step, self.lowest = step, errors
+            self.lowest = errors
+            self.stops_at = step + max(self.least_patience, round(self.patience * step))
         elif self.lowest is None or not mean < self.tolerance * standard_error:
             return False
         self.kept_step = step
@@ -59,14 +62,9 @@ class HeldOutStopper:
     ) -> Float[Tensor, " n"]:
         """Return by how much each pixel is worse: the noise, which is in both, cancels."""
         if self.outlier:
-            limit = self.outlier**2 * robust.variance(lowest)
-            errors, lowest = robust.temper(errors, limit), robust.temper(lowest, limit)
+            limit = self.outlier**2 * variance(lowest)
+            errors, lowest = temper(errors, limit), temper(lowest, limit)
         return errors - lowest
-
-    @property
-    def stops_at(self) -> int:
-        """The step at which to stop unless the error improves before."""
-        return self.lowest_step + max(self.least_patience, round(self.patience * self.lowest_step))
 
 
 @dataclass

@@ -43,7 +43,7 @@ class Tiles:
             self.fits.append(
                 Fit(
                     observation.piece(rows, columns),
-                    _fitted(observation, fitted, rows, columns),
+                    observation.inside(fitted, rows, columns),
                     recipe,
                     seeds.seed("tile", seed, index) if index else seed,
                     where,
@@ -69,12 +69,12 @@ class Tiles:
             pictures.append(picture)
             averages.append(average)
             misfits.append(misfit)
+        if len(self.fits) == 1:
+            return picture, average, misfit[None]
         return self._blend(pictures), self._blend(averages), torch.stack(misfits)
 
     def _blend(self, pieces: list[Float[Tensor, "c piece_H piece_W"]]) -> Float[Tensor, "c H W"]:
         """Return the picture that the tiles' pictures make, each fading into the next."""
-        if len(pieces) == 1:
-            return pieces[0]
         height, width = self.observation.size
         total = pieces[0].new_zeros(len(pieces[0]), height, width)
         weight = pieces[0].new_zeros(height, width)
@@ -118,13 +118,6 @@ class Tiles:
             fit.load_state_dict(saved)
 
 
-def _fitted(
-    observation: Observation, fitted: Bool[Tensor, "h w"], rows: slice, columns: slice
-) -> Bool[Tensor, "piece_h piece_w"]:
-    """Return which observed pixels a tile is fitted to."""
-    return observation.inside(rows, columns) & observation.cut(fitted, rows, columns)
-
-
 def _places(
     observation: Observation, fitted: Bool[Tensor, "h w"], side: int | None, overlap: int
 ) -> list[tuple[slice, slice]]:
@@ -138,7 +131,7 @@ def _places(
     scale = observation.operator.scale
     rows, columns = (_spread(length, side, overlap, scale) for length in (height, width))
     places = [(down, across) for down in rows for across in columns]
-    return [place for place in places if _fitted(observation, fitted, *place).any()]
+    return [place for place in places if observation.inside(fitted, *place).any()]
 
 
 def _spread(length: int, side: int, overlap: int, scale: int) -> list[slice]:

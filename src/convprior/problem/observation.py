@@ -1,8 +1,10 @@
-"""The problem: what was observed, which pixels of it are known, and how they came about.
+"""The problem: what was observed, and how far a picture is from it.
 
 One value type serves every task, so that the method has no branch per task. Denoising: all pixels
 are known. Inpainting: some are not. An operator other than the identity (downsampling, blur) says
 how a clean picture becomes what was observed. Values of unknown pixels are never read.
+
+Errors are squared, one per pixel: their mean over the channels.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +17,8 @@ from torch.nn import functional
 
 from convprior.problem.noise import NONE, Noise, measure
 from convprior.problem.operators import IDENTITY, Operator
+
+FLOOR = 1e-10  # a squared error of zero would have a root of infinite slope
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Observation:
         """The noise of what was observed, measured once; none where it is exact."""
         return NONE if self.exact else measure(self.observed, self.known)
 
-    @property
+    @cached_property
     def size(self) -> tuple[int, int]:
         """Height and width of the picture that is looked for, in pixels."""
         height, width = self.known.shape
@@ -72,15 +76,18 @@ class Observation:
         observed, known = (self.cut(m, rows, columns) for m in (self.observed, self.known))
         return replace(self, observed=observed, known=known)
 
-    def inside(self, rows: slice, columns: slice) -> Bool[Tensor, "piece_h piece_w"]:
-        """Return which observed pixels of a piece depend on nothing beyond it."""
-        inside = torch.zeros_like(self.cut(self.known, rows, columns))
+    def inside(
+        self, mask: Bool[Tensor, "h w"], rows: slice, columns: slice
+    ) -> Bool[Tensor, "piece_h piece_w"]:
+        """Return a mask's part under a piece, of the pixels that depend on nothing beyond it."""
+        under = self.cut(mask, rows, columns)
+        inside = torch.zeros_like(under)
         spans = []
         for place, side, length in zip((rows, columns), self.size, inside.shape, strict=True):
             before = self.operator.reach if place.start else 0
             after = self.operator.reach if place.stop < side else 0
             spans.append(slice(before, length - after))
-        inside[spans[0], spans[1]] = True
+        inside[spans[0], spans[1]] = under[spans[0], spans[1]]
         return inside
 
     def to(self, device: torch.device | str) -> "Observation":
@@ -120,9 +127,36 @@ class Observation:
         The picture is compared as the operator shows it.
         """
         # The unknown values are replaced, not multiplied by zero: NaN times zero is NaN.
-        error = torch.where(self.known, self.operator(picture) - self.observed, 0.0)
+        error = torch.where(self.known, self.operator.apply(picture) - self.observed, 0.0)
         return error.square().mean(0)
+
+    def misfit(
+        self, picture: Float[Tensor, "c H W"], judged: Bool[Tensor, "h w"], outlier: float = 0.0
+    ) -> Float[Tensor, ""]:
+        """Return the mean squared error at the judged pixels, of which there is at least one.
+
+        ``outlier`` deviations off, as all judged errors tell them, an error counts linearly; 0:
+        none does.
+        """
+        errors = self.errors(picture)
+        if outlier:
+            of_judged = torch.where(judged, errors.detach(), torch.nan)
+            errors = temper(errors, outlier**2 * variance(of_judged, len(self.observed)))
+        return torch.where(judged, errors, 0.0).sum() / judged.sum()
 
     def keep_known(self, picture: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:
         """Return ``picture`` with the known pixels put back, where the observation is exact."""
         return torch.where(self.known, self.observed, picture) if self.exact else picture
+
+
+def variance(errors: Float[Tensor, "*n"], channels: int = 1) -> Float[Tensor, ""]:
+    """Return the variance of the errors as their median tells it: outliers do not move it."""
+    # The median of a mean of squares of normal numbers: Wilson and Hilferty, 1931.
+    return errors.nanmedian() / (1 - 2 / (9 * channels)) ** 3
+
+
+def temper(errors: Float[Tensor, "*n"], limit: Float[Tensor, ""]) -> Float[Tensor, "*n"]:
+    """Let squared errors beyond the limit grow with the error, not its square (Huber, 1964)."""
+    limit = limit.clamp(min=FLOOR)
+    beyond = errors.clamp(min=limit).sqrt() - limit.sqrt()
+    return errors.clamp(max=limit) + 2 * limit.sqrt() * beyond

@@ -25,10 +25,6 @@ class Operator:
     scale: int = 1
     reach: int = 0
 
-    def __call__(self, picture: Float[Tensor, "c H W"]) -> Float[Tensor, "c h w"]:
-        """Return what would be observed of the picture."""
-        return self.apply(picture)
-
 
 IDENTITY = Operator(lambda picture: picture)
 

@@ -65,11 +65,6 @@ class Report:
     seconds: float = 0.0
     error: str | None = None
 
-    @property
-    def interrupted(self) -> bool:
-        """Whether the user broke it off."""
-        return any(page.ended == "interrupted" for page in self.pages)
-
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""
         return asdict(self)

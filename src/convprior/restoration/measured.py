@@ -71,10 +71,10 @@ class Measured(Follower):
     """
 
     def __init__(
-        self, case: Case, run: Recorder, saved_in: Path, device: torch.device,
+        self, case: Case, recorder: Recorder, saved_in: Path, device: torch.device,
         tell: Callable[[int, float], None],
     ) -> None:  # fmt: skip
-        self.case, self.run, self.saved_in, self.tell = case, run, saved_in, tell
+        self.case, self.recorder, self.saved_in, self.tell = case, recorder, saved_in, tell
         self.curve: list[dict[str, float]] = []
         self.last = case.reference
         self.begun = self.kept_at = time.monotonic()
@@ -142,11 +142,11 @@ class Measured(Follower):
         return measured
 
     def _note(self, row: dict[str, float]) -> None:
-        self.run.metrics({k: v for k, v in row.items() if k != "step"}, int(row["step"]))
+        self.recorder.metrics({k: v for k, v in row.items() if k != "step"}, int(row["step"]))
 
     def _show(self, average: Tensor, step: int) -> None:
         strip = torch.cat([self.case.observation.observed, average, self.case.reference], dim=2)
-        self.run.picture("observed - restored - reference", decoding.to_pillow(strip), step)
+        self.recorder.picture("observed - restored - reference", decoding.to_pillow(strip), step)
 
 
 def restore_case(
@@ -163,7 +163,9 @@ def restore_case(
     if restored.ended == "diverged":
         raise DivergedError(f"{case.name}: the fit diverged at step {restored.steps}")
     found = measured.summary(restored, baseline)
-    measured.run.metrics({k: v for k, v in found.items() if not isinstance(v, str)}, restored.steps)
+    measured.recorder.metrics(
+        {k: v for k, v in found.items() if not isinstance(v, str)}, restored.steps
+    )
     files.write(out / "restored.png", Picture(restored.picture))
     files.write(out / "classical.png", Picture(baseline))
     atomic.write_csv(out / "curve.csv", measured.curve)

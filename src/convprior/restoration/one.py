@@ -99,10 +99,6 @@ class _Followed(Follower):
         say: Callable[[str], None],
     ) -> None:
         self.job, self.watcher, self.put_together, self.say = job, watcher, put_together, say
-        self.run = 0
-
-    def begin(self, run: int) -> None:
-        self.run = run
 
     def see(self, iterate: Iterate, stopper: Stopper) -> None:
         self.watcher.step(self.run, iterate, stopper)

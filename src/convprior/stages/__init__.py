@@ -31,8 +31,11 @@ def _run_the_code_of_this_folder() -> None:
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
-# Both before a stage's own imports: they take seconds, and may fail with a traceback.
+# All before a stage's own imports: they take seconds, and may fail with a traceback.
 if sys.argv[:1] == ["-m"]:  # a stage is about to be run: Python is still looking for its module
+    # One thread a process: another number adds up floats in another order, and how many cores
+    # there are must change no result. Several processes use them. Read when torch is loaded.
+    os.environ["OMP_NUM_THREADS"] = "1"
     _run_the_code_of_this_folder()
 try:
     extras.need("experiment", "pytorch_lightning", "mlflow", "datasets", "skimage")

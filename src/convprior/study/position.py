@@ -63,6 +63,10 @@ def _over_places(job: tuple[Material, str, Place, int, Position]) -> dict[str, A
     return over_places(*job)
 
 
+def _inside(job: tuple[Material, Position]) -> tuple[dict[str, Any], dict[str, Any]]:
+    return inside(*job)
+
+
 def alterations(networks: Mapping[str, Network]) -> dict[tuple[str, ...], str]:
     """Return the first CNN with plain padding and pooling, and its like, by what is altered.
 
@@ -125,7 +129,7 @@ def measure(material: Material, settings: Position) -> dict[str, Any]:
                 "corner": interval(right[:, 0, 0].numpy()),
                 "consistency": interval([run["same"] for run in runs]),
             }
-    layers, padding = inside(material, settings)
+    ((layers, padding),) = sharing.in_order(_inside, [(material, settings)])
     borders = {name: plan.networks[name].arguments.get("padding", "zeros") for name in padding}
     return {
         "chance": 1 / len(material.data.classes),
