@@ -22,6 +22,8 @@ from convprior.cli import restore
 from convprior.cli.running import Progress
 from convprior.ground.progress import Meter
 from convprior.pictures import decoding, files
+from convprior.prior.iterates import Iterate
+from convprior.prior.stopping import LastStep
 from tests.conftest import clean_environment, colourful
 
 FAST = ("--max-steps", "10", "--device", "cpu")
@@ -179,7 +181,7 @@ def test_each_mistake_gives_one_clear_error(
         ((photo, "-o", out, "--device", "abacus"), 1, "no device 'abacus' here; there are:"),
         ((photo, "-o", out, "--task", "paint"), 2,
          "'--task': Value error, 'paint' is not one of 'auto', 'denoise', 'inpaint'"),
-        ((photo, "-o", out, "--task", "inpaint"), 2, "--task inpaint needs --mask"),
+        ((photo, "-o", out, "--task", "inpaint"), 1, "photo.png: nothing is missing, and --task"),
         ((photo, "-o", out, "--time-limit", "soon"), 2,
          "'--time-limit': 'soon' is no duration: write 90, 90s, 2m"),
         ((photo, "-o", out, "--max-steps", "0"), 2,
@@ -269,17 +271,13 @@ def test_ctrl_c_writes_the_best_so_far_and_says_so(tmp_path: Path) -> None:
 def test_elsewhere_than_on_a_terminal_there_are_plain_lines(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    class Seen:
-        step, held_out = 50, 0.01
-
-    class Stopper:
-        stops_at = 100
-
+    picture = torch.zeros(1, 2, 2)
+    seen = Iterate(50, picture, picture, 0.0, torch.tensor([0.01]), 0.01)
     meter = Meter("restoring", terminal=False, every=0.0)
     progress = Progress(meter, verbose=False, max_steps=None, runs=1, preview_every=math.inf)
     progress.start = time.monotonic() - 50
     with progress.meter:
-        progress.step(0, Seen(), Stopper())
+        progress.step(0, seen, LastStep(100))
     line = capsys.readouterr().err
     assert line == "restoring: step 50 · held-out error 25.5/255 · ≥ 50 s left\n"
 

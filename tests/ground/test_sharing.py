@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,19 @@ def test_runs_go_to_the_devices_that_the_environment_names(monkeypatch: pytest.M
         monkeypatch.setenv("CONVPRIOR_ACCELERATOR", accelerator)
         monkeypatch.setenv("CONVPRIOR_DEVICES", wanted)
         assert machine.devices_of_runs() == names
+
+
+def die_once(marks: Path) -> str:
+    """Die as one that the system kills for its memory, unless it has been tried before."""
+    if "fatal" in marks.name and not (marks.exists() and "once" in marks.name):
+        marks.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return marks.name
+
+
+def test_a_worker_that_dies_takes_no_other_job_with_it(tmp_path: Path) -> None:
+    jobs = [tmp_path / name for name in ("a", "fatal", "b", "fatal once", "c", "d")]
+    found = dict(sharing.each(die_once, jobs, ["cpu", "cpu"], died=lambda job: f"{job.name} died"))
+    assert [found[n] for n in range(6)] == ["a", "fatal died", "b", "fatal once", "c", "d"]
+    with pytest.raises(BrokenProcessPool):
+        list(sharing.each(die_once, jobs, ["cpu", "cpu"]))

@@ -182,7 +182,8 @@ def test_runs_are_averaged_and_their_spread_told(photograph: torch.Tensor) -> No
     assert not torch.equal(pictures[0], pictures[1])
     assert not torch.equal(pictures[1], pictures[2])
     assert torch.allclose(averaged.picture, pictures.mean(0))
-    assert torch.allclose(averaged.spread, pictures.std(0, correction=0))
+    assert torch.allclose(averaged.spread, pictures.std(0))
+    assert not restore.restore_runs(observation, TINY, runs=1, seed=4).spread.any()
     assert follower.runs == [0, 1, 2]
 
 
@@ -199,6 +200,38 @@ def test_half_a_run_does_not_spoil_the_whole_ones(photograph: torch.Tensor) -> N
     assert len(averaged.runs) == 2
     assert averaged.runs[-1].ended == "interrupted"
     assert torch.equal(averaged.picture, two.picture)
+
+
+@pytest.mark.parametrize(
+    ("error", "ended"),
+    [
+        (KeyboardInterrupt, "interrupted"),
+        (DivergedError, "diverged"),
+        (MemoryError, "failed"),
+        (RuntimeError, "failed"),
+    ],
+)
+def test_the_runs_that_are_done_count_whatever_ends_the_next(
+    error: type[BaseException], ended: str, photograph: torch.Tensor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    observation = Observation(photograph, all_known(photograph))
+    two = restore.restore_runs(observation, TINY, runs=2, seed=0)
+    begun = iter(range(9))
+    fit = restore.Iterates
+
+    def failing(*given: object) -> restore.Iterates:
+        if next(begun) == 2:
+            raise error("before there was a picture")
+        return fit(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(restore, "Iterates", failing)
+    averaged = restore.restore_runs(observation, TINY, runs=4, seed=0)
+    assert torch.equal(averaged.picture, two.picture)
+    assert [run.ended for run in averaged.runs] == ["max steps", ended]
+    begun = iter((2,))  # the first
+    with pytest.raises(error):
+        restore.restore_runs(observation, TINY, runs=4, seed=0)
 
 
 @pytest.mark.fitted

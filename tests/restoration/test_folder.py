@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from convprior.restoration.job import Job, Report, Watcher
 from convprior.restoration.one import restore_one
 from convprior.restoration.settings import Settings
 from tests.conftest import clean_environment, colourful
+from tests.killing import every_kill
 
 TINY_WORK = Settings(max_steps=2)
 COMMAND = [Path(sys.executable).with_name("convprior"), "restore", "in", "-o", "out",
@@ -126,10 +128,6 @@ def test_a_result_in_the_folder_of_the_originals_is_refused(tree: Path) -> None:
 
 
 def test_ctrl_c_leaves_nothing_half_done(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Impatient(Watcher):
-        def step(self, *_: object) -> None:
-            raise KeyboardInterrupt
-
     tasks = plan(tree)
     with pytest.raises(KeyboardInterrupt):
         list(folder.run(tasks, ["cpu"], lambda _: Impatient()))
@@ -199,11 +197,158 @@ def test_what_cannot_be_written_is_found_before_the_work(tree: Path) -> None:
     assert not (tree / "wide.webp").exists()
 
 
-def test_jobs_that_would_write_one_file_are_refused(tree: Path) -> None:
-    colourful(9, 9).save(tree / "in/a.mask.png")
+def test_jobs_that_would_write_one_file_are_refused(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = Settings(max_steps=2, mask="auto")
-    with pytest.raises(InputError, match=r"both would write .*a\.mask\.png: rename one"):
+
+    def plan_for(settings: Settings) -> None:
         folder.plan(tree / "in", tree / "out", settings, recursive=False, overwrite=False)
+
+    colourful(9, 9).save(tree / "in/a.mask.png")
+    with pytest.raises(InputError, match=r"both would write .*a\.mask\.png: rename one"):
+        plan_for(settings)
+    (tree / "in/a.mask.png").rename(tree / "in/a.jpeg")  # its mask would have the same name
+    with pytest.raises(InputError, match=r"a\.jpeg and .*a\.png: both would write .*a\.mask\.png"):
+        plan_for(settings)
+    (tree / "in/a.jpeg").rename(tree / "in/A.png")
+    plan_for(TINY_WORK)
+    monkeypatch.setattr(folder, "_ignores_case", lambda _: True)  # as disks of PCs and Macs do
+    with pytest.raises(InputError, match="both would write"):
+        plan_for(TINY_WORK)
+
+
+def scratched(path: Path) -> None:
+    image = colourful(40, 40)
+    image.paste((255, 255, 255), (5, 20, 35, 21))
+    image.save(path)
+
+
+def test_a_mask_that_somebody_made_is_not_replaced_by_one_that_was_found(tree: Path) -> None:
+    scratched(tree / "in/a.png")
+    (tree / "out").mkdir()
+    (tree / "out/a.mask.png").write_bytes(b"precious")
+    auto = Settings(max_steps=2, mask="auto")
+
+    def plan_auto() -> list[folder.Planned]:
+        return folder.plan(tree / "in", tree / "out", auto, recursive=False, overwrite=False)
+
+    with pytest.raises(InputError, match=r"a\.mask\.png: is in the way and no result"):
+        plan_auto()
+    (tree / "out/a.mask.png").unlink()
+    assert work(plan_auto())["a.png"].error is None
+    assert (tree / "out/a.mask.png").exists()
+    scratched(tree / "in/a.png")
+    assert work(plan_auto()) == {}  # both are ours
+    colourful(8, 8).save(tree / "in/a.png")
+    (tree / "out/a.mask.png").write_bytes(b"touched up by hand")
+    with pytest.raises(InputError, match=r"a\.mask\.png: is in the way .*, or was changed since"):
+        plan_auto()
+
+
+class Impatient(Watcher):
+    def step(self, *_: object) -> None:
+        raise KeyboardInterrupt
+
+
+def test_a_result_touched_up_by_hand_is_nobody_else_s_after_an_interrupted_run(tree: Path) -> None:
+    work(plan(tree))
+    other = Settings(max_steps=2, seed=1)
+    tasks = folder.plan(tree / "in", tree / "out", other, recursive=True, overwrite=False)
+    with pytest.raises(KeyboardInterrupt):
+        list(folder.run(tasks, ["cpu"], lambda _: Impatient()))
+    again = folder.plan(tree / "in", tree / "out", other, recursive=True, overwrite=False)
+    assert not any(task.done for task in again)  # what is there is ours still, and of before
+    colourful(5, 5).save(tree / "out/a.png")
+    with pytest.raises(InputError, match=r"a\.png: is in the way .*, or was changed since"):
+        folder.plan(tree / "in", tree / "out", other, recursive=True, overwrite=False)
+
+
+def test_what_comes_to_lie_there_after_an_interrupted_run_is_somebody_s(tree: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        list(folder.run(plan(tree), ["cpu"], lambda _: Impatient()))
+    colourful(5, 5).save(tree / "out/a.png")
+    with pytest.raises(InputError, match=r"a\.png: is in the way"):
+        plan(tree)
+
+
+def test_a_file_that_appears_while_a_folder_is_restored_is_left_alone(tree: Path) -> None:
+    class Slow(Watcher):
+        def begin(self, *_: object) -> None:
+            (tree / "out/a.png").write_bytes(b"precious")
+
+    tasks = plan(tree, recursive=False)
+    reports = [report for _, report in folder.run(tasks, ["cpu"], lambda _: Slow())]
+    assert (tree / "out/a.png").read_bytes() == b"precious"
+    assert reports[0].target == str(tree / "out/a.2.png")
+    assert reports[0].error is None
+
+
+def test_two_processes_share_a_folder_and_do_nothing_twice(tree: Path) -> None:
+    tasks = plan(tree)
+    other: dict[str, Report] = {}
+
+    class Beside(Watcher):
+        def begin(self, *_: object) -> None:
+            if not other:  # while the first works on its first picture, the second does the rest
+                other.update({"": Report("", "")})
+                other.update(work(tasks))
+
+    reports = [report for _, report in folder.run(tasks, ["cpu"], lambda _: Beside())]
+    assert [bool(report.pages) for report in reports] == [True, False, False, False]
+    assert "another process has restored it" in reports[1].notes[0]
+    assert "another process is at work on it" in other["a.png"].notes[0]
+    assert other["b.jpg"].pages
+    assert {report.error for report in (*reports, *other.values())} == {None}
+    assert plan(tree)[0].done
+    assert not list((tree / "out").glob(".*.lock"))
+
+
+def test_a_name_that_is_no_text_stops_nothing(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = os.fsdecode(b"caf\xe9.png")  # Latin-1, of an old archive
+    (tree / "in/a.png").rename(tree / "in" / name)
+    for _ in range(2):
+        old, sys.argv = sys.argv, ["convprior", "restore", f"{tree}/in", "-o", f"{tree}/out",
+                                   "--device", "cpu", "--max-steps", "1", "--json"]  # fmt: skip
+        try:
+            with pytest.raises(SystemExit, match="0"):
+                cli.main()
+        finally:
+            sys.argv = old
+    assert (tree / "out" / name).exists()
+    assert "Traceback" not in capsys.readouterr().err
+    assert all(task.done for task in folder.plan(
+        tree / "in", tree / "out", Settings(max_steps=1), recursive=False, overwrite=False
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize("every", [41, pytest.param(1, marks=pytest.mark.slow)])
+def test_killed_at_any_call_of_the_system_a_folder_is_whole(tree: Path, every: int) -> None:
+    scratched(tree / "in/a.png")
+    for path in (tree / "in/b.jpg", tree / "in/deeper/c.png", tree / "in/deeper/d.tif"):
+        path.unlink()
+    settings = Settings(max_steps=1, mask="auto")
+
+    def restore() -> None:
+        tasks = folder.plan(tree / "in", tree / "out", settings, recursive=False, overwrite=False)
+        for _, report in folder.run(tasks, ["cpu"], lambda _: Watcher()):
+            assert report.error is None
+
+    restore()
+    expected = files(tree / "out")
+    assert set(expected) == {"a.png", "a.mask.png"}
+    shutil.rmtree(tree / "out")
+    kills = 0
+    for there in every_kill(restore, lambda: files(tree / "out"), every):
+        whole = {name: data for name, data in there.items() if not name.startswith(".")}
+        assert whole == {name: expected[name] for name in whole}
+        restore()  # what is there is known as ours
+        assert {n: d for n, d in files(tree / "out").items() if n[0] != "."} == expected
+        shutil.rmtree(tree / "out")
+        kills += 1
+    assert kills * every > 50
 
 
 def killed_and_repeated(tree: Path, times: int) -> None:

@@ -95,8 +95,15 @@ def test_what_is_wholly_transparent_is_not_looked_at_and_stays() -> None:
     repaired = levels.finish(look, picture, torch.zeros(3, 64, 64), alpha < 0.5)
     assert not repaired.pixels[:, :30].any()
     assert bool((repaired.alpha[:30] == 1).all())
-    hidden = levels.look(Picture(discs(), torch.zeros(64, 64)), None)
-    assert bool(hidden.observation.known.all())  # nothing visible: all counts
+    with pytest.raises(InputError, match="every pixel is transparent"):
+        levels.look(Picture(discs(), torch.zeros(64, 64)), None)
+
+
+def test_a_range_beyond_that_of_floats_is_refused() -> None:
+    values = torch.zeros(1, 16, 16)
+    values[0, :8], values[0, 8:] = 3e38, -3e38
+    with pytest.raises(InputError, match=r"the values go from .*, too far for floats of 32 bits"):
+        levels.look(Picture(values, depth=32), None)
 
 
 def test_an_enlarged_picture_says_so() -> None:

@@ -13,7 +13,6 @@ from convprior.restoration.settings import Settings
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"task": "inpaint"}, "--task inpaint needs --mask: white marks what to repair"),
         ({"invert_mask": True}, "--invert-mask needs --mask: it repairs what the mask does not"),
         ({"task": "deblur"}, "--task deblur needs --kernel: a file, or gaussian:σ with σ in pix"),
         ({"kernel": "gaussian:1"}, "--kernel needs --task deblur: it is the blur that is undone"),

@@ -1,5 +1,6 @@
 """The command `convprior`. Everything heavy is imported when it is needed: `--help` is instant."""
 
+import io
 import sys
 from typing import Annotated, NoReturn
 
@@ -47,6 +48,9 @@ def main() -> None:
     """Run the command; what the user can mend ends in one line and a non-zero code."""
     from convprior.ground.errors import InputError
 
+    for stream in (sys.stdout, sys.stderr):  # of Windows, redirected: not all signs can be written
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="convprior")  # also where Python was called with -m
     except InputError as error:

@@ -109,6 +109,8 @@ def restore_folder(tasks: list[Planned], device: str, progress: Progress, *, as_
                 if report.error:
                     failed.append(report.error)
                     progress.say(f"failed: {report.error}")
+                elif not report.pages:  # left to another process
+                    progress.say(report.notes[-1])
                 else:
                     progress.say(f"{task.job.target}: done in {report.seconds:.0f} s")
                 for note in report.notes if len(using) > 1 else []:  # one device says them itself
@@ -147,7 +149,8 @@ def _tell(report: Report, runs: int, progress: Progress, as_json: bool) -> None:
         "max steps": "the last step was reached: --max-steps can go on further",
         "time limit": "the time was over: a longer --time-limit may do better",
         "interrupted": "interrupted: this is the best picture so far",
-        "diverged": "the fit diverged",
+        "diverged": "a fit diverged",
+        "failed": "the next run failed: those before it count",
     }[page.ended]
     averaged = f"{runs} runs averaged, the last: " if runs > 1 else ""
     pages = f"{len(report.pages)} pages, the last: " if len(report.pages) > 1 else ""

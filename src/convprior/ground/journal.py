@@ -1,21 +1,25 @@
-"""The journal of a run: lines of JSON and pictures, on disk when a call returns.
+"""The journal of a run: lines of JSON and pictures, in the system's hands when a call returns.
 
 A run writes to a folder of its own, at once and without waiting for anybody; `tracking` mirrors it
-to MLflow. Whoever can take a journal's lock knows that its run is over.
+to MLflow. A process that is killed loses no line, a power cut perhaps the last ones: the first and
+the last line are flushed to the disk. Whoever can take a journal's lock knows that its run is over.
 """
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 from PIL import Image
+
+from convprior.ground import atomic
 
 KEY = re.compile(r"[A-Za-z0-9_\-./ ]+")
 
@@ -26,31 +30,46 @@ Values = Mapping[str, Any]
 Line = dict[str, Any]
 
 
+class BrokenJournalError(ValueError):
+    """A journal that cannot be read: a power cut or a full disk left half of it."""
+
+
 def root() -> Path:
-    """Return the project's root: DVC's, or the current folder.
+    """Return the project's root: DVC's, the nearest folder above with one, or the current one.
 
     Of an experiment that DVC runs elsewhere it is the project's too: DVC deletes the other folder.
     """
-    found = Path(os.environ.get("DVC_ROOT", ".")).resolve()
+    here = Path.cwd()
+    nearest = next((p for p in (here, *here.parents) if (p / ".dvc").is_dir()), here)
+    found = Path(os.environ.get("DVC_ROOT", nearest)).resolve()
     elsewhere = next((p for p in (found, *found.parents) if p.parts[-3:] == ELSEWHERE), None)
     return elsewhere.parents[2] if elsewhere else found
 
 
 def journals() -> list[Path]:
     """Return the folders of all journals, oldest first."""
-    return sorted(_shelf().glob("[!.]*"))
+    return sorted(path for path in _shelf().glob("[!.]*") if path.is_dir())
 
 
 def _shelf() -> Path:
     return root() / ".convprior" / "journals"
 
 
+def set_aside(folder: Path) -> Path:
+    """Move a journal that cannot be read out of the way; return where it lies now."""
+    aside = root() / ".convprior" / "broken" / folder.name
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    return folder.rename(aside)
+
+
 class Journal:
     """A run being recorded. Everything is in the journal when a method returns."""
 
     def __init__(self, experiment: str, name: str, params: Values, tags: Values) -> None:
-        identity = f"{time.strftime('%Y%m%dT%H%M%S')}-{experiment}-{name}-{uuid.uuid4().hex[:8]}"
-        self.folder = _shelf() / identity.replace("/", "-")
+        # The name may be that of a picture: any bytes, up to 255 of them.
+        words = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{experiment}-{name}")[:80]
+        identity = f"{time.strftime('%Y%m%dT%H%M%S')}-{words}-{uuid.uuid4().hex[:8]}"
+        self.folder = _shelf() / identity
         # Held until the process ends, however it ends; nobody may find the journal before it is.
         self._lock = _lock(self.folder)
         self._lock.acquire(timeout=0)
@@ -63,6 +82,7 @@ class Journal:
             params=dict(params),
             tags=_origin() | dict(tags),
         )
+        self._flush()
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Record metrics at ``step``; NaN and infinite ones are left out."""
@@ -80,6 +100,7 @@ class Journal:
     def end(self, status: str) -> None:
         """Record how the run ended: FINISHED, FAILED or KILLED."""
         self._write("end", status=status)
+        self._flush()
 
     def close(self) -> None:
         """Let go of the journal."""
@@ -90,6 +111,9 @@ class Journal:
         line = {"kind": kind, "time": int(time.time() * 1000), **content}
         self._lines.write(json.dumps(line) + "\n")
         self._lines.flush()
+
+    def _flush(self) -> None:
+        os.fsync(self._lines.fileno())
 
 
 def _lock(folder: Path) -> FileLock:
@@ -118,29 +142,40 @@ def let_go(folder: Path, lock: FileLock) -> None:
 
 
 def beginning(folder: Path) -> Line:
-    """Return a journal's first line."""
-    with (folder / LINES).open(encoding="utf-8") as lines:
-        line: Line = json.loads(lines.readline())
-    return line
+    """Return a journal's first line. Raises BrokenJournalError."""
+    first = next(_lines(folder, 0), None)
+    if first is None or first[0].get("kind") != "begin":
+        raise BrokenJournalError("it has no beginning")
+    return first[0]
 
 
 def unread(folder: Path) -> list[tuple[Line, int]]:
-    """Return the lines behind the mark that `mark_read` left, each with the position behind it."""
-    mark = folder / "position"
-    position = int(mark.read_text()) if mark.exists() else 0
-    found = []
-    with (folder / LINES).open("rb") as lines:
-        lines.seek(position)
-        for line in lines:
-            if line.endswith(b"\n"):  # a killed process can leave half a line
-                position += len(line)
-                found.append((json.loads(line), position))
-    return found
+    """Return the lines behind the mark that `mark_read` left, each with the position behind it.
+
+    Raises BrokenJournalError.
+    """
+    try:
+        position = int((folder / "position").read_text())
+    except (OSError, ValueError):  # replaying all is no harm: what is there is found again
+        position = 0
+    return list(_lines(folder, position))
+
+
+def _lines(folder: Path, position: int) -> Iterator[tuple[Line, int]]:
+    try:
+        with (folder / LINES).open("rb") as lines:
+            lines.seek(position)
+            for line in lines:
+                if line.endswith(b"\n"):  # a killed process can leave half a line
+                    position += len(line)
+                    yield json.loads(line), position
+    except (OSError, ValueError) as error:
+        raise BrokenJournalError(f"{LINES}: {error}") from None
 
 
 def mark_read(folder: Path, position: int) -> None:
     """Remember how far a journal has been read."""
-    (folder / "position").write_text(str(position))
+    atomic.write_text(folder / "position", str(position))
 
 
 def death(folder: Path) -> tuple[Line, int]:
@@ -152,12 +187,13 @@ def death(folder: Path) -> tuple[Line, int]:
 def _origin() -> dict[str, str]:
     """Return tags that say where a run came from: git commit, DVC stage and experiment."""
     tags = {}
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-        capture_output=True, text=True, check=False,  # of the folder in which the stage runs
-    )  # fmt: skip
-    if commit.returncode == 0:
-        tags["git.commit"] = commit.stdout.strip()
+    with contextlib.suppress(OSError):  # without git
+        commit = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            capture_output=True, text=True, check=False,  # of the folder in which the stage runs
+        )  # fmt: skip
+        if commit.returncode == 0:
+            tags["git.commit"] = commit.stdout.strip()
     for tag, variable in (("dvc.stage", "DVC_STAGE"), ("dvc.exp", "DVC_EXP_NAME")):
         if variable in os.environ:
             tags[tag] = os.environ[variable]

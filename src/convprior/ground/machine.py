@@ -16,12 +16,23 @@ CONVPRIOR_PROCESSES     auto         runs of the study at once: one a GPU, or on
 A stage computes on one thread in each of its processes, whatever OMP_NUM_THREADS says.
 """
 
+import contextlib
 import os
+import sys
+from pathlib import Path
 
 import psutil
 import torch
 
 from convprior.ground.errors import InputError
+
+# Where Linux says how much memory a container may use, how much it uses, and which number of
+# memory.stat can be taken back: version 2 and version 1.
+CGROUP = Path("/sys/fs/cgroup")
+CONTAINER = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
+)
 
 
 class MachineError(InputError):
@@ -66,10 +77,21 @@ def cores() -> int:
 
 
 def free_memory(device: torch.device) -> int:
-    """Return the bytes that are free on a device."""
+    """Return the bytes that are free on a device, and may be used: a container has a limit."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+    return min(int(psutil.virtual_memory().available), _free_in_container())
+
+
+def _free_in_container() -> int:
+    """Return the bytes below the limit that Linux sets to a container; many without one."""
+    for limit, used, cache in CONTAINER:
+        with contextlib.suppress(OSError, ValueError, KeyError):  # no such limit, or "max"
+            said = (CGROUP / limit).with_name("memory.stat").read_text()
+            stat = dict(line.split() for line in said.splitlines())
+            most, now = (int((CGROUP / name).read_text()) for name in (limit, used))
+            return max(most - now + int(stat[cache]), 0)  # a cache makes room when it must
+    return sys.maxsize
 
 
 def number(name: str, default: int, least: int) -> int:
@@ -93,6 +115,8 @@ def devices_of_runs() -> list[str]:
     """
     accelerator = os.environ.get("CONVPRIOR_ACCELERATOR", "auto")
     names = every({"gpu": "auto"}.get(accelerator, accelerator))
+    if accelerator == "gpu" and names == ["cpu"]:
+        raise MachineError("CONVPRIOR_ACCELERATOR is 'gpu', and there is none here")
     if os.environ.get("CONVPRIOR_DEVICES", "auto") != "auto":
         names = names[: number("CONVPRIOR_DEVICES", 1, least=1)]
     if names == ["cpu"]:

@@ -33,7 +33,8 @@ class Meter:
         self.bar: Progress | None = None
         if (sys.stderr.isatty() if terminal is None else terminal) and not quiet:
             self.bar = Progress(
-                TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"),
+                TextColumn("{task.description}", markup=False), BarColumn(),
+                TextColumn("{task.fields[said]}", markup=False),
                 TimeElapsedColumn(), console=self.console, transient=True,
             )  # fmt: skip
             self.task = self.bar.add_task(self.label, total=1.0, said="starting")

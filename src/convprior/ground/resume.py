@@ -7,6 +7,7 @@ fingerprint of its configuration and inputs. Another fingerprint starts afresh i
 import hashlib
 import json
 import logging
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,20 @@ def fingerprint(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=_digest).encode()).hexdigest()
 
 
+def digest_of(file: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 def _digest(value: Any) -> str:
     if not isinstance(value, Path):
         raise TypeError(f"cannot fingerprint a {type(value).__name__}: give JSON types or paths")
     files = sorted(p for p in value.rglob("*") if p.is_file()) if value.is_dir() else [value]
     digest = hashlib.sha256()
     for path in files:
-        digest.update(path.relative_to(value.parent).as_posix().encode())
-        with path.open("rb") as content:
-            digest.update(hashlib.file_digest(content, "sha256").digest())
+        digest.update(os.fsencode(path.relative_to(value.parent).as_posix()))
+        digest.update(bytes.fromhex(digest_of(path)))
     return digest.hexdigest()
 
 

@@ -7,8 +7,9 @@ on its job alone, so that the results are the same wherever and in whatever orde
 import multiprocessing
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
@@ -42,32 +43,54 @@ def each(
     """Yield the number and ``function(job)`` of every job, as they end; the first error ends all.
 
     ``devices`` names the device of each process; one starts none. ``threads`` are those of the CPU
-    in each process, by default torch's own choice. ``died`` makes the result of a job whose process
-    died, perhaps for want of memory; without it that is an error too.
+    in each process, by default torch's own choice. A job whose process dies, perhaps for want of
+    memory, is tried again with nothing beside it; ``died`` makes the result of one that dies twice,
+    which without it is an error.
     """
     if len(devices) == 1:
         with _working_on(devices[0], threads):
             for number, job in enumerate(jobs):
                 yield number, function(job)
         return
-    pool = _pool(tuple(devices), threads)
-    waiting = {pool.submit(function, job): number for number, job in enumerate(jobs)}
+    names, left = tuple(devices), deque(enumerate(jobs))
+    running: dict[Future[Result], int] = {}
     try:
-        for future in as_completed(waiting):
-            number = waiting[future]
+        while left or running:
+            while left and len(running) < len(names):
+                number, job = left.popleft()
+                running[_pool(names, threads).submit(function, job)] = number
+            ended = next(as_completed(running))
+            number = running.pop(ended)
             try:
-                result = future.result()
+                yield number, ended.result()
             except BrokenProcessPool:
-                if died is None:
-                    raise
+                # Which of those that ran has died nobody can tell: each is tried once more, alone.
                 _pool.cache_clear()
-                result = died(jobs[number])
-            yield number, result
+                suspects, running = [number, *running.values()], {}
+                for number in sorted(suspects):
+                    yield number, _alone(function, jobs[number], names[0], threads, died)
     except BaseException:
         # What still runs may write into a folder that the caller is about to remove.
-        pool.shutdown(wait=True, cancel_futures=True)
+        _pool(names, threads).shutdown(wait=True, cancel_futures=True)
         _pool.cache_clear()
         raise
+
+
+def _alone(
+    function: Callable[[Job], Result],
+    job: Job,
+    device: str,
+    threads: int | None,
+    died: Callable[[Job], Result] | None,
+) -> Result:
+    """Return ``function(job)`` of a process of its own, or what ``died`` makes of its death."""
+    with _new_pool((device,), threads) as pool:
+        try:
+            return pool.submit(function, job).result()
+        except BrokenProcessPool:
+            if died is None:
+                raise
+            return died(job)
 
 
 def in_order(function: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Result]:
@@ -98,6 +121,10 @@ def _working_on(name: str, threads: int | None) -> Iterator[None]:
 @cache
 def _pool(names: tuple[str, ...], threads: int | None) -> ProcessPoolExecutor:
     """Return a process for each device; they stay, because each takes seconds to start."""
+    return _new_pool(names, threads)
+
+
+def _new_pool(names: tuple[str, ...], threads: int | None) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("spawn")
     free: Queue[str] = context.Queue()
     for name in names:

@@ -4,8 +4,9 @@ A thread mirrors the journal to MLflow while the run lives; what it did not get 
 by the next run or by ``make sync``, and a journal that got through is deleted. Processes that
 share out one stage's runs keep journals only, which the stage's own run mirrors when they are over:
 each would else take seconds to load MLflow.
-Replaying is idempotent: a run is found again by its journal's tag, and a metric by its time. So a
-server that is down costs nothing and loses nothing.
+Replaying is idempotent: a run is found again by its journal's tag, a metric by its time, and a
+picture by its name. So a server that is down costs nothing and loses nothing; and a journal that
+MLflow refuses, or that cannot be read, holds up no other.
 """
 
 import contextlib
@@ -13,7 +14,9 @@ import itertools
 import logging
 import multiprocessing
 import os
+import re
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +27,7 @@ from filelock import FileLock
 from PIL import Image
 
 from convprior.ground import journal
-from convprior.ground.journal import Journal, Line, Values, root
+from convprior.ground.journal import BrokenJournalError, Journal, Line, Values, root
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +35,22 @@ MIRROR_EVERY = 5.0  # seconds between two looks at the journal
 RETRY_AFTER = 60.0  # seconds without a try after MLflow could not be reached
 REQUEST_TIMEOUT = 10  # seconds; MLflow's own defaults block a call for minutes
 JOURNAL_TAG = "convprior.journal"
+ARTIFACTS = "mlartifacts"  # the folder of the pictures, where the project's own database is used
+SILENT = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")  # no answer
+
+
+class RefusedError(RuntimeError):
+    """MLflow answers, and does not take this journal."""
 
 
 def uri() -> str:
     """Return MLFLOW_TRACKING_URI, or the SQLite database at the project's root."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / 'mlflow.db'}"
+
+
+def shown(address: str) -> str:
+    """Return an address as it may be printed: without a password."""
+    return re.sub(r"//[^/@]*@", "//…@", address)
 
 
 @contextlib.contextmanager
@@ -47,6 +61,7 @@ def run(
 
     It ends as FINISHED, or as FAILED or KILLED by the exception that leaves the block.
     """
+    name = name.encode("utf-8", "replace").decode()  # a file's name may be any bytes
     recorded = Journal(experiment, name, params or {}, tags or {})
     over = threading.Event()
     mirror = threading.Thread(target=_follow, args=(recorded.folder, over), daemon=True)
@@ -76,20 +91,25 @@ def _follow(folder: Path, over: threading.Event) -> None:
         if time.monotonic() >= not_before:
             try:
                 _mirror(folder)
-                _replay_dead_runs()
+                _replay_dead_runs(said=bool(not_before))
             except Exception as error:
                 if not not_before:
                     log.warning(
-                        "MLflow at %s does not answer (%.120s): the run goes on in %s; "
-                        "`make sync` replays it",
-                        uri(),
-                        str(error).split("\n")[0],
+                        "%s: the run goes on in %s; `make sync` replays it",
+                        _what_is_wrong(error),
                         folder.relative_to(root()),
                     )
                 not_before = time.monotonic() + RETRY_AFTER
-        if last:
+        if last or not folder.exists():  # its end may have got through before it was looked for
             return
         over.wait(MIRROR_EVERY)
+
+
+def _what_is_wrong(error: Exception) -> str:
+    said = str(error).split("\n")[0]
+    if isinstance(error, RefusedError | BrokenJournalError):
+        return said
+    return f"MLflow at {shown(uri())} does not answer ({shown(said):.120s})"
 
 
 def sync() -> tuple[int, int]:
@@ -98,40 +118,66 @@ def sync() -> tuple[int, int]:
     A run whose process died without a word is marked KILLED. Journals of live runs count as left.
     """
     before = len(journal.journals())
+    aside = 0
     try:
-        _replay_dead_runs()
+        aside = _replay_dead_runs()
     except Exception as error:
-        log.warning("MLflow at %s does not answer (%s)", uri(), error)
+        log.warning("%s", _what_is_wrong(error))
     left = len(journal.journals())
-    return before - left, left
+    return before - left - aside, left
 
 
-def _replay_dead_runs() -> None:
+def _replay_dead_runs(*, said: bool = False) -> int:
+    """Replay what can be replayed; return how many journals could not be read and were set aside.
+
+    What MLflow refuses stays, and is named unless it was ``said`` before. Raises what tells that
+    MLflow does not answer.
+    """
+    aside = 0
     for folder in journal.journals():
         over = journal.take(folder)
-        if over is not None:
-            try:
-                _mirror(folder, dead=True)
-            finally:
-                journal.let_go(folder, over)
+        if over is None:
+            continue
+        try:
+            _mirror(folder, dead=True)
+        except RefusedError as error:
+            if not said:
+                log.warning("%s: %s", folder.relative_to(root()), error)
+        except BrokenJournalError as error:
+            there = journal.set_aside(folder)
+            aside += 1
+            log.warning("%s: cannot be replayed (%s)", there.relative_to(root()), error)
+        finally:
+            journal.let_go(folder, over)
+    return aside
 
 
 def _mirror(folder: Path, dead: bool = False) -> None:
     """Bring to MLflow what the journal holds beyond the last time, and delete it when all is there.
 
-    Raises what MLflow raises; the next call goes on behind what got through.
+    The next call goes on behind what got through. Raises RefusedError, BrokenJournalError, and what
+    MLflow raises where it does not answer.
     """
-    unread = journal.unread(folder)
-    if dead and not any(line["kind"] == "end" for line, _ in unread):
-        unread.append(journal.death(folder))
-    if not unread:
-        return
     client = _client()
-    run_id = _run_id(client, folder)
-    for kind, alike in itertools.groupby(unread, key=lambda entry: entry[0]["kind"]):
-        lines, places = zip(*alike, strict=True)
-        _send(client, run_id, folder, kind, lines)
-        journal.mark_read(folder, places[-1])
+    from mlflow.exceptions import MlflowException
+
+    try:
+        unread = journal.unread(folder)
+        if dead and not any(line["kind"] == "end" for line, _ in unread):
+            unread.append(journal.death(folder))
+        if not unread:
+            return
+        run_id = _run_id(client, folder)
+        for kind, alike in itertools.groupby(unread, key=lambda entry: entry[0]["kind"]):
+            lines, places = zip(*alike, strict=True)
+            _send(client, run_id, folder, kind, lines)
+            journal.mark_read(folder, places[-1])
+    except MlflowException as error:
+        if error.error_code in SILENT:
+            raise
+        raise RefusedError(f"MLflow refuses it ({str(error).splitlines()[0]:.200s})") from None
+    except (AttributeError, KeyError, TypeError) as error:
+        raise BrokenJournalError(f"a line that makes no sense: {error!r}") from None
     if unread[-1][0]["kind"] == "end":
         shutil.rmtree(folder)
 
@@ -151,7 +197,35 @@ def _client() -> Any:
     with FileLock(root() / ".convprior" / "mlflow.lock"):
         client = MlflowClient(address)
         client.search_experiments(max_results=1)
+        if not os.environ.get("MLFLOW_TRACKING_URI"):
+            _follow_the_project(root())
     return client
+
+
+def _follow_the_project(home: Path) -> None:
+    """Let the database of a project that was moved or copied look for its pictures below it.
+
+    MLflow writes where they lie as whole paths, and has no call that changes them.
+    """
+    now = _artifacts(home)
+    with contextlib.closing(sqlite3.connect(home / "mlflow.db")) as database, database:
+        found = database.execute("SELECT experiment_id, artifact_location FROM experiments")
+        for number, before in found.fetchall():
+            if before == now or not before.endswith(f"/{ARTIFACTS}"):
+                continue
+            database.execute(
+                "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?",
+                (now, number),
+            )
+            database.execute(
+                "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) "
+                "WHERE experiment_id = ? AND substr(artifact_uri, 1, ?) = ?",
+                (now, len(before) + 1, number, len(before), before),
+            )
+
+
+def _artifacts(home: Path) -> str:
+    return (home / ARTIFACTS).as_uri()
 
 
 def _run_id(client: Any, folder: Path) -> str:
@@ -174,9 +248,15 @@ def _run_id(client: Any, folder: Path) -> str:
 def _experiment_id(client: Any, name: str) -> str:
     """Return the id of an experiment; the first that asks creates it."""
     if experiment := client.get_experiment_by_name(name):
+        if experiment.lifecycle_stage == "deleted":
+            number = experiment.experiment_id
+            raise RefusedError(
+                f"the experiment '{name}' was deleted in MLflow: "
+                f"`mlflow experiments restore --experiment-id {number}`, or delete it for good"
+            )
         return str(experiment.experiment_id)
     local = uri().startswith("sqlite:")
-    artifacts = (root() / "mlartifacts").as_uri() if local else None
+    artifacts = _artifacts(root()) if local else None
     try:
         return str(client.create_experiment(name, artifact_location=artifacts))
     except Exception:  # of whatever kind a server has for it: another run was first
@@ -201,15 +281,34 @@ def _send(client: Any, run_id: str, folder: Path, kind: str, lines: Sequence[Lin
     for line in lines:
         if kind == "begin":
             params = [Param(key, str(value)[:6000]) for key, value in line["params"].items()]
-            client.log_batch(run_id, params=params[:100])
+            for first in range(0, len(params), 100):
+                client.log_batch(run_id, params=params[first : first + 100])
         elif kind == "picture":
-            with Image.open(folder / line["file"]) as picture:
+            if _is_there(client, run_id, line):
+                continue
+            with _picture(folder / line["file"]) as picture:
                 client.log_image(
                     run_id, picture, key=line["key"], step=line["step"],
                     timestamp=line["time"], synchronous=True,
                 )  # fmt: skip
         elif kind == "end":
             client.set_terminated(run_id, status=line["status"], end_time=line["time"])
+
+
+def _is_there(client: Any, run_id: str, line: Line) -> bool:
+    """Return whether a picture got through before the mark behind it was made."""
+    key = re.escape(line["key"]).replace("/", "[~#]")  # what MlflowClient.log_image calls it
+    name = re.compile(rf"images/{key}[+%]step[+%]{line['step']}[+%]timestamp[+%]{line['time']}[+%]")
+    return any(name.match(file.path) for file in client.list_artifacts(run_id, "images"))
+
+
+@contextlib.contextmanager
+def _picture(path: Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path) as picture:
+            yield picture
+    except OSError as error:
+        raise BrokenJournalError(f"{path.name}: {error}") from None
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

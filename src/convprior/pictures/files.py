@@ -8,6 +8,7 @@ dropped without a word.
 import os
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from torch import Tensor
 from convprior.ground import atomic
 from convprior.pictures import pillow, tiff
 from convprior.pictures.decoding import DECODED, MOST_PIXELS
-from convprior.pictures.picture import ImageError, Metadata, Picture
+from convprior.pictures.picture import ImageError, Picture
 
 __all__ = ["MOST_PIXELS", "ImageError", "Picture"]  # they are of this door too
 
@@ -117,6 +118,13 @@ def lost(path: Path, picture: Picture) -> list[str]:
             said.append("its colours were multiplied by the transparency, and stay so")
     if metadata.own.get("captions") and kind != "JPEG":
         said.append("the IPTC captions of a JPEG are not kept in another format")
+    if metadata.own.get("comment") and kind != "JPEG":
+        said.append("the comment of a JPEG is not kept in another format")
+    if metadata.format == "PNG" and kind != "PNG":
+        if metadata.own["text"]:
+            said.append(f"the texts of a PNG are not kept ({', '.join(metadata.own['text'])})")
+        if metadata.icc is None and (metadata.own["gamma"] or metadata.own["chromaticity"]):
+            said.append("the gamma and the primaries of a PNG are not kept: its colours may change")
     return said
 
 
@@ -141,20 +149,25 @@ def check_target(path: Path, picture: Picture) -> None:
 
 
 def write_pages(
-    path: Path, pages: list[Picture], quality: int | None = None, *, try_only: bool = False
+    path: Path,
+    pages: list[Picture],
+    quality: int | None = None,
+    *,
+    try_only: bool = False,
+    before: Callable[[Path], None] = lambda _: None,
 ) -> None:
     """Write pictures in the format that the suffix names, whole or not at all.
 
     A JPEG from a JPEG keeps its quantisation unless ``quality``, 1 to 100, is given; other lossy
     files are written at 95. ``try_only`` leaves nothing: it finds out whether writing would do.
-    Raises ImageError.
+    ``before`` is called with the whole file before it is moved to its place. Raises ImageError.
     """
     for page in pages:
         check_target(path, page)
     if len(pages) > 1 and SUFFIXES[path.suffix.lower()] != "TIFF":
         raise ImageError(f"{path}: only TIFF can keep {len(pages)} pages: write TIFF")
     try:
-        with atomic.file(path, keep=not try_only) as temporary:
+        with atomic.file(path, keep=not try_only, before=before) as temporary:
             if SUFFIXES[path.suffix.lower()] == "TIFF":
                 tiff.write_pages(temporary, pages)
             else:
@@ -172,11 +185,11 @@ def write(path: Path, picture: Picture, quality: int | None = None) -> None:
 
 
 def without_metadata(picture: Picture) -> Picture:
-    """Return the picture with nothing that its file said beside it but the colour profile.
+    """Return the picture with nothing that its file said beside it but what its numbers mean.
 
-    Without its profile a picture has other colours.
+    Without its profile, or with another kind of transparency, a picture has other colours.
     """
-    return replace(picture, metadata=Metadata(icc=picture.metadata.icc))
+    return replace(picture, metadata=picture.metadata.of_colours(), notes=())
 
 
 def write_float(path: Path, picture: Float[Tensor, "c h w"]) -> None:

@@ -14,6 +14,9 @@ from convprior.ground.errors import InputError
 
 Depth = Literal[8, 16, 32]
 
+# GeoTIFF's tags: size of a pixel, a point that is tied to the ground, the whole transformation.
+OF_THE_GROUND = (33550, 33922, 34264)
+
 
 class ImageError(InputError):
     """A picture that cannot be read or written; the message says why and what to do."""
@@ -38,15 +41,32 @@ class Metadata:
     def enlarged(self, scale: int) -> "Metadata":
         """Return that of a picture with ``scale`` times as many pixels a side on the same area.
 
-        Raises ImageError where a description says the size in a language of its own.
+        Raises ImageError where tags say the size in a language of their own.
         """
         if "<OME" in str(self.own.get("description")):
-            raise ImageError("an OME-TIFF says its size in XML, which would be wrong afterwards")
+            raise ImageError(
+                "an OME-TIFF says its size in XML, which would be wrong afterwards: "
+                "--strip-metadata leaves it out"
+            )
+        if any(tag[0] in OF_THE_GROUND for tag in self.own.get("tags", ())):
+            raise ImageError(
+                "a GeoTIFF says how large its pixels are on the ground, which would be wrong "
+                "afterwards: --strip-metadata leaves it out"
+            )
         own = dict(self.own)
         if own.get("resolution"):
             own["resolution"] = tuple((top * scale, below) for top, below in own["resolution"])
         dpi = self.dpi and (self.dpi[0] * scale, self.dpi[1] * scale)
         return replace(self, dpi=dpi, own=own)
+
+    def of_colours(self) -> "Metadata":
+        """Return what says which colours the numbers are, and how the file is laid out."""
+        left_out: dict[str, Any] = {
+            "description": None, "tags": (), "resolution": None, "text": {},
+            "comment": b"", "captions": b"",
+        }  # fmt: skip
+        own = {key: left_out.get(key, value) for key, value in self.own.items()}
+        return Metadata(self.format, icc=self.icc, own=own)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import io
 import struct
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,17 @@ from convprior.pictures.picture import (
 )
 
 FORMATS = ("PNG", "JPEG", "WEBP")
+IHDR_START = 8  # bytes of a PNG's signature
 IHDR_END = 33  # bytes of a PNG's signature and its first chunk, which is always the header
 JPEG_ROWS = 16  # that are decoded at once: the last of them may be there in part
 QUALITY = 95  # of lossy formats, where the source has none to keep
+EXIF_AS_TEXT = ("Raw profile type exif", "Raw profile type APP1")  # as ImageMagick writes it
+# What of each format is kept, or made anew; other parts are named.
+KEPT = {
+    "PNG": {"IHDR", "PLTE", "tRNS", "IDAT", "IEND", "iCCP", "gAMA", "cHRM", "sRGB", "eXIf", "pHYs",
+            "tEXt", "zTXt", "iTXt"},
+    "WEBP": {"VP8 ", "VP8L", "VP8X", "ALPH", "ICCP", "EXIF", "XMP "},
+}  # fmt: skip
 KEPT_AS_STORED = {"L", "LA", "RGB", "RGBA"}
 
 
@@ -53,7 +62,11 @@ def read(data: bytes, where: str, most_pixels: int, accept_truncated: bool) -> P
     if image.mode == "CMYK":
         image, metadata = _from_cmyk(image, metadata, where)
         notes.append("converted from CMYK to sRGB by its profile")
-    deep = _bits(data) == 16 if image.format == "PNG" else False
+    notes += _not_kept(image, data)
+    bits = _bits(data) if image.format == "PNG" else 8
+    deep = bits == 16
+    if bits in (2, 4) and image.mode == "L" and "transparency" in image.info:
+        image.info["transparency"] *= 255 // (2**bits - 1)  # Pillow scales the pixels alone
     values = _decode_deep(data, where) if deep else np.asarray(_plain(image))
     known = np.ones(values.shape[:2], bool)
     known[len(known) - missing_rows :] = False
@@ -100,7 +113,7 @@ def _plain(image: Image.Image) -> Image.Image:
             return image.convert("LA" if image.mode == "L" else "RGBA")
         return image
     if image.mode == "1":
-        return image.convert("L")
+        return image.convert("LA" if "transparency" in image.info else "L")
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
@@ -135,11 +148,45 @@ def _from_cmyk(image: Image.Image, metadata: Metadata, where: str) -> tuple[Imag
     return converted, replace(metadata, icc=srgb.tobytes())
 
 
+def _not_kept(image: Image.Image, data: bytes) -> list[str]:
+    """Return what is to be said of the parts of a file that do not go out again."""
+    notes = []
+    if image.format in KEPT:
+        parts = _png_chunks(data) if image.format == "PNG" else _webp_chunks(data)
+        lost = [part for part in dict.fromkeys(parts) if part not in KEPT[image.format]]
+        if lost:
+            notes.append(f"its parts {', '.join(lost)} are not kept")
+    if "aspect" in image.info:
+        notes.append("that its pixels are not square is not kept")
+    for marker, content in getattr(image, "applist", []):
+        if content.startswith(b"http://ns.adobe.com/xmp/extension/"):
+            notes.append("the second part of its XMP is not kept")
+        elif marker not in ("APP0", "APP1", "APP2", "APP13", "APP14"):
+            notes.append(f"its part {marker} is not kept")
+    return list(dict.fromkeys(notes))
+
+
+def _png_chunks(data: bytes) -> Iterator[str]:
+    at = IHDR_START
+    while at + 8 <= len(data):
+        length = int.from_bytes(data[at : at + 4])
+        yield data[at + 4 : at + 8].decode("latin-1")
+        at += length + 12
+
+
+def _webp_chunks(data: bytes) -> Iterator[str]:
+    at = 12
+    while at + 8 <= len(data):
+        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        yield data[at : at + 4].decode("latin-1")
+        at += 8 + length + length % 2
+
+
 def _metadata(image: Image.Image, orientation: int, data: bytes) -> Metadata:
     """Return what is kept of an open file, its orientation reset."""
     info = image.info
     exif = info.get("exif")
-    if orientation != 1:
+    if orientation != 1 or any(name in info for name in EXIF_AS_TEXT):
         tags = image.getexif()
         tags[ExifTags.Base.Orientation] = 1
         exif = tags.tobytes()
@@ -158,7 +205,8 @@ def _metadata(image: Image.Image, orientation: int, data: bytes) -> Metadata:
             if marker == "APP13"
         )
     if isinstance(image, PngImagePlugin.PngImageFile):
-        own["text"] = {k: v for k, v in image.text.items() if k != "XML:com.adobe.xmp"}
+        kept_elsewhere = {"XML:com.adobe.xmp", *EXIF_AS_TEXT}
+        own["text"] = {k: v for k, v in image.text.items() if k not in kept_elsewhere}
         own["gamma"], own["srgb"] = info.get("gamma"), info.get("srgb")
         own["chromaticity"] = info.get("chromaticity")
     if image.format == "WEBP":  # four bytes that could be by chance: then nothing is lost either
@@ -182,7 +230,7 @@ def write(path: Path, picture: Picture, quality: int | None = None) -> None:
     metadata, suffix = picture.metadata, path.suffix.lower()
     options: dict[str, Any] = {"icc_profile": metadata.icc}  # None: none
     if metadata.exif:
-        options["exif"] = metadata.exif
+        options["exif"] = _of_size(metadata.exif, picture)
     if suffix == ".png":
         data = _png(picture, options)
     else:
@@ -201,6 +249,23 @@ def write(path: Path, picture: Picture, quality: int | None = None) -> None:
         Image.fromarray(picture.values()).save(encoded, form, **options)
         data = encoded.getvalue()
     path.write_bytes(data)
+
+
+def _of_size(exif: bytes, picture: Picture) -> bytes:
+    """Return EXIF that says the picture's own width and height, if it says any."""
+    tags = Image.Exif()
+    tags.load(exif)
+    height, width = picture.pixels.shape[1:]
+    says = {
+        ExifTags.Base.ImageWidth: width, ExifTags.Base.ImageLength: height,
+        ExifTags.Base.ExifImageWidth: width, ExifTags.Base.ExifImageHeight: height,
+    }  # fmt: skip
+    changed = False
+    for part in (tags, tags.get_ifd(ExifTags.IFD.Exif)):
+        for tag, value in says.items():
+            if part.get(tag, value) != value:
+                part[tag], changed = value, True
+    return tags.tobytes() if changed else exif
 
 
 def _jpeg_options(metadata: Metadata, quality: int | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """TIFF and OME-TIFF with tifffile: pages, 8 and 16 bits and floats, any channels, their tags."""
 
 import io
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ LAYOUT = {
     341, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532,
 }  # fmt: skip
 DESCRIPTION, ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 270, 274, 282, 283, 296
-XMP, ICC = 700, 34675
+XMP, ICC, GDAL_NODATA = 700, 34675, 42113
+CHANNELS = 4  # so many for each pixel that may be read
 FOREIGN = {34665, 34853}  # EXIF and GPS: folders of tags, which tifffile cannot write
 PER_INCH = {2: 1.0, 3: 2.54}  # by the resolution's unit
 LOSSLESS = {
@@ -42,18 +44,26 @@ def read_pages(data: bytes, where: str, most_pixels: int) -> list[Picture]:
     """Return the pictures of a TIFF file, one for each page, in order. Raises ImageError."""
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
-            pages = list(file.pages)
+            # Where pages are alike, some programs have tifffile read the first page's tags alone.
+            pages = [page.aspage() for page in file.pages]
             size = sum(page.imagewidth * page.imagelength for page in pages)
-            if size > most_pixels:
+            samples = sum(page.imagewidth * page.imagelength * _depth_of(page) for page in pages)
+            if size > most_pixels or samples > CHANNELS * most_pixels:
+                of = "" if size > most_pixels else f" of {samples / size:.0f} channels"
+                limit = f"{most_pixels:,}" + (f" of {CHANNELS}" if of else "")
                 raise ImageError(
-                    f"{where}: {size:,} pixels are more than {most_pixels:,}: crop it, scale it "
-                    "down, or allow more with --max-pixels"
+                    f"{where}: {size:,} pixels{of} are more than {limit}: crop it, scale it down, "
+                    "or allow more with --max-pixels"
+                )
+            if sum(prod(series.shape) for series in file.series) > samples:
+                raise ImageError(
+                    f"{where}: holds more pictures than it has pages, as ImageJ's stacks of more "
+                    "than 4 GB do: save it as a BigTIFF"
                 )
             byteorder = file.byteorder + ("8" if file.is_bigtiff else "")
             return [
                 _read_page(page, byteorder, where if len(pages) == 1 else f"{where}, page {n + 1}")
                 for n, page in enumerate(pages)
-                if isinstance(page, TiffPage)
             ]
     except ImageError:
         raise
@@ -87,12 +97,12 @@ def _read_page(page: TiffPage, byteorder: str, where: str) -> Picture:
             f"{where}: samples of {page.bitspersample} bits ({values.dtype}) cannot be kept: save "
             "it with 8 or 16 bits, or as 32-bit float"
         )
-    if page.photometric == PHOTOMETRIC.MINISWHITE and values.dtype.kind == "u":
-        values = np.iinfo(values.dtype).max - values  # here, white is the largest
     if page.axes == "SYX":
         values = np.moveaxis(values, 0, -1)
     elif page.axes not in ("YX", "YXS"):
         raise ImageError(f"{where}: axes {page.axes} are not those of a picture")
+    if page.photometric == PHOTOMETRIC.MINISWHITE and values.dtype.kind == "u":
+        values = _black_for_white(values, len(page.extrasamples))
     if palette:
         assert page.colormap is not None
         values = np.moveaxis(page.colormap[:, values] >> 8, 0, -1).astype(np.uint8)
@@ -101,11 +111,15 @@ def _read_page(page: TiffPage, byteorder: str, where: str) -> Picture:
     values = upright(values, orientation)
     depth: Depth = 32 if values.dtype == np.float32 else 16 if values.dtype == np.uint16 else 8
     pixels = from_values(np.ascontiguousarray(values))
-    transparent = [kind in (1, 2) for kind in page.extrasamples]
+    place = _alpha_of(tuple(page.extrasamples), len(pixels))
     alpha = None
-    if len(transparent) == 1 and transparent[0] and len(pixels) > 1:
-        pixels, alpha = pixels[:-1], pixels[-1]
+    if place is not None:
+        alpha = pixels[place]
+        pixels = torch.cat([pixels[:place], pixels[place + 1 :]])
     known = torch.isfinite(pixels).all(0)
+    nothing = _no_data(page) if depth == 32 else None
+    if nothing is not None:
+        known &= (pixels != nothing).all(0)
     if not known.any():
         raise ImageError(f"{where}: no pixel has a finite value")
     notes = [
@@ -113,6 +127,9 @@ def _read_page(page: TiffPage, byteorder: str, where: str) -> Picture:
         for tag in page.tags
         if tag.code not in LAYOUT | FOREIGN and not _plain(tag.value)
     ]
+    if not known.all():
+        name = "no value" if nothing is None else f"no value (NaN, or {nothing:g})"
+        notes.append(f"{int((~known).sum()):,} pixels have {name}: they are filled in")
     if page.dtype == np.float16:
         notes.append("floats of 16 bits become floats of 32")
     if any(code in page.tags for code in FOREIGN):
@@ -127,6 +144,34 @@ def _read_page(page: TiffPage, byteorder: str, where: str) -> Picture:
         _metadata(page, byteorder, palette or decoded, turned=orientation in TURNED),
         tuple(notes),
     )
+
+
+def _depth_of(page: TiffPage) -> int:
+    return int(page.samplesperpixel) * int(page.imagedepth)
+
+
+def _black_for_white(values: np.ndarray, extra: int) -> np.ndarray:
+    """Return integers with their colours inverted, but not their ``extra`` samples."""
+    inverted = np.iinfo(values.dtype).max - values
+    if values.ndim == 3 and extra:
+        inverted[..., -extra:] = values[..., -extra:]
+    return inverted
+
+
+def _alpha_of(extrasamples: tuple[int, ...], channels: int) -> int | None:
+    """Return which channel says how opaque a pixel is, None if none does."""
+    first = channels - len(extrasamples)
+    found = [first + n for n, kind in enumerate(extrasamples) if kind in (1, 2)]
+    return found[0] if len(found) == 1 and first > 0 else None
+
+
+def _no_data(page: TiffPage) -> float | None:
+    """Return the number that stands for "no value", as GDAL notes it."""
+    tag = page.tags.get(GDAL_NODATA)
+    try:
+        return None if tag is None else float(np.float32(tag.value))
+    except ValueError:
+        return None
 
 
 def _metadata(page: TiffPage, byteorder: str, as_rgb: bool, turned: bool) -> Metadata:
@@ -192,8 +237,12 @@ def _written(page: Picture) -> dict[str, Any]:
     """Return the arguments of tifffile's writer for a page."""
     metadata = page.metadata
     values = page.values()
+    extra = metadata.own.get("extrasamples", ())
+    place = _alpha_of(tuple(extra), values.shape[-1]) if page.alpha is not None else None
+    if place is not None:  # where it was: it comes last
+        values = np.insert(values[..., :-1], place, values[..., -1], axis=-1)
     if metadata.own.get("photometric") == PHOTOMETRIC.MINISWHITE and page.depth != 32:
-        values = np.iinfo(values.dtype).max - values
+        values = _black_for_white(values, len(extra))
     arguments: dict[str, Any] = {
         "photometric": PHOTOMETRIC.RGB if len(page.pixels) == 3 else PHOTOMETRIC.MINISBLACK,
         "extrasamples": () if page.alpha is None else (EXTRASAMPLE.UNASSALPHA,),

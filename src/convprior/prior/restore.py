@@ -27,7 +27,7 @@ from convprior.prior.stopping import HeldOutStopper, LastStep, Stopper
 from convprior.prior.where import CPU, Where
 from convprior.problem.observation import Observation
 
-Ending = Literal["stopped", "max steps", "time limit", "interrupted", "diverged"]
+Ending = Literal["stopped", "max steps", "time limit", "interrupted", "diverged", "failed"]
 
 
 class Follower:
@@ -53,7 +53,8 @@ class Follower:
 class Restored:
     """What `restore` returns: the picture, float32 (c, h, w) in [0, 1] on the CPU, and its story.
 
-    ``average`` is what the network alone made of it, of step ``best_step`` of ``steps``.
+    ``average`` is what the network alone made of it, of step ``best_step`` of ``steps``. ``ended``
+    of the last of several runs says what ended the next one, if anything did.
     """
 
     picture: Float[Tensor, "c H W"]
@@ -137,6 +138,7 @@ def _stopper(iterates: Iterates, recipe: Recipe) -> Stopper:
         recipe.patience,
         recipe.least_patience,
         outlier=iterates.tiles.outlier,
+        channels=len(iterates.observation.observed),
         # Held-out pixels are too few then to call the later of two the better.
         tolerance=0.0 if iterates.noise.shared else 1.0,
     )
@@ -165,15 +167,21 @@ def restore_runs(
 ) -> Averaged:
     """Average independent runs, from other weights and held-out pixels: their errors half cancel.
 
-    The first run is that of `prior.restore`. When time is over, on Ctrl-C, or when a fit diverges,
-    the runs that are done count, a half one only if it is the first.
+    The first run is that of `prior.restore`. The runs that are done count, whatever ends the next
+    one: no time, Ctrl-C, a fit that diverges, no memory. A half one counts only if it is the first.
     """
     follower = follower or Follower()
     done: list[Restored] = []
     for run in range(runs):
         follower.run = run
         own = seeds.seed("run", seed, run) if run else seed
-        restored = restore(observation, recipe, own, where, follower)
+        try:
+            restored = restore(observation, recipe, own, where, follower)
+        except (KeyboardInterrupt, DivergedError, MemoryError, RuntimeError) as error:
+            if not done:
+                raise
+            done[-1] = replace(done[-1], ended=_ended_by(error))
+            break
         cut_off = restored.ended in ("time limit", "interrupted", "diverged")
         if not (cut_off and done):
             done.append(restored)
@@ -181,4 +189,11 @@ def restore_runs(
             done[-1] = replace(done[-1], ended=restored.ended)
             break
     pictures = torch.stack([restored.picture for restored in done])
-    return Averaged(pictures.mean(0), pictures.std(0, correction=0), tuple(done))
+    spread = pictures.std(0) if len(done) > 1 else torch.zeros_like(pictures[0])
+    return Averaged(pictures.mean(0), spread, tuple(done))
+
+
+def _ended_by(error: BaseException) -> Ending:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return "diverged" if isinstance(error, DivergedError) else "failed"

@@ -30,12 +30,14 @@ class HeldOutStopper:
     ``patience`` is a share of the steps taken to the minimum: a fit that took long to improve is
     given long to improve again. ``least_patience`` (steps) bridges the bumps of the first steps.
     ``outlier`` deviations off, an error counts linearly, so that the few pixels that are foreign to
-    the picture do not decide; 0: never. ``tolerance`` is in standard errors.
+    the picture do not decide; 0: never. Errors are means over ``channels``. ``tolerance`` is in
+    standard errors.
     """
 
     patience: float
     least_patience: int
     outlier: float = 0.0
+    channels: int = 1
     tolerance: float = 1.0
     kept_step: int = field(default=0, init=False)
     stops_at: int = field(init=False)
@@ -62,7 +64,7 @@ class HeldOutStopper:
     ) -> Float[Tensor, " n"]:
         """Return by how much each pixel is worse: the noise, which is in both, cancels."""
         if self.outlier:
-            limit = self.outlier**2 * variance(lowest)
+            limit = self.outlier**2 * variance(lowest, self.channels)
             errors, lowest = temper(errors, limit), temper(lowest, limit)
         return errors - lowest
 

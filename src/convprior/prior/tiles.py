@@ -36,7 +36,7 @@ class Tiles:
         where: Where,
     ) -> None:
         self.observation = observation
-        self.overlap = max(OVERLAP, 4 * observation.operator.reach * observation.operator.scale)
+        self.overlap = _overlap(observation)
         self.places = _places(observation, fitted, where.tile, self.overlap)
         self.fits: list[Fit] = []
         for index, (rows, columns) in enumerate(self.places):
@@ -116,6 +116,15 @@ class Tiles:
         """Go on from a `state_dict` as if nothing had happened since; it is not changed."""
         for fit, saved in zip(self.fits, state, strict=True):
             fit.load_state_dict(saved)
+
+
+def _overlap(observation: Observation) -> int:
+    return max(OVERLAP, 4 * observation.operator.reach * observation.operator.scale)
+
+
+def least_side(observation: Observation) -> int:
+    """Return the side of the smallest tiles into which a picture can be cut, in pixels of it."""
+    return _overlap(observation) + 2 * observation.operator.scale + 1
 
 
 def _places(

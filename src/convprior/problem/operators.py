@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -42,7 +42,7 @@ def downsampling(scale: int) -> Operator:
     return Operator(apply, scale=scale, reach=2)
 
 
-@cache
+@lru_cache(4)  # both sides of two pictures
 def _reduction(length: int, scale: int) -> Float[Tensor, "{length//scale} {length}"]:
     """Return the matrix that reduces one side.
 
@@ -53,7 +53,7 @@ def _reduction(length: int, scale: int) -> Float[Tensor, "{length//scale} {lengt
     reduced = functional.interpolate(
         lines, (length // scale, length), mode="bicubic", antialias=True
     )
-    return reduced[0, 0]
+    return reduced[0, 0].float()
 
 
 def blur(kernel: Float[Tensor, "kh kw"]) -> Operator:

@@ -1,6 +1,7 @@
 """The sections of the experiment's page: the baselines, and what was restored."""
 
 import html
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -76,6 +77,7 @@ def restoration(reports: Path, data: Path, task: str) -> str:
     measured = record.metrics(reports / "restore" / task / "metrics.json")
     rows, strips = [], []
     for name, m in measured.items():
+        m = {key: math.inf if value is None else value for key, value in m.items()}
         best = max(("classical", "restored"), key=lambda kind: m[f"psnr_{kind}"])
         rows.append([
             html.escape(name),

@@ -39,7 +39,7 @@ def page(observed: Path, restored: Path) -> str:
             )
         figures.append(_figure(before, after))
     return PAGE.substitute(
-        title=escape(f"{observed.name} → {restored.name}"),
+        title=escape(f"{observed.name} → {restored.name}".encode(errors="replace").decode()),
         figures="\n".join(figures),
         fit=max(640, max(after.pixels.shape[2] for after in afters)),
     )
@@ -54,7 +54,9 @@ def _figure(before: Picture, after: Picture) -> str:
     coarse = " coarse" if enlarged else ""
     said = f"{width}×{height} pixels"
     if not enlarged:
-        change = float((after.pixels - before.pixels).square().mean().sqrt()) / (high - low)
+        changed = after.pixels - before.pixels
+        changed = changed[torch.isfinite(changed)]  # what had no value has been given one
+        change = float(changed.square().mean().sqrt()) / (high - low)
         said += f"; the two differ by {255 * change:.1f}/255 (root of the mean square)"
     return f"""<figure>
   <div class="pair" style="--pixels: {width}px">

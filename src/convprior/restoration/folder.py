@@ -1,18 +1,20 @@
 """A folder of pictures: the same tree out; what is done is skipped, what fails stops no other.
 
-Beside each result lies a small JSON with a fingerprint of its input, settings and version. It is
-written before the result as well, so that a result of ours is never taken for somebody's file,
-wherever the power went out.
+Beside each result lies a small JSON with a fingerprint of its input, settings and version, and the
+SHA-256 of the files that the command has written. Theirs are there before they are moved to their
+places: so a result of ours is never taken for somebody's file, nor somebody's for ours, wherever
+the power went out. Several processes may work on one folder: each picture has a lock.
 """
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from convprior.ground import atomic, resume, sharing
 from convprior.ground.errors import InputError
@@ -60,20 +62,23 @@ def plan(
     tasks = []
     for path in pictures:
         relative = path.relative_to(source)
-        job = Job(path, target / relative, _of_folder(settings, relative.parent), overwrite=True)
-        state = _state(job.target)
-        if job.target.exists() and not overwrite and not _ours(job.target, state):
-            raise InputError(
-                f"{job.target}: is in the way and no result of this command, or was changed "
-                "since: move it, or --overwrite"
-            )
+        state = _state(target / relative)
+        job = Job(
+            path, target / relative, _of_folder(settings, relative.parent), overwrite=overwrite,
+            ours=frozenset(state["files"]),
+        )  # fmt: skip
+        for written in job.written():
+            if not job.may_replace(written):
+                raise InputError(
+                    f"{written}: is in the way and no result of this command, or was changed "
+                    "since: move it, or --overwrite"
+                )
         try:
             identity = _identity(job)
         except (OSError, InputError):
             identity = "unreadable"  # the job itself will say so
-        done = not overwrite and state.get("result") is not None and job.target.exists()
-        tasks.append(Planned(job, identity, done and state.get("identity") == identity))
-    _check_clashes([task.job for task in tasks])
+        tasks.append(Planned(job, identity, not overwrite and _done(job, identity, state)))
+    _check_clashes([task.job for task in tasks], ignores_case=_ignores_case(target))
     return tasks
 
 
@@ -84,15 +89,26 @@ def _of_folder(settings: Settings, inside: Path) -> Settings:
     return settings.model_copy(update={"mask": str(Path(settings.mask) / inside)})
 
 
-def _check_clashes(jobs: list[Job]) -> None:
-    """Raise InputError if one job would write what another one reads or writes."""
-    owner = {job.target: job for job in jobs}
+def _check_clashes(jobs: list[Job], *, ignores_case: bool) -> None:
+    """Raise InputError if two jobs would write one file."""
+    owner: dict[str, Job] = {}
     for job in jobs:
-        for path in job.written()[1:]:
-            if path in owner:
+        for path in job.written():
+            name = str(path).casefold() if ignores_case else str(path)
+            other = owner.setdefault(name, job)
+            if other is not job:
                 raise InputError(
-                    f"{job.source} and {owner[path].source}: both would write {path}: rename one"
+                    f"{other.source} and {job.source}: both would write {path}: rename one"
                 )
+
+
+def _ignores_case(folder: Path) -> bool:
+    """Return whether A.png and a.png are one file in a folder, as on most disks of PCs and Macs."""
+    for path in (folder, *folder.absolute().parents):
+        if path.exists() and path.name.swapcase() != path.name:
+            other = path.with_name(path.name.swapcase())
+            return other.exists() and other.samefile(path)
+    return False
 
 
 def _identity(job: Job) -> str:
@@ -105,22 +121,18 @@ def _identity(job: Job) -> str:
 
 
 def _state(target: Path) -> dict[str, Any]:
-    """Return what the JSON beside a result says, nothing if there is none that can be read."""
+    """Return what the JSON beside a result says; that no file is ours if none can be read."""
     try:
         state: dict[str, Any] = json.loads(_sidecar(target).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return state if isinstance(state, dict) else {}
+        return {**state, "files": [str(digest) for digest in state["files"]]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"files": []}
 
 
-def _ours(target: Path, state: dict[str, Any]) -> bool:
-    # Begun and not ended: the result may have been moved into place just before the power went.
-    return bool(state) and state.get("sha256") in (None, _digest(target))
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _done(job: Job, identity: str, state: dict[str, Any]) -> bool:
+    """Return whether the result of this very job is there, as it was written."""
+    said = state.get("result") is not None and state.get("identity") == identity
+    return said and job.target.exists() and resume.digest_of(job.target) in state["files"]
 
 
 def _sidecar(target: Path) -> Path:
@@ -156,18 +168,48 @@ def _died(numbered: tuple[int, Planned]) -> Report:
 
 
 def _do(task: Planned, watcher: Watcher) -> Report:
-    """Do a task; what fails is in its report. Ctrl-C writes nothing."""
+    """Do a task unless another process is at it; what fails is in its report."""
     job = task.job
-    begun = {"identity": task.identity, "source": job.source.name}
+    lock = FileLock(job.target.with_name(f".{job.target.name}.lock"))
     try:
-        atomic.write_json(_sidecar(job.target), begun)
-        report = restore_one(job, str(sharing.device()), watcher, half=False)
-        if report.error is None:
-            ended = {"result": report.as_json()["pages"], "sha256": _digest(job.target)}
-            atomic.write_json(_sidecar(job.target), begun | ended)
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        with lock.acquire(timeout=0):
+            try:
+                state = _state(job.target)  # as it is now: planning may have been hours ago
+                if not job.overwrite and _done(job, task.identity, state):
+                    return _left(job, "another process has restored it")
+                job = replace(job, ours=frozenset(state["files"]))
+                return _do_alone(job, task.identity, watcher)
+            finally:
+                Path(lock.lock_file).unlink(missing_ok=True)
+    except Timeout:
+        return _left(job, "another process is at work on it")
     except Exception as error:  # one picture of a thousand does not stop the rest
-        if not job.target.exists():
-            _sidecar(job.target).unlink(missing_ok=True)
         said = str(error) if isinstance(error, InputError) else f"{job.source}: {error!r}"
         return Report(str(job.source), str(job.target), error=said)
-    return report
+
+
+def _left(job: Job, why: str) -> Report:
+    return Report(str(job.source), str(job.target), notes=[f"{job.source}: {why}"])
+
+
+def _do_alone(job: Job, identity: str, watcher: Watcher) -> Report:
+    """Do a job, with what it writes in the JSON beside it. Ctrl-C writes nothing."""
+    begun = {"identity": identity, "source": job.source.name}
+    before = sorted(job.ours)
+    written: list[str] = []
+
+    def note(temporary: Path) -> None:
+        written.append(resume.digest_of(temporary))
+        atomic.write_json(_sidecar(job.target), begun | {"files": before + written})
+
+    try:
+        atomic.write_json(_sidecar(job.target), begun | {"files": before})
+        report = restore_one(job, str(sharing.device()), watcher, half=False, before=note)
+        if report.error is None and report.target == str(job.target):
+            ended = {"result": report.as_json()["pages"], "files": written}
+            atomic.write_json(_sidecar(job.target), begun | ended)
+        return report
+    finally:
+        if not any(path.exists() for path in job.written()):
+            _sidecar(job.target).unlink(missing_ok=True)

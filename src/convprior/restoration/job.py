@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from convprior.ground import resume
 from convprior.prior.iterates import Iterate
 from convprior.prior.stopping import Stopper
 from convprior.restoration.settings import Settings, Task
@@ -14,8 +15,9 @@ from convprior.restoration.settings import Settings, Task
 class Job:
     """A file to restore, where the result goes, and where the runs' spread goes, if asked.
 
-    ``overwrite`` replaces what is there, but never the source or a mask. ``previews``: its watcher
-    may ask for them.
+    ``overwrite`` replaces what is there, but never the source or a mask; without it a file is
+    replaced only if its SHA-256 is among ``ours``, those of results of before. ``previews``: its
+    watcher may ask for them.
     """
 
     source: Path
@@ -24,6 +26,11 @@ class Job:
     spread: Path | None = None
     overwrite: bool = False
     previews: bool = False
+    ours: frozenset[str] = frozenset()
+
+    def may_replace(self, path: Path) -> bool:
+        """Return whether the job may write to a path: nothing is there that is somebody's."""
+        return self.overwrite or not path.exists() or resume.digest_of(path) in self.ours
 
     @property
     def found(self) -> Path:

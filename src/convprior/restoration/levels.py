@@ -53,12 +53,21 @@ def look(picture: Picture, repair: Bool[Tensor, "h w"] | None, *, same_size: boo
     """Look once at a picture of which ``repair`` (h, w) is to be repaired: all else follows.
 
     ``same_size`` says that the result has its pixels, so that those far outside of all others can
-    stay as they are. Raises InputError if no pixel is known.
+    stay as they are. Raises InputError if no pixel is known, or seen, and for a range of values
+    beyond that of float32.
     """
+    if picture.alpha is not None and not bool((picture.alpha > 0).any()):
+        raise InputError("every pixel is transparent: there is nothing that could be seen restored")
     known = _known(picture, repair)
     if not known.any():
         raise InputError("no pixel is known: there is nothing to restore from")
     low, high = _range(picture, known, same_size)
+    if high - low > torch.finfo(torch.float32).max:
+        raise InputError(
+            f"the values go from {float(picture.pixels[:, known].min()):g} to "
+            f"{float(picture.pixels[:, known].max()):g}, too far for floats of 32 bits: write NaN "
+            "where there is no value, or mark those pixels with --mask"
+        )
     # Eight bits are taken as they are.
     scaled = picture.pixels if (low, high) == (0.0, 1.0) else (picture.pixels - low) / (high - low)
     beyond = known & ((picture.pixels < low) | (picture.pixels > high)).any(0)
@@ -70,7 +79,7 @@ def _known(picture: Picture, repair: Tensor | None) -> Bool[Tensor, "h w"]:
     known = torch.ones(picture.pixels.shape[1:], dtype=torch.bool)
     if picture.known is not None:
         known &= picture.known
-    if picture.alpha is not None and bool((picture.alpha > 0).any()):
+    if picture.alpha is not None:
         known &= picture.alpha > 0  # the colour of what is wholly transparent means nothing
     return known if repair is None else known & ~repair
 

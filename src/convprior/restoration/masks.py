@@ -110,6 +110,11 @@ def broken(pixels: Float[Tensor, "c h w"]) -> Bool[Tensor, "h w"]:
     scratch is exactly at an end of the picture's range, at most five pixels wide, and unlike its
     surroundings.
     """
+    missing = ~torch.isfinite(pixels).all(0)
+    if bool(missing.all()):
+        return torch.zeros_like(missing)
+    # What has no value is as its neighbours are: it is no extreme, and makes none of them one.
+    pixels = torch.where(missing, pixels[:, ~missing].median(1).values[:, None, None], pixels)
     low, high = float(pixels.amin()), float(pixels.amax())
     most: Tensor = dilation(pixels[None], NEIGHBOURS, max_val=torch.inf)[0]
     least: Tensor = -dilation(-pixels[None], NEIGHBOURS, max_val=torch.inf)[0]
@@ -125,4 +130,4 @@ def broken(pixels: Float[Tensor, "c h w"]) -> Bool[Tensor, "h w"]:
         solid = opening(near[None, None].float(), torch.ones(WIDEST + 1, WIDEST + 1))[0, 0] > 0.5
         unlike = (around - end).abs().amax(0) > UNLIKE * (high - low)
         scratched |= extreme & ~solid & unlike
-    return stuck | scratched
+    return (stuck | scratched) & ~missing

@@ -175,6 +175,9 @@ def restore_case(
     atomic.write_json(out / "metrics.json", finite)
 
 
+NOTHING = "nothing to do"  # Lightning refuses a loader without a batch
+
+
 class Restorer(pl.LightningModule):
     """Restore each case of the loader and write its result to ``state``.
 
@@ -195,13 +198,18 @@ class Restorer(pl.LightningModule):
         self.tell = tell
 
     def share(self, cases: list[Case]) -> DataLoader[Case]:
-        """Return a loader of this process's share of the cases that are not done."""
-        mine = cases[self.trainer.global_rank :: self.trainer.world_size]
-        missing = [case for case in mine if not case.folder(self.state).exists()]
-        return DataLoader(missing, batch_size=None)  # type: ignore[arg-type]
+        """Return a loader of this process's share of the cases that are not done.
 
-    def predict_step(self, case: Case, _: int) -> None:
+        All processes look before the first begins to work: so they agree on what is missing.
+        """
+        missing = [case for case in cases if not case.folder(self.state).exists()]
+        mine: list[Case | str] = [*missing[self.trainer.global_rank :: self.trainer.world_size]]
+        return DataLoader(mine or [NOTHING], batch_size=None)  # type: ignore[arg-type]
+
+    def predict_step(self, case: Case | str, _: int) -> None:
         """Restore one picture, measure it, and write the result."""
+        if isinstance(case, str):
+            return
 
         def tell(step: int, last: float) -> None:
             if self.trainer.received_sigterm:
@@ -223,6 +231,6 @@ class Restorer(pl.LightningModule):
             restore_case(case, self.recipe, self.seed, where, measured, out)
         case.saved(self.state).unlink(missing_ok=True)
 
-    def transfer_batch_to_device(self, batch: Case, *_: object) -> Case:
+    def transfer_batch_to_device(self, batch: Case | str, *_: object) -> Case | str:
         """Leave the case where it is: `restore` moves what it needs."""
         return batch

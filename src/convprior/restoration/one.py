@@ -7,6 +7,7 @@ engine may run jobs anywhere, in any order, and again.
 import itertools
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,12 +29,17 @@ from convprior.restoration.settings import Settings, Task
 from convprior.restoration.task import choose
 from convprior.restoration.within_memory import restore_within_memory
 
+Before = Callable[[Path], None]
 
-def restore_one(job: Job, device: str, watcher: Watcher, *, half: bool = True) -> Report:
+
+def restore_one(
+    job: Job, device: str, watcher: Watcher, *, half: bool = True, before: Before = lambda _: None
+) -> Report:
     """Restore a file and write the result. Raises InputError; writes nothing then.
 
     A fit that diverged is written as far as it came, and its report says so; so is one that Ctrl-C
-    ended, unless not ``half``: then KeyboardInterrupt is raised.
+    ended, unless not ``half``: then KeyboardInterrupt is raised. ``before`` is called with each
+    file that is whole, under a temporary name, before it is moved to its place.
     """
     start = time.monotonic()
     settings = job.settings
@@ -47,9 +53,9 @@ def restore_one(job: Job, device: str, watcher: Watcher, *, half: bool = True) -
     pages = files.read_pages(
         job.source, most_pixels=settings.most_pixels, accept_truncated=settings.accept_truncated
     )
-    repairs = _repairs(job, pages, say)
-    _rehearse(job, pages, say)
+    repairs = _repairs(job, pages, before, say)
     understood = [_understand(job, *page) for page in zip(pages, repairs, strict=True)]
+    _rehearse(job, pages, [look.observation.size for _, _, look in understood], say)
     done, spreads = [], []
     for number, (page, repair) in enumerate(zip(pages, repairs, strict=True)):
         task, reason, look = understood[number]
@@ -57,29 +63,31 @@ def restore_one(job: Job, device: str, watcher: Watcher, *, half: bool = True) -
         opaque = repair if settings.mask == "alpha" else None
         put_together = partial(_put_together, settings, look, page, opaque)
         followed = _Followed(job, watcher, put_together, say)
+        # The time is the file's: each page has its share of what is left.
+        left = max(start + settings.time_limit - time.monotonic(), 0.0) / (len(pages) - number)
+        limited = settings.model_copy(update={"time_limit": left})
         try:
-            restored = restore_within_memory(
-                look.observation, task, settings, device, followed, say
-            )
+            restored = restore_within_memory(look.observation, task, limited, device, followed, say)
         except DivergedError as error:
             raise InputError(f"{job.source}: {error}") from None
         last = restored.runs[-1]
         if last.ended == "interrupted" and not (half and number == len(pages) - 1):
             raise KeyboardInterrupt
-        if last.ended == "diverged":
+        if last.ended == "diverged" and len(restored.runs) == 1:
             report.error = (
                 f"{job.source}: the fit diverged at step {last.steps}. The best picture so far is "
                 f"in {job.target}"
             )
         done.append(put_together(restored.picture))
-        spreads.append(restored.spread)
+        spreads.append(restored.spread * (look.high - look.low))  # in the file's own unit
         report.pages.append(Page(task, reason, last.steps, last.best_step, last.ended))
     target = job.target
-    if target.exists() and not job.overwrite:  # it was not when the work began
+    if not job.may_replace(target):  # it was not there, or ours, when the work began
         target = _free(target)
         say(f"{job.target}: has appeared meanwhile and is left alone: the result is {target}")
         report.target = str(target)
-    files.write_pages(target, done, _quality(settings, report.pages[0].task, pages[0]))
+    quality = _quality(settings, report.pages[0].task, pages[0])
+    files.write_pages(target, done, quality, before=before)
     if job.spread is not None:
         files.write_float(job.spread, spreads[0].mean(0, keepdim=True))
     if job.previews:
@@ -118,7 +126,7 @@ def _check_paths(job: Job) -> None:
             clash = path in written[:number]
         elif any(path.samefile(file) for file in given):
             raise ImageError(f"{path}: is the input itself, which is never replaced")
-        elif not job.overwrite:
+        elif not job.may_replace(path):
             raise ImageError(f"{path}: exists already: choose another name, or --overwrite")
         else:
             clash = any(other.exists() and path.samefile(other) for other in written[:number])
@@ -126,7 +134,9 @@ def _check_paths(job: Job) -> None:
             raise ImageError(f"{path}: would be written twice: choose another name")
 
 
-def _repairs(job: Job, pages: list[Picture], say: Callable[[str], None]) -> list[Tensor | None]:
+def _repairs(
+    job: Job, pages: list[Picture], before: Before, say: Callable[[str], None]
+) -> list[Tensor | None]:
     """Return what is to be repaired of each page; what was found broken is shown first."""
     settings = job.settings
     if settings.mask is None:
@@ -144,41 +154,61 @@ def _repairs(job: Job, pages: list[Picture], say: Callable[[str], None]) -> list
             Picture(torch.zeros_like(page.pixels[:1]) if repair is None else repair[None].float())
             for page, repair in zip(pages, repairs, strict=True)
         ]
-        files.write_pages(job.found, shown)
+        files.write_pages(job.found, shown, before=before)
         count = sum(int(repair.sum()) for repair in repairs if repair is not None)
         say(f"{job.found}: what will be repaired ({count:,} pixels)")
     return repairs
 
 
-def _rehearse(job: Job, pages: list[Picture], say: Callable[[str], None]) -> None:
+def _rehearse(
+    job: Job, pages: list[Picture], sizes: list[tuple[int, int]], say: Callable[[str], None]
+) -> None:
     """Write what came where the result will go, and remove it: before hours of work.
 
-    Raises InputError if the target cannot take it.
+    What will be enlarged is as large as it will be. Raises InputError if the target cannot take it.
     """
     if job.spread is not None and len(pages) > 1:
         raise InputError(f"{job.source}: --spread takes one picture, this file has {len(pages)}")
-    files.write_pages(job.target, pages, job.settings.quality, try_only=True)
+    written = [_as_written(job.settings, *page) for page in zip(pages, sizes, strict=True)]
+    files.write_pages(job.target, written, job.settings.quality, try_only=True)
     for note in dict.fromkeys(
-        note
-        for page in pages
-        for note in (*page.notes, *files.lost(job.target, page))
-        if not job.settings.strip_metadata
+        note for page in written for note in (*page.notes, *files.lost(job.target, page))
     ):
         say(f"{job.source}: {note}")
+
+
+def _as_written(settings: Settings, page: Picture, size: tuple[int, int]) -> Picture:
+    """Return a picture like the one to be written of a page: of its size, with what is kept."""
+    if settings.strip_metadata:
+        page = files.without_metadata(page)
+    if page.pixels.shape[1:] == size:
+        return page
+    scale = size[0] // page.pixels.shape[1]
+    grown = page.pixels.new_zeros(1).expand(len(page.pixels), *size)
+    alpha = None if page.alpha is None else page.alpha.new_ones(1).expand(*size)
+    metadata = page.metadata.enlarged(scale)
+    return replace(page, pixels=grown, alpha=alpha, known=None, metadata=metadata)
 
 
 def _understand(job: Job, page: Picture, repair: Tensor | None) -> tuple[Task, str, Look]:
     """Return task, why, and what the method is given."""
     settings = job.settings
     operator = operator_of(settings)
-    if operator.scale > 1:
-        page.metadata.enlarged(operator.scale)  # refused before the work, not after
-    look = levels.look(page, repair, same_size=operator is IDENTITY)
+    try:
+        look = levels.look(page, repair, same_size=operator is IDENTITY)
+    except InputError as error:
+        raise InputError(f"{job.source}: {error}") from None
     if settings.task == "auto":
         task, reason = choose(look, page.metadata)
     else:
         task, reason = settings.task, "as asked"
     look = look.under(task, operator)
+    if task == "inpaint" and not look.masked:
+        transparent = ": --mask alpha repairs what is transparent" if page.alpha is not None else ""
+        raise InputError(
+            f"{job.source}: nothing is missing, and --task inpaint fills in what is: give --mask, "
+            f"in which white marks what to repair{transparent}"
+        )
     height, width = look.observation.size
     if height * width > settings.most_pixels:
         raise ImageError(
@@ -212,8 +242,9 @@ def _put_together(
     settings: Settings, look: Look, page: Picture, opaque: Tensor | None, pixels: Tensor
 ) -> Picture:
     """Return the page to be written."""
-    finished = levels.finish(look, page, pixels, opaque)
-    return files.without_metadata(finished) if settings.strip_metadata else finished
+    if settings.strip_metadata:
+        page = files.without_metadata(page)
+    return levels.finish(look, page, pixels, opaque)
 
 
 def _quality(settings: Settings, task: Task, page: Picture) -> int | None:

@@ -75,8 +75,6 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _belong_together(self) -> "Settings":
-        if self.task == "inpaint" and self.mask is None and not self.accept_truncated:
-            raise ValueError("--task inpaint needs --mask: white marks what to repair")
         if self.invert_mask and self.mask is None:
             raise ValueError("--invert-mask needs --mask: it repairs what the mask does not mark")
         if self.task == "deblur" and self.kernel is None:

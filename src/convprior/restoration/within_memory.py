@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 
 from convprior.ground import machine
+from convprior.prior import tiles
 from convprior.prior.recipe import Recipe
 from convprior.prior.restore import Averaged, Follower, restore_runs
 from convprior.prior.where import Where
@@ -55,7 +56,7 @@ def restore_within_memory(
         try:
             return restore_runs(observation, recipe, settings.runs, settings.seed, where, follower)
         except (MemoryError, RuntimeError) as error:
-            smaller = [side for side in SIDES if side < (tile or max(observation.size))]
+            smaller = _sides(observation, tile or max(observation.size))
             if not _out_of_memory(error) or not smaller:
                 raise
             tile = smaller[0]
@@ -69,7 +70,8 @@ def largest_tile(
 ) -> tuple[int | None, int]:
     """Return the largest side of a tile for so many bytes, None for the whole picture.
 
-    Also the bytes that it takes: more than the budget if even the smallest tile does.
+    Also the bytes that it takes: more than the budget if even the smallest tile does. A picture
+    that is hardly larger than the smallest tile, or a blur that reaches too far, is taken whole.
     """
     height, width = observation.size
     colours = len(observation.observed)
@@ -79,12 +81,16 @@ def largest_tile(
         return kept + PER_TILE_PIXEL[precision] * min(side, height) * min(side, width)
 
     whole = max(height, width)
-    if needed(whole) <= budget:
+    sides = _sides(observation, whole)
+    if needed(whole) <= budget or not sides:
         return None, needed(whole)
-    for side in SIDES:
-        if side < whole and needed(side) <= budget:
-            return side, needed(side)
-    return SIDES[-1], needed(SIDES[-1])
+    side = next((side for side in sides if needed(side) <= budget), sides[-1])
+    return side, needed(side)
+
+
+def _sides(observation: Observation, below: int) -> list[int]:
+    """Return the sides of tiles that are smaller than ``below`` and can overlap, largest first."""
+    return [side for side in SIDES if tiles.least_side(observation) <= side < below]
 
 
 def _recipe(observation: Observation, task: Task, max_steps: int | None) -> Recipe:

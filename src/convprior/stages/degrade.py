@@ -53,15 +53,21 @@ def read_references(source: str, size: int | None) -> dict[str, Tensor]:
     if source == "samples":
         loaded = {name: PHOTOGRAPHS[name].load() for name in DEFAULT}
     else:
-        found = sorted(p for p in Path(source).glob("*") if p.suffix.lower() in files.SUFFIXES)
+        found = sorted(
+            path
+            for path in Path(source).glob("[!.]*")  # macOS writes ._photo.png beside photo.png
+            if path.suffix.lower() in files.SUFFIXES and path.is_file()
+        )
         if not found:
             raise StageError(
                 f"degrade.source is '{source}': expected `samples` or a folder with pictures "
                 f"({', '.join(files.SUFFIXES)})"
             )
         loaded = {p.stem: decoding.decode_rgb(p.read_bytes(), str(p)) for p in found}
-        if len(loaded) < len(found):
-            raise StageError(f"{source}: two pictures have the same name but for the ending")
+        if len({name.casefold() for name in loaded}) < len(found):
+            raise StageError(
+                f"{source}: two pictures have the same name but for the ending or case"
+            )
     return {
         name: decoding.from_pillow(decoding.fit_square(image, size) if size else image)
         for name, image in loaded.items()

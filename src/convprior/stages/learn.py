@@ -7,7 +7,6 @@ Each network has the same pictures, steps and learning rates to try; the rate th
 validation scenes (objects anywhere, first seed) is taken for all its runs. Test scenes measure.
 """
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -85,8 +84,8 @@ def main(argv: Sequence[str]) -> None:
     )
     plan = params.load(args.params, "learn", Plan)
     blueprint.find(plan.networks, args.network, "learn.networks")
-    with tempfile.TemporaryDirectory() as tried:
-        material = Material(args.scenes, args.models.parent, Path(tried), plan, {})
+    with atomic.scratch(Path(".convprior")) as tried:
+        material = Material(args.scenes, args.models.parent, tried, plan, {})
         measure(material, args.network, args.models, args.report)
 
 

@@ -5,7 +5,6 @@
 The manifest says what was found and what refused.
 """
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -70,15 +69,14 @@ def main(argv: Sequence[str]) -> None:
     settings = params.load(args.params, "prepare", Prepare)
     size, most = settings.size, settings.most_per_class
     datasets.disable_progress_bars()
-    args.prepared.parent.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(dir=args.prepared.parent) as scratch,
+        atomic.scratch(args.prepared.parent) as scratch,
         tracking.run("prepare", "prepare", tracking.flat(settings.model_dump())) as run,
     ):
-        root = find(settings, args.garments, Path(scratch))
+        root = find(settings, args.garments, scratch)
         classes = tree.list_classes(root, most)
         found = {
-            split: tree.read_split(root, split, classes, size=size, most=most, cache=Path(scratch))
+            split: tree.read_split(root, split, classes, size=size, most=most, cache=scratch)
             for split in ("train", "val")
         }
         manifest = {split: tree.summarise(table, classes) for split, table in found.items()}

@@ -7,7 +7,6 @@ The questions are the modules of ``convprior.study``.
 """
 
 import json
-import tempfile
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -56,9 +55,9 @@ def main(argv: Sequence[str]) -> None:
     tags = {"question": args.question, "data": Card.read(args.scenes).content}
     with (
         tracking.run("study", args.question, tracking.flat(settings.model_dump()), tags),
-        tempfile.TemporaryDirectory() as tried,
+        atomic.scratch(Path(".convprior")) as tried,
     ):
-        material = Material(args.scenes, args.models, Path(tried), plan, rates)
+        material = Material(args.scenes, args.models, tried, plan, rates)
         metrics = module.measure(material, settings)
         atomic.write_json(args.report / "metrics.json", metrics)
         atomic.write_csv(args.report / "curve.csv", module.curve(metrics))

@@ -17,7 +17,7 @@ def main(argv: Sequence[str]) -> None:
     """Replay the journals of runs that are over; end with code 1 if some are left."""
     ArgumentParser(description=__doc__.split("\n")[0]).parse_args(argv)
     through, left = tracking.sync()
-    print(f"{through} runs replayed to {tracking.uri()}, {left} left")
+    print(f"{through} runs replayed to {tracking.shown(tracking.uri())}, {left} left")
     if left:
         sys.exit(1)
 

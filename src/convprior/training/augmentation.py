@@ -31,6 +31,7 @@ class Normalise(nn.Module):
         for name in ("mean", "deviation"):
             values = torch.tensor(getattr(data, name)).view(-1, 1, 1)
             self.register_buffer(name, values, persistent=False)
+        self.deviation[self.deviation == 0] = 1  # of a channel that is the same in all pictures
 
     def forward(self, pictures: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """Return the pictures normalised."""
