@@ -144,6 +144,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_database: Pat
     shutil.copy(empty_database, tmp_path / "mlflow.db")
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "garments").symlink_to(REPOSITORY / "data" / "garments")
+    shutil.copy(REPOSITORY / "data/photographs.txt", tmp_path / "data")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_params()))
     return tmp_path
 
@@ -154,9 +155,9 @@ def prepared_once(tmp_path_factory: pytest.TempPathFactory, empty_database: Path
     folder = tmp_path_factory.mktemp("prepared")
     shutil.copy(empty_database, folder / "mlflow.db")
     (folder / "params.yaml").write_text(yaml.safe_dump(tiny_params()))
-    run_stage(
-        folder, "prepare", REPOSITORY / "data" / "garments", "data/prepared", "reports/prepare"
-    )
+    (folder / "data").mkdir()
+    (folder / "data/garments").symlink_to(REPOSITORY / "data/garments")
+    run_stage(folder, "prepare", "data/prepared", "reports/prepare")
     return folder
 
 

@@ -22,6 +22,7 @@ def make_copy(folder: Path, database: Path, *, git: bool = False) -> Path:
     (folder / "data/garments").mkdir(parents=True)
     for split in ("train", "val"):
         shutil.copytree(REPOSITORY / f"data/garments/{split}", folder / f"data/garments/{split}")
+    shutil.copy(REPOSITORY / "data/photographs.txt", folder / "data")
     (folder / "params.yaml").write_text(yaml.safe_dump(tiny_params()))
     shutil.copy(database, folder / "mlflow.db")
     if git:

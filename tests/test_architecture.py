@@ -140,8 +140,10 @@ def imported_by(stage: str, loaded: str) -> set[Path]:
     names = [loaded] if loaded else []
     if stage == "chapters":
         names = [name for name in MODULES if name.startswith("report.chapters.")]
-    if stage == "study":  # what the study asks of, it loads by name
-        names += [name for name in MODULES if name.startswith("networks.")]
+    if stage == "study":  # what the study asks of: by name, and of some questions by import
+        names += [f"networks.{of['module']}" for of in PARAMS["learn"]["networks"].values()]
+        for question in PARAMS["study"]:
+            names += [n for n in imports(MODULES[f"study.{question}"]) if n.startswith("networks.")]
     return found.union(*(closure(MODULES[name]) for name in names))
 
 

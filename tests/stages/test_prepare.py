@@ -38,7 +38,7 @@ def run(project: Path, **settings: object) -> dict:
     content = tiny_params()
     content["prepare"] |= {"source": str(project / "tree"), "size": 16} | settings
     (project / "params.yaml").write_text(yaml.safe_dump(content))
-    prepare.main(["data/garments", "data/prepared", "reports/prepare", "--params", "params.yaml"])
+    prepare.main(["data/prepared", "reports/prepare", "--params", "params.yaml"])
     return json.loads((project / "reports/prepare/manifest.json").read_text())
 
 

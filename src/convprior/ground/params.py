@@ -5,17 +5,30 @@ the tool and the experiment restore with the same recipe.
 """
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from convprior.ground.errors import InputError
 
 PACKAGED = Path(__file__).with_name("params.yaml")
 
 Share = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Rate = Annotated[float, Field(gt=0, le=10)]  # of learning
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+def _distinct(given: list[Any]) -> list[Any]:
+    if len(set(given)) < len(given):
+        raise ValueError("the same twice: a repetition tells nothing")
+    return given
+
+
+Name = TypeVar("Name")
+# At least one, none of them twice.
+Distinct = Annotated[list[Name], Field(min_length=1), AfterValidator(_distinct)]
 
 
 class ParamsError(InputError):
@@ -23,9 +36,9 @@ class ParamsError(InputError):
 
 
 class Section(BaseModel):
-    """A section's type: unknown keys are refused, values do not change."""
+    """A section's type: unknown keys, NaN and infinity are refused, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 SectionType = TypeVar("SectionType", bound=Section)

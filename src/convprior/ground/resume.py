@@ -9,10 +9,20 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+from convprior.ground.errors import InputError
+
 log = logging.getLogger(__name__)
+
+
+class StateError(InputError):
+    """The state of a stage cannot be used."""
 
 
 def fingerprint(content: Any) -> str:
@@ -43,6 +53,23 @@ def folder(parent: Path, identity: str) -> Path:
     Any process may call it at any time: another run's state has another folder.
     """
     return parent / identity[:16]
+
+
+@contextmanager
+def alone(parent: Path) -> Iterator[None]:
+    """Hold the state below ``parent`` for this process. Raises StateError if another has it."""
+    parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(parent.with_name(f".{parent.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise StateError(
+            f"{parent}: another process is at this very work: wait for it, or end it"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def forget_others(parent: Path, identity: str) -> None:

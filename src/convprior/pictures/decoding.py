@@ -42,10 +42,7 @@ def decode(
             f"{where}: not a picture that can be read (expected {', '.join(formats)})"
         ) from None
     except Exception as error:  # decoders raise anything from SyntaxError to struct.error
-        raise ImageError(
-            f"{where}: broken or truncated picture ({error}); --accept-truncated restores what "
-            "there is of a JPEG or PNG"
-        ) from None
+        raise ImageError(f"{where}: broken or truncated picture ({error})") from None
     return image
 
 

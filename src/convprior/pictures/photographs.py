@@ -34,4 +34,3 @@ PHOTOGRAPHS = {
     "retina": Photograph("retina.jpg", "Mikael Häggström", "CC0"),
     "rocket": Photograph("rocket.jpg", "SpaceX", "public domain"),
 }
-DEFAULT = ("astronaut", "chelsea", "coffee", "rocket")  # those that `degrade` takes

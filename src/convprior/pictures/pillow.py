@@ -87,9 +87,13 @@ def _open(data: bytes, where: str, limit: int, accept_truncated: bool) -> tuple[
     """Return the decoded image and how many of its last rows are missing."""
     try:
         return decode(data, where, limit, FORMATS), 0
-    except ImageError:
-        if not accept_truncated:
+    except ImageError as error:
+        if "truncated" not in str(error):
             raise
+        if not accept_truncated:
+            raise ImageError(
+                f"{error}; --accept-truncated restores what there is of a JPEG or PNG"
+            ) from None
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:
         image = decode(data, where, limit, FORMATS)

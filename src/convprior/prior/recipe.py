@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from convprior.networks.hourglass import Padding, Upsampling
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class Recipe:
     """A configuration. Numbers out of range raise a ValueError."""
 

@@ -15,7 +15,7 @@ TASKS: tuple[Task, ...] = get_args(Task)
 class Recipes(params.Section):
     """The section `restore`."""
 
-    seed: int
+    seed: params.Seed
     denoise: str
     inpaint: str
     dejpeg: str

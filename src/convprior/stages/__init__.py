@@ -65,5 +65,5 @@ def start(main: Callable[[Sequence[str]], None]) -> None:
         logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
         main(sys.argv[1:])
-    except InputError as error:
+    except (InputError, OSError) as error:  # a full disk: the system's words are clear
         sys.exit(f"error: {error}")

@@ -27,13 +27,13 @@ from convprior.training.data.scenes import Scenes, halved, save
 class Compose(params.Section):
     """The section `compose`."""
 
-    size: Annotated[int, Field(ge=16)]
+    size: Annotated[int, Field(ge=16, le=4096)]
     side: Literal[14, 28]
     brightness: Annotated[float, Field(gt=0, le=1)]
     train: params.Count
     validation: params.Count
     test: params.Count
-    seed: int
+    seed: params.Seed
 
 
 def compose(sheets: Path, folder: str, most: int, settings: Compose) -> Scenes:
@@ -99,6 +99,11 @@ def main(argv: Sequence[str]) -> None:
             "validation": known[settings.train :],
             "test": compose(args.garments, "val", settings.test, settings),
         }
+        if len(splits["test"]) < settings.test:
+            raise StageError(
+                f"compose.test wants {settings.test:,} garments, there are "
+                f"{len(splits['test']):,}: ask for fewer"
+            )
         description = describe(splits["train"], settings)
         with atomic.folder(args.scenes) as out:
             for name, scenes in splits.items():

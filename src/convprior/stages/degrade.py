@@ -17,7 +17,7 @@ from torch import Tensor
 
 from convprior.ground import atomic, params, seeds, tracking
 from convprior.pictures import decoding, files
-from convprior.pictures.photographs import DEFAULT, PHOTOGRAPHS
+from convprior.pictures.photographs import PHOTOGRAPHS
 from convprior.pictures.picture import Picture
 from convprior.problem import damage, metrics
 from convprior.problem.observation import Observation
@@ -43,15 +43,22 @@ class Degrade(params.Section):
 
     source: str
     size: Annotated[int, Field(ge=16)] | None
-    seed: int
+    seed: params.Seed
     denoise: Denoise
     inpaint: Inpaint
 
 
 def read_references(source: str, size: int | None) -> dict[str, Tensor]:
-    """Return the clean photographs by name: the default ones, or those of a folder."""
-    if source == "samples":
-        loaded = {name: PHOTOGRAPHS[name].load() for name in DEFAULT}
+    """Return the clean photographs by name: those of a list or those in a folder."""
+    if Path(source).is_file():
+        names = Path(source).read_text(encoding="utf-8").split()
+        unknown = set(names) - set(PHOTOGRAPHS)
+        if unknown or not names:
+            raise StageError(
+                f"{source}: no photograph '{', '.join(sorted(unknown))}': a line each of "
+                f"{', '.join(PHOTOGRAPHS)}"
+            )
+        loaded = {name: PHOTOGRAPHS[name].load() for name in names}
     else:
         found = sorted(
             path
@@ -60,8 +67,8 @@ def read_references(source: str, size: int | None) -> dict[str, Tensor]:
         )
         if not found:
             raise StageError(
-                f"degrade.source is '{source}': expected `samples` or a folder with pictures "
-                f"({', '.join(files.SUFFIXES)})"
+                f"degrade.source is '{source}': expected a list of photographs, as "
+                f"data/photographs.txt, or a folder with pictures ({', '.join(files.SUFFIXES)})"
             )
         loaded = {p.stem: decoding.decode_rgb(p.read_bytes(), str(p)) for p in found}
         if len({name.casefold() for name in loaded}) < len(found):

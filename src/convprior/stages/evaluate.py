@@ -21,7 +21,7 @@ from convprior.training.data.card import Card
 class Evaluate(params.Section):
     """The section `evaluate`."""
 
-    shifts: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    shifts: params.Distinct[Annotated[int, Field(ge=0)]]
 
 
 DIRECTIONS = {"right": (0, 1), "down": (1, 0), "diagonal": (1, 1)}

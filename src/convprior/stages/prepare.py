@@ -1,10 +1,12 @@
 """Verify an ImageNet-style tree of pictures, bring it to one size, and write it as Arrow tables.
 
-    python -m convprior.stages.prepare data/garments data/prepared reports/prepare
+    python -m convprior.stages.prepare data/prepared reports/prepare
 
-The manifest says what was found and what refused.
+`prepare.source` is such a tree, or the folder of the sheets of garments. The manifest says what was
+found, what refused and what left out.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +19,8 @@ from convprior.ground import atomic, params, tracking
 from convprior.stages import StageError, arguments, start
 from convprior.training.data import garments, scenes, tree
 
+log = logging.getLogger(__name__)
+
 
 class Prepare(params.Section):
     """The section `prepare`."""
@@ -26,17 +30,18 @@ class Prepare(params.Section):
     positions: scenes.Place
     most_per_class: params.Count | None
     allow_bad_val: bool
-    seed: int
+    seed: params.Seed
 
 
-def find(settings: Prepare, sheets: Path, scratch: Path) -> Path:
-    """Return the tree's root; one of garments is made of their ``sheets`` first."""
-    if settings.source != "garments":
-        return Path(settings.source)
+def find(settings: Prepare, scratch: Path) -> Path:
+    """Return the tree's root; one of garments is made of their sheets first."""
+    source = Path(settings.source)
+    if not garments.are_sheets(source):
+        return source
     root = scratch / "tree"
     try:
         garments.make_tree(
-            sheets,
+            source,
             root,
             size=settings.size,
             positions=settings.positions,
@@ -65,7 +70,7 @@ def check(manifest: dict[str, Any], settings: Prepare) -> None:
 
 def main(argv: Sequence[str]) -> None:
     """Run the stage."""
-    args = arguments(__doc__, argv, "garments", "prepared", "report")
+    args = arguments(__doc__, argv, "prepared", "report")
     settings = params.load(args.params, "prepare", Prepare)
     size, most = settings.size, settings.most_per_class
     datasets.disable_progress_bars()
@@ -73,13 +78,18 @@ def main(argv: Sequence[str]) -> None:
         atomic.scratch(args.prepared.parent) as scratch,
         tracking.run("prepare", "prepare", tracking.flat(settings.model_dump())) as run,
     ):
-        root = find(settings, args.garments, scratch)
+        root = find(settings, scratch)
         classes = tree.list_classes(root, most)
         found = {
             split: tree.read_split(root, split, classes, size=size, most=most, cache=scratch)
             for split in ("train", "val")
         }
         manifest = {split: tree.summarise(table, classes) for split, table in found.items()}
+        for split, said in manifest.items():
+            said["left_out"] = tree.left_out(root, split)
+            if said["left_out"]:
+                first = ", ".join(said["left_out"][:3])
+                log.warning("%s: %d are left out: %s", split, len(said["left_out"]), first)
         check(manifest, settings)
         tables = {split: tree.readable(table) for split, table in found.items()}
         description = tree.describe(root, tables, classes, size)

@@ -10,7 +10,7 @@ Interrupted, the same command skips the pictures that are done and unchanged.
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -70,7 +70,8 @@ def main(argv: Sequence[str]) -> None:
     # One small picture hardly uses a second core; a second picture does.
     processes = trainer.make(min(len(cases), machine.cores()), inference_mode=False)
     quiet = not processes.is_global_zero
-    with Meter(quiet=quiet) as meter, trainer.honest_exit():
+    only = nullcontext() if quiet else resume.alone(state)
+    with only, Meter(quiet=quiet) as meter, trainer.honest_exit():
         began = sum(case.folder(state).exists() for case in cases)
 
         def tell(step: int, last: float) -> None:

@@ -17,7 +17,7 @@ import torch
 from pydantic import Field
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from convprior import networks
+from convprior import networks, training
 from convprior.ground import atomic, machine, params, resume, seeds, tracking
 from convprior.stages import StageError, arguments, start
 from convprior.training import cost, trainer
@@ -33,14 +33,16 @@ class Train(params.Section):
 
     epochs: params.Count
     batch_size: params.Count
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: params.Rate
     weight_decay: Annotated[float, Field(ge=0)]
     augmentation: Augmentation
-    seed: int
-    networks: dict[str, Named]
+    seed: params.Seed
+    networks: Annotated[dict[str, Named], Field(min_length=1)]
 
 
 STATE = Path(".convprior/state/train")
+# Half a training by other code is not gone on with.
+METHOD = sorted(path for folder in training.__path__ for path in Path(folder).rglob("*.py"))
 
 
 def main(argv: Sequence[str]) -> None:
@@ -55,7 +57,7 @@ def main(argv: Sequence[str]) -> None:
     costs = cost.total(blueprint)
     recorded = settings.model_dump(exclude={"networks"}) | {"network": chosen.model_dump()}
     code = Path(networks.__file__).with_name(f"{chosen.module}.py")
-    identity = resume.fingerprint([recorded, data.content, code])
+    identity = resume.fingerprint([recorded, data.content, code, *METHOD])
     state = STATE / args.network
     folder = resume.folder(state, identity)
 
@@ -70,17 +72,32 @@ def main(argv: Sequence[str]) -> None:
     seed = seeds.seed("train", args.network, settings.seed)
     classifier = untrained(blueprint, data, settings, seed)
     checkpoint = max(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime, default=None)
-    tags = {"data": data.content}
+    # Facts about the machine that change the weights: batch norm and random numbers are each
+    # process's own, and precision is precision.
+    tags = {
+        "data": data.content,
+        "processes": lightning.world_size,
+        "precision": lightning.precision,
+    }
     recording = (
         tracking.run("train", args.network, tracking.flat(recorded), tags)
         if lightning.is_global_zero
         else nullcontext()
     )
-    with trainer.honest_exit(), recording as run:
+    only = resume.alone(state) if lightning.is_global_zero else nullcontext()
+    with trainer.honest_exit(), only, recording as run:
         if run:
             resume.forget_others(state, identity)
             classifier.watch = lambda row: run.metrics(row, int(row["epoch"]))
-        lightning.fit(classifier, photographs, ckpt_path=checkpoint, weights_only=True)
+        try:
+            lightning.fit(classifier, photographs, ckpt_path=checkpoint, weights_only=True)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise StageError(
+                f"{args.network}: a batch of one picture cannot be normalised: give "
+                "train.batch_size two or more for each process, or batch_norm: false"
+            ) from None
         if not run:
             return
         last = classifier.curve[-1]

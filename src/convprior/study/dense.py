@@ -34,7 +34,7 @@ class Dense(params.Section):
     budget: Budget
     channels: Annotated[list[params.Count], Field(min_length=2)]
     pictures: params.Count
-    shown: params.Count
+    shown: Annotated[int, Field(ge=1, le=64)]
 
 
 def loss(scores: Float[Tensor, "n h w"], wanted: Bool[Tensor, "n h w"]) -> Tensor:

@@ -19,7 +19,7 @@ from convprior.study.trials.runs import Run, judge_on_test, train_all
 class Locality(params.Section):
     """The part `study.locality`."""
 
-    networks: list[str]
+    networks: params.Distinct[str]
 
 
 def measure(material: Material, settings: Locality) -> dict[str, Any]:

@@ -36,8 +36,8 @@ class Orientation(params.Section):
     """
 
     network: str
-    angles: Annotated[list[Annotated[float, Field(ge=0, le=360)]], Field(min_length=2)]
-    scales: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2)]
+    angles: Annotated[params.Distinct[Annotated[float, Field(ge=0, le=360)]], Field(min_length=2)]
+    scales: Annotated[params.Distinct[Annotated[float, Field(gt=0, le=16)]], Field(min_length=2)]
     augmentation: Augmentation
     longer: params.Count
     digits: Budget

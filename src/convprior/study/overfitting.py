@@ -4,9 +4,10 @@ Few pictures, many steps: the gap between training and test accuracy, plain and 
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 from torch import nn
 
 from convprior.ground import params, sharing
@@ -23,7 +24,7 @@ class Overfitting(params.Section):
     network: str
     pictures: params.Count
     dropout: params.Share
-    weight_decay: float
+    weight_decay: Annotated[float, Field(ge=0)]
     augmentation: Augmentation
 
 

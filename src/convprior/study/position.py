@@ -32,7 +32,7 @@ class Position(params.Section):
 
     step: params.Count
     pictures: Annotated[int, Field(ge=2)]
-    moves: list[params.Count]
+    moves: params.Distinct[params.Count]
 
 
 def over_places(

@@ -15,8 +15,8 @@ class SampleSize(params.Section):
     """The part `study.sample_size`."""
 
     steps: params.Count
-    networks: list[str]
-    pictures: Annotated[list[params.Count], Field(min_length=2)]
+    networks: params.Distinct[str]
+    pictures: Annotated[params.Distinct[params.Count], Field(min_length=2)]
 
 
 def measure(material: Material, settings: SampleSize) -> dict[str, Any]:

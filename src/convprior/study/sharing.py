@@ -5,9 +5,10 @@ of parameters and at one number of multiply-adds, trained alike.
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from convprior.ground import params
 from convprior.study.trials.intervals import difference, interval
@@ -28,10 +29,10 @@ COSTS = ("parameters", "multiply_adds")
 class Sharing(params.Section):
     """The part `study.sharing`; ``sizes`` are sides of pictures that networks are counted at."""
 
-    families: list[str]
+    families: params.Distinct[str]
     parameters: params.Count
     multiply_adds: params.Count
-    sizes: list[params.Count]
+    sizes: params.Distinct[Annotated[int, Field(ge=1, le=4096)]]
 
 
 def widened(blueprint: Blueprint, factor: float) -> Blueprint:

@@ -31,8 +31,8 @@ class Sight(params.Section):
     network: str
     pictures: params.Count
     photograph: str
-    size: Annotated[int, Field(ge=16)]
-    deep: list[params.Count]
+    size: Annotated[int, Field(ge=16, le=4096)]
+    deep: Annotated[list[params.Count], Field(min_length=1)]
 
 
 def stretched(values: Float[Tensor, "h w"]) -> str:

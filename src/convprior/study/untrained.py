@@ -33,16 +33,16 @@ FILMED = 3  # one picture every so many recorded steps
 class Untrained(params.Section):
     """The part `study.untrained`; the numbers of the network are named as in `restore.recipes`."""
 
-    photographs: Annotated[list[str], Field(min_length=1)]
+    photographs: params.Distinct[str]
     runs: Annotated[int, Field(ge=2)]
-    size: Annotated[int, Field(ge=16)]
-    channels: list[params.Count]
-    skip_channels: int
+    size: Annotated[int, Field(ge=16, le=4096)]
+    channels: Annotated[list[params.Count], Field(min_length=1)]
+    skip_channels: Annotated[int, Field(ge=0)]
     latent_channels: params.Count
     steps: params.Count
-    learning_rate: Annotated[float, Field(gt=0)]
-    unnormalised_learning_rate: Annotated[float, Field(gt=0)]
-    sigma: float
+    learning_rate: params.Rate
+    unnormalised_learning_rate: params.Rate
+    sigma: Annotated[float, Field(ge=0)]
     missing: params.Share
     bands: Annotated[int, Field(ge=2)]
 

@@ -48,7 +48,7 @@ class Augmentation(params.Section):
 
     shift: params.Share
     rotation: Annotated[float, Field(ge=0, le=180)]
-    scale: Annotated[float, Field(ge=1)]
+    scale: Annotated[float, Field(ge=1, le=16)]
     flip: bool
 
     def build(self) -> nn.Sequential:

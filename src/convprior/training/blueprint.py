@@ -10,9 +10,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_type_hints
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -46,12 +46,23 @@ class Blueprint:
             inspect.signature(network_class).bind(
                 self.picture_shape, len(self.classes), **self.arguments
             )
+            self._check_types(network_class)
             network: nn.Module = network_class(
                 self.picture_shape, len(self.classes), **self.arguments
             )
-        except (TypeError, ValueError) as error:
-            raise NetworkError(f"{place}.{self.class_name}: {error}") from None
+        except (TypeError, ValueError, RuntimeError) as error:  # torch's own: a width below zero
+            said = str(error).splitlines()[0]
+            raise NetworkError(f"{place}.{self.class_name}: {said}") from None
         return network
+
+    def _check_types(self, network_class: type[nn.Module]) -> None:
+        """Raise ValueError for an argument that is not what the class says that it takes."""
+        hints = get_type_hints(network_class.__init__)
+        for name, value in self.arguments.items():
+            try:
+                TypeAdapter(hints.get(name, Any)).validate_python(value, strict=True)
+            except ValidationError as error:
+                raise ValueError(f"{name} is {value!r}: {error.errors()[0]['msg']}") from None
 
     def with_arguments(self, changes: dict[str, Any]) -> "Blueprint":
         """Return the blueprint with some of its arguments changed."""

@@ -39,9 +39,11 @@ def make(cpu_processes: int = 1, **options: Any) -> pl.Trainer:
     found: int | str = os.environ.get("CONVPRIOR_DEVICES", "auto")
     if found != "auto":
         found = number("CONVPRIOR_DEVICES", 1, least=1)
+    elif "TORCHELASTIC_RUN_ID" in os.environ:  # torchrun has started the processes
+        found = number("LOCAL_WORLD_SIZE", 1, least=1)
     elif accelerator == "cpu" or (accelerator == "auto" and machine.choose().type == "cpu"):
         found = cpu_processes
-    nodes = number("CONVPRIOR_NODES", 1, least=1)
+    nodes = number("CONVPRIOR_NODES", int(os.environ.get("GROUP_WORLD_SIZE", "1")), least=1)
     for message in HUSHED:
         warnings.filterwarnings("ignore", message=message)
     try:

@@ -31,10 +31,10 @@ class Plan(params.Section):
 
     pictures: params.Count
     budget: Budget
-    learning_rates: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    learning_rates: params.Distinct[params.Rate]
     weight_decay: Annotated[float, Field(ge=0)]
-    seeds: Annotated[list[int], Field(min_length=1)]
-    networks: dict[str, Network]
+    seeds: params.Distinct[params.Seed]
+    networks: Annotated[dict[str, Network], Field(min_length=1)]
 
 
 def twin(networks: Mapping[str, Network], of: Network, changes: dict[str, Any]) -> str | None:

@@ -31,4 +31,7 @@ class Card:
                 f"{path}: missing: run the stage that makes the pictures first (`prepare`, for "
                 "the study `compose`)"
             )
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"{path}: cannot be used ({error}): make it again") from None

@@ -38,6 +38,11 @@ BACKGROUNDS = {
 }
 
 
+def are_sheets(folder: Path) -> bool:
+    """Return whether a folder holds the sheets of garments, and not a tree of pictures."""
+    return all((folder / "train" / f"{name}.png").is_file() for name in NAMES)
+
+
 def read_sheet(path: Path) -> Pixels:
     """Return the garments of one sheet as uint8 (n, 28, 28). Raises ImageError."""
     if not path.is_file():

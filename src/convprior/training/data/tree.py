@@ -40,11 +40,19 @@ PICTURE = {"pixels": datasets.Value("binary"), "label": datasets.Value("int32")}
 
 
 def list_files(root: Path, split: str, most: int | None) -> list[tuple[str, Path]]:
-    """Return (class, file) of a split, sorted. Raises TreeError if there is none."""
+    """Return (class, file) of a split, sorted. Raises TreeError if there, or in a class, is none.
+
+    What is hidden is nobody's picture: macOS writes ._photo.png beside photo.png.
+    """
     folder = root / split
     found = []
-    for class_folder in sorted(p for p in folder.glob("*") if p.is_dir()):
-        files = sorted(p for p in class_folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    for class_folder in sorted(p for p in folder.glob("[!.]*") if p.is_dir()):
+        files = sorted(p for p in class_folder.glob("[!.]*") if p.suffix.lower() in SUFFIXES)
+        if not files:
+            raise TreeError(
+                f"{class_folder}: holds no picture ({', '.join(sorted(SUFFIXES))}), neither could "
+                "one be learned from it: fill it, or move it away"
+            )
         found += [(class_folder.name, file) for file in files[:most]]
     if not found:
         raise TreeError(
@@ -52,6 +60,17 @@ def list_files(root: Path, split: str, most: int | None) -> list[tuple[str, Path
             f"{', '.join(sorted(SUFFIXES))}: set prepare.source to such a root"
         )
     return found
+
+
+def left_out(root: Path, split: str) -> list[str]:
+    """Return what lies in a split and is not read: folders in classes, and files of other kinds."""
+    inside = ((path, path.parent != root / split) for path in (root / split).glob("[!.]*/[!.]*"))
+    beside = ((path, False) for path in (root / split).glob("[!.]*") if path.is_file())
+    return sorted(
+        path.relative_to(root).as_posix()
+        for path, may_be_read in (*inside, *beside)
+        if not may_be_read or path.is_dir() or path.suffix.lower() not in SUFFIXES
+    )
 
 
 def list_classes(root: Path, most: int | None) -> list[str]:
@@ -152,19 +171,36 @@ def summarise(table: datasets.Dataset, classes: list[str]) -> dict[str, Any]:
         "pictures": len(kept),
         "per_class": {name: counts[label] for label, name in enumerate(classes)},
         **{
-            f"{column}s": dict(Counter(kept[column]).most_common())
+            f"{column}s": _most_common(Counter(kept[column]))
             for column in ("format", "mode", "found_size")
         },
         "refused": {row.path: row.refused for row in found[found["refused"] != ""].itertuples()},
     }
 
 
+def _names(path: Path) -> dict[str, str]:
+    """Return the names of classes that a file gives, none without one. Raises TreeError."""
+    try:
+        table = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if not (isinstance(table, dict) and all(isinstance(v, str) for v in table.values())):
+            raise ValueError("no object of strings")
+    except (OSError, ValueError) as error:
+        raise TreeError(f'{path}: cannot be used ({error}): write {{"folder": "name"}}') from None
+    return table
+
+
+def _most_common(found: "Counter[str]") -> dict[str, int]:
+    """Return the ten most common of many, and how many others there are."""
+    common = dict(found.most_common(10))
+    others = found.total() - sum(common.values())
+    return common | ({"others": others} if others else {})
+
+
 def describe(
     root: Path, tables: dict[str, datasets.Dataset], classes: list[str], size: int
 ) -> Card:
     """Return what the rest of the pipeline needs to know."""
-    names = root / "classes.json"
-    table = json.loads(names.read_text(encoding="utf-8")) if names.is_file() else {}
+    table = _names(root / "classes.json")
     sums = np.array(tables["train"]["sums"]).sum(0) / (len(tables["train"]) * size**2)
     mean, squares = sums[:3], sums[3:]
     digest = hashlib.sha256()
