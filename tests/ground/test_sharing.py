@@ -109,3 +109,32 @@ def test_a_worker_that_dies_takes_no_other_job_with_it(tmp_path: Path) -> None:
     assert [found[n] for n in range(6)] == ["a", "fatal died", "b", "fatal once", "c", "d"]
     with pytest.raises(BrokenProcessPool):
         list(sharing.each(die_once, jobs, ["cpu", "cpu"]))
+
+
+def test_a_gpu_that_is_asked_for_and_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setenv("CONVPRIOR_ACCELERATOR", "gpu")
+    with pytest.raises(MachineError, match="CONVPRIOR_ACCELERATOR is 'gpu', and there is none"):
+        machine.devices_of_runs()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_container_s_limit_is_the_memory_that_there_is(
+    version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    cpu = torch.device("cpu")
+    free = machine.free_memory(cpu)
+    said = {
+        1: {"memory/memory.limit_in_bytes": "300", "memory/memory.usage_in_bytes": "200",
+            "memory/memory.stat": "cache 90\ntotal_inactive_file 40\n"},
+        2: {"memory.max": "300", "memory.current": "200", "memory.stat": "inactive_file 40\n"},
+    }[version]  # fmt: skip
+    for name, text in said.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert machine.free_memory(cpu) == 140
+    if version == 2:
+        (tmp_path / "memory.max").write_text("max")
+        assert machine.free_memory(cpu) > free / 2

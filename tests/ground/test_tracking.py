@@ -6,15 +6,17 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mlflow.tracking import MlflowClient
 
 from convprior.ground import tracking
-from convprior.ground.journal import Journal, let_go, take
+from convprior.ground.journal import Journal, let_go, root, take
 from convprior.ground.journal import journals as found_journals
 from tests.conftest import clean_environment, colourful
 
@@ -240,3 +242,162 @@ def test_keys_that_mlflow_refuses_are_refused_at_once(project: Path) -> None:
 
 def test_settings_become_dotted_parameters() -> None:
     assert tracking.flat({"a": 1, "b": {"c": {"d": [2]}}}) == {"a": 1, "b.c.d": [2]}
+
+
+def record(name: str = "mlp", experiment: str = "train", **params: int) -> Path:
+    """Leave the journal of a run that is over and was not mirrored."""
+    journal = Journal(experiment, name, params, {})
+    journal.metrics({"loss": 0.5}, 1)
+    journal.picture("shown", colourful(8, 8), 1)
+    journal.end("FINISHED")
+    journal.close()
+    return journal.folder
+
+
+def run_names(experiment: str = "train") -> list[str]:
+    client = MlflowClient(tracking.uri())
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    return sorted(run.info.run_name for run in client.search_runs([found.experiment_id]))
+
+
+def test_a_journal_that_cannot_be_read_is_set_aside_and_holds_up_no_other(
+    project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    empty, half, wrong, pictureless = record("a"), record("b"), record("c"), record("d")
+    (empty / "journal.jsonl").write_bytes(b"")
+    (half / "journal.jsonl").write_bytes(b'{"kind": "metrics"\n')
+    (wrong / "journal.jsonl").write_bytes(b"[1]\n")
+    next(pictureless.glob("*.png")).unlink()
+    (project / ".convprior/journals/Thumbs.db").touch()
+    record("it's.png")
+    assert tracking.sync() == (1, 0)
+    assert run_names() == ["d", "it's.png"]
+    aside = project / ".convprior/broken"
+    assert sorted(path.name for path in aside.iterdir()) == sorted(
+        path.name for path in (empty, half, wrong, pictureless)
+    )
+    assert caplog.text.count("cannot be replayed") == 4
+    assert "does not answer" not in caplog.text
+    assert not list((project / ".convprior/journals").glob(".*.lock"))
+
+
+def test_a_broken_mark_only_has_all_looked_at_again(project: Path) -> None:
+    journal = record()
+    tracking._mirror(journal)  # all but the deletion, as if it was killed there
+    again = record("again")
+    shutil.move(again, journal)
+    (journal / "position").write_bytes(b"")
+    tracking._mirror(journal)
+    assert run_names() == ["mlp"]
+
+
+def test_what_was_sent_before_a_crash_is_not_there_twice(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = record()
+    monkeypatch.setattr(tracking.journal, "mark_read", lambda *_: None)  # killed before each
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking, "shutil", SimpleNamespace(rmtree=lambda _: None))
+        for _ in range(2):
+            tracking._mirror(journal)
+    client = MlflowClient(tracking.uri())
+    info, data = only_run(client, "train")
+    assert data.metrics == {"loss": 0.5}
+    assert len(client.get_metric_history(info.run_id, "loss")) == 1
+    pictures = [f.path for f in client.list_artifacts(info.run_id, "images")]
+    assert sum(path.endswith(".png") for path in pictures) == 1
+
+
+def test_an_experiment_that_was_deleted_holds_up_no_other(
+    project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    record()
+    assert tracking.sync() == (1, 0)
+    client = MlflowClient(tracking.uri())
+    found = client.get_experiment_by_name("train")
+    assert found is not None
+    client.delete_experiment(found.experiment_id)
+    record("second")
+    record("coffee", "restore")
+    assert tracking.sync() == (1, 1)
+    assert f"mlflow experiments restore --experiment-id {found.experiment_id}" in caplog.text
+    assert "does not answer" not in caplog.text
+    assert run_names("restore") == ["coffee"]
+    client.restore_experiment(found.experiment_id)
+    assert tracking.sync() == (1, 0)
+    assert run_names() == ["mlp", "second"]
+
+
+def test_all_parameters_arrive_however_many(project: Path) -> None:
+    record(**{f"p{n}": n for n in range(130)})
+    tracking.sync()
+    _, data = only_run(MlflowClient(tracking.uri()), "train")
+    assert data.params == {f"p{n}": str(n) for n in range(130)}
+
+
+def test_a_run_that_ends_at_once_raises_no_alarm(
+    project: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = tracking._mirror
+    over = threading.Event()
+
+    def late(folder: Path, dead: bool = False) -> None:
+        over.wait(10)  # the run has ended before it is looked at
+        original(folder, dead)
+
+    monkeypatch.setattr(tracking, "_mirror", late)
+    with tracking.run("train", "mlp"):
+        threading.Timer(0.2, over.set).start()
+        monkeypatch.setattr(tracking, "MIRROR_EVERY", 0.0)
+    assert caplog.text == ""
+    assert run_names() == ["mlp"]
+
+
+def test_passwords_are_not_printed(
+    project: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{free_port()}")
+    record()
+    assert tracking.sync() == (0, 1)
+    assert "does not answer" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_project_that_was_moved_keeps_its_pictures_below_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    record()
+    tracking.sync()
+    moved = tmp_path_factory.mktemp("moved") / "project"
+    shutil.copytree(project, moved, symlinks=True)
+    before = sorted((project / "mlartifacts").rglob("*.png"))
+    monkeypatch.chdir(moved)
+    record("second")
+    tracking.sync()
+    assert sorted((project / "mlartifacts").rglob("*.png")) == before
+    assert len(list((moved / "mlartifacts").rglob("*.png"))) == 2
+    client = MlflowClient(tracking.uri())
+    found = client.get_experiment_by_name("train")
+    assert found is not None
+    for run in client.search_runs([found.experiment_id]):
+        assert run.info.artifact_uri.startswith(f"{moved.as_uri()}/mlartifacts/")
+        assert len(client.list_artifacts(run.info.run_id, "images")) == 2
+
+
+def test_a_subfolder_is_of_the_project_around_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / ".dvc").mkdir()
+    monkeypatch.chdir(project / "data")
+    assert root() == project
+
+
+def test_without_git_a_run_is_recorded_all_the_same(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(project))
+    with tracking.run("train", "mlp"):
+        pass
+    _, data = only_run(MlflowClient(tracking.uri()), "train")
+    assert "git.commit" not in data.tags

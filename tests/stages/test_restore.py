@@ -1,6 +1,7 @@
 """Degrade and restore as stages: every rank its share, the same bits, and nothing done twice."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,14 +66,39 @@ def test_classical_baselines_help_and_never_read_unknown_pixels() -> None:
     assert metrics.psnr(reference, filled) > metrics.psnr(reference, lost.observed) + 5
 
 
-def test_two_processes_restore_the_same_pictures_bit_for_bit(project: Path) -> None:
+def half_done(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restore two of four pictures and end there."""
+    with monkeypatch.context() as patch:
+        patch.setattr(measured, "restore_case", cut_off_after(2, []))
+        with pytest.raises(RuntimeError, match="power cut"):
+            restore.main([*command("denoise"), "--params", "params.yaml"])
+
+
+def cut_off_after(most: int, restored: list[str]) -> Callable[..., None]:
+    """Return `restore_case` with a power cut when so many are done; their names are noted."""
+    original = measured.restore_case
+
+    def counted(case: measured.Case, *rest: object) -> None:
+        if len(restored) == most:
+            raise RuntimeError("power cut")
+        restored.append(case.name)
+        original(case, *rest)  # type: ignore[arg-type]
+
+    return counted
+
+
+def test_several_processes_restore_the_same_pictures_bit_for_bit(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     degrade_all(project)
     restore.main([*command("denoise"), "--params", "params.yaml"])
     one = restored_bytes(project, "denoise")
     assert tuple(one) == NAMES
     metrics_of_one = json.loads((project / "reports/restore/denoise/metrics.json").read_text())
+    # Half of them were done when it was interrupted: one of three processes has nothing to do.
+    half_done(project, monkeypatch)
     run_stage(
-        project, "restore", *command("denoise"), CONVPRIOR_DEVICES="2", CONVPRIOR_STRATEGY="ddp"
+        project, "restore", *command("denoise"), CONVPRIOR_DEVICES="3", CONVPRIOR_STRATEGY="ddp"
     )
     assert restored_bytes(project, "denoise") == one
     metrics_of_two = json.loads((project / "reports/restore/denoise/metrics.json").read_text())
@@ -101,14 +127,7 @@ def test_a_restart_skips_what_is_done_and_unchanged(
     degrade_all(project)
     restored: list[str] = []
     original = measured.restore_case
-
-    def counted(case: measured.Case, *rest: object) -> None:
-        if len(restored) == 2:
-            raise RuntimeError("power cut")
-        restored.append(case.name)
-        original(case, *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(measured, "restore_case", counted)
+    monkeypatch.setattr(measured, "restore_case", cut_off_after(2, restored))
     with pytest.raises(RuntimeError, match="power cut"):
         restore.main([*command("denoise"), "--params", "params.yaml"])
     assert restored == ["astronaut", "chelsea"]

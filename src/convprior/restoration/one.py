@@ -82,7 +82,8 @@ def restore_one(
         spreads.append(restored.spread * (look.high - look.low))  # in the file's own unit
         report.pages.append(Page(task, reason, last.steps, last.best_step, last.ended))
     target = job.target
-    if not job.may_replace(target):  # it was not there, or ours, when the work began
+    # It was not there, or ours, when the work began.
+    if target.exists() and not job.may_replace(target):
         target = _free(target)
         say(f"{job.target}: has appeared meanwhile and is left alone: the result is {target}")
         report.target = str(target)

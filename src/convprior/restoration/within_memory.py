@@ -81,8 +81,10 @@ def largest_tile(
         return kept + PER_TILE_PIXEL[precision] * min(side, height) * min(side, width)
 
     whole = max(height, width)
+    if needed(whole) <= budget:
+        return None, needed(whole)
     sides = _sides(observation, whole)
-    if needed(whole) <= budget or not sides:
+    if not sides:
         return None, needed(whole)
     side = next((side for side in sides if needed(side) <= budget), sides[-1])
     return side, needed(side)
