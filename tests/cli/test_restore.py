@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -24,6 +25,7 @@ from convprior.ground.progress import Meter
 from convprior.pictures import decoding, files
 from convprior.prior.iterates import Iterate
 from convprior.prior.stopping import LastStep
+from convprior.restoration import one
 from tests.conftest import clean_environment, colourful
 
 FAST = ("--max-steps", "10", "--device", "cpu")
@@ -347,6 +349,76 @@ def test_what_is_broken_is_found_shown_and_repaired(
     before, after = files.read(tmp_path / "in.png"), files.read(tmp_path / "out.png")
     if "inpaint" in said:
         assert torch.equal(before.pixels[:, ~shown], after.pixels[:, ~shown])
+
+
+def test_the_spread_is_in_the_file_s_own_unit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spreads = []
+    for factor in (1, 1000):
+        files.write_float(tmp_path / "in.tif", factor * torch.rand(
+            1, 20, 20, generator=torch.Generator().manual_seed(0)))  # fmt: skip
+        code, said = call(
+            capsys, "restore", tmp_path / "in.tif", "-o", tmp_path / "out.tif", "--runs", 2,
+            "--spread", tmp_path / "spread.tif", "--overwrite", *FAST,
+        )  # fmt: skip
+        assert code == 0, said
+        spreads.append(files.read_float(tmp_path / "spread.tif"))
+    # Rounding makes other fits of it, but not by orders.
+    assert float(spreads[1].mean() / spreads[0].mean()) == pytest.approx(1000, rel=0.5)
+
+
+def test_a_time_limit_is_that_of_all_pages(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (6, 64, 64), np.uint8)
+    tifffile.imwrite(tmp_path / "in.tif", noise, photometric="minisblack", metadata=None)
+    begun = time.monotonic()
+    code, said = call(
+        capsys, "restore", tmp_path / "in.tif", "--time-limit", "3s", "--device", "cpu"
+    )
+    assert code == 0, said
+    assert time.monotonic() - begun < 12  # each page had the whole of it: 18 and more
+
+
+def test_what_is_too_large_for_its_format_when_enlarged_is_said_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    colourful(5000, 4).save(tmp_path / "in.webp")
+    monkeypatch.setattr(one, "restore_within_memory", None)
+    code, said = call(
+        capsys, "restore", tmp_path / "in.webp", "--task", "superresolve", "--scale", 4
+    )
+    assert code == 1
+    assert "in.restored.webp: cannot be written in this format" in said
+
+
+def test_holes_that_a_file_says_itself_are_filled_without_a_mask(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = torch.rand(1, 20, 20)
+    values[0, 5, 5:8] = torch.nan
+    files.write_float(tmp_path / "in.tif", values)
+    code, said = call(
+        capsys, "restore", tmp_path / "in.tif", "-o", tmp_path / "out.tif", "--task", "inpaint",
+        *FAST,
+    )  # fmt: skip
+    assert code == 0, said
+    assert "3 pixels have no value: they are filled in" in said
+    restored = files.read_float(tmp_path / "out.tif")
+    assert torch.isfinite(restored).all()
+    assert torch.equal(restored[~values.isnan()], values[~values.isnan()])
+
+
+def test_where_not_all_signs_can_be_written_others_stand_for_them(tmp_path: Path) -> None:
+    for arguments in (("restore", "--help"), ("explain", "conv")):
+        done = subprocess.run(
+            [Path(sys.executable).with_name("convprior"), *arguments], cwd=tmp_path,
+            env=clean_environment() | {"PYTHONIOENCODING": "cp1252"}, capture_output=True,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
 
 
 def test_a_picture_is_enlarged_and_sharpened(

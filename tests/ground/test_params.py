@@ -1,17 +1,28 @@
 """params.yaml: what is in it is known, and what is not known is refused."""
 
+import copy
+import math
+import random
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 import yaml
 from dvc.utils.hydra import apply_overrides
 
-from convprior.ground import params
+from convprior.ground import machine, params
+from convprior.ground.errors import InputError
+from convprior.ground.machine import MachineError
 from convprior.ground.params import ParamsError
+from convprior.networks.hourglass import Hourglass
 from convprior.restoration import recipes
 from convprior.stages import compose, degrade, evaluate, prepare, study, train
 from convprior.study.trials.plan import Plan
+from convprior.training import trainer
+from convprior.training.blueprint import Blueprint
 from tests.conftest import QUESTIONS
 
 OWNERS = {
@@ -109,3 +120,111 @@ def test_a_change_of_one_network_changes_that_one_alone(section: str, tmp_path: 
         after = yaml.safe_load(path.read_text())[section]["networks"]
         assert after[name]["arguments"][argument] == [77]
         assert {n for n in before if after[n] != before[n]} == {name}
+
+
+# What a slip of the finger, a spreadsheet or a joke leaves in the place of a value.
+NONSENSE = (
+    None, True, False, 0, 1, -1, -3, 2**70, -(2**70), 10**9, 1e-30, 1e30, -1e30, 0.5, 99, math.inf,
+    -math.inf, math.nan, "", "maybe", "1e9", "nan", "../..", [], [0], [0, 0], [-3], [1e30], ["a"],
+    [[]], {}, {"a": 1}, [None], [999] * 3,
+)  # fmt: skip
+
+
+def places(content: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield the way to every value of a section, also to those that hold others."""
+    yield path
+    items = content.items() if isinstance(content, dict) else ()
+    items = enumerate(content) if isinstance(content, list) else items
+    for key, value in items:
+        yield from places(value, (*path, key))
+
+
+def spoiled(content: Any, draw: random.Random) -> Any:
+    """Return a copy of a section with one or two values replaced by nonsense, or a key renamed."""
+    content = copy.deepcopy(content)
+    for _ in range(draw.choice((1, 1, 2))):
+        *way, last = draw.choice([path for path in places(content) if path])
+        place = content
+        for key in way:
+            place = place[key]
+        if isinstance(place, dict) and draw.random() < 0.1:
+            place[f"{last}s"] = place.pop(last)
+        else:
+            place[last] = copy.deepcopy(draw.choice(NONSENSE))
+    return content
+
+
+def build(section: str, loaded: Any) -> None:
+    """Build what the stages build of a section at their start."""
+    if section in ("train", "learn"):
+        for network in loaded.networks.values():
+            arguments = network.arguments
+            Blueprint(network.module, network.class_, arguments, (3, 24, 24), ["a", "b"]).build()
+    if hasattr(loaded, "augmentation"):
+        loaded.augmentation.build()
+    for recipe in loaded.recipes.values() if section == "restore" else ():
+        with torch.device("meta"):
+            Hourglass(
+                recipe.latent_channels, 3, channels=recipe.channels,
+                skip_channels=recipe.skip_channels, upsampling=recipe.upsampling,
+                padding=recipe.padding, join_norm=recipe.join_norm, dropout=recipe.dropout,
+            )  # fmt: skip
+
+
+def fuzz(section: str, number: int, folder: Path) -> None:
+    whole = yaml.safe_load(params.PACKAGED.read_text())
+    path = folder / "params.yaml"
+    refused = 0
+    for draw in map(random.Random, range(number)):
+        content = copy.deepcopy(whole)
+        first, _, second = section.partition(".")
+        if second:
+            content[first][second] = spoiled(content[first][second], draw)
+        else:
+            content[first] = spoiled(content[first], draw)
+        path.write_text(yaml.safe_dump({first: content[first]}))
+        try:
+            build(section, params.load(path, section, OWNERS[section]))
+        except InputError:
+            refused += 1
+    assert refused > number / 3
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("section", sorted(OWNERS))
+def test_nonsense_gives_one_clear_error(section: str, tmp_path: Path) -> None:
+    fuzz(section, 40, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("section", sorted(OWNERS))
+def test_thousands_of_nonsense(section: str, tmp_path: Path) -> None:
+    fuzz(section, 3000, tmp_path)
+
+
+VARIABLES = ("ACCELERATOR", "DEVICES", "NODES", "STRATEGY", "PRECISION", "WORKERS", "PROCESSES")
+
+
+def test_nonsense_in_variables_gives_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = 0
+    for number in range(200):
+        draw = random.Random(number)
+        with monkeypatch.context() as patch:
+            for name in draw.sample(VARIABLES, 2):
+                value = draw.choice(
+                    ("", "0", "-1", "1", "two", "1e9", "cpu", "tpu", "é", " 2", "2;")
+                )
+                patch.setenv(f"CONVPRIOR_{name}", value)
+            for call in (machine.devices_of_runs, machine.loader_workers, trainer.make):
+                try:
+                    call()
+                except MachineError:
+                    said += 1
+    assert said > 200
+
+
+def test_seeds_that_repeat_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"learn\.seeds: .*the same twice"):
+        params.load(changed(tmp_path, "learn.seeds", [0, 0]), "learn", Plan)

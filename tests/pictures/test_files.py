@@ -3,6 +3,7 @@
 import contextlib
 import io
 import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -308,6 +309,190 @@ def test_what_a_tiff_has_no_value_for_is_unknown(tmp_path: Path) -> None:
         files.read(tmp_path / "none.tif")
 
 
+def test_what_is_no_data_to_gdal_is_unknown_and_said(tmp_path: Path) -> None:
+    for nothing in ("-9999", "-3.4028234663852886e+38", "nan"):
+        values = DEEP[..., 0].astype(np.float32)
+        values[2:4, 5] = float(nothing)
+        tifffile.imwrite(tmp_path / "in.tif", values, extratags=[(42113, 2, 0, nothing, True)])
+        picture = files.read(tmp_path / "in.tif")
+        assert picture.known is not None
+        assert int((~picture.known).sum()) == 2
+        assert "2 pixels have no value" in picture.notes[-1]
+        files.write(tmp_path / "out.tif", picture)
+        with tifffile.TiffFile(tmp_path / "out.tif") as out:
+            assert out.pages[0].tags[42113].value == nothing
+
+
+def test_only_the_colours_are_inverted_where_white_is_zero(tmp_path: Path) -> None:
+    grey, alpha = DEEP[..., 0] // 2, DEEP[..., 1]
+    tifffile.imwrite(
+        tmp_path / "in.tif", np.stack([65535 - grey, alpha], -1), photometric="miniswhite",
+        planarconfig="contig", extrasamples=["unassalpha"],
+    )  # fmt: skip
+    picture = files.read(tmp_path / "in.tif")
+    assert picture.alpha is not None
+    assert np.array_equal(to_values(picture.alpha[None], 16), alpha)
+    assert np.array_equal(to_values(picture.pixels, 16), grey)
+    files.write(tmp_path / "out.tif", picture)
+    assert np.array_equal(
+        tifffile.imread(tmp_path / "out.tif"), tifffile.imread(tmp_path / "in.tif")
+    )
+
+
+@pytest.mark.parametrize("place", [3, 4])
+def test_transparency_is_found_among_other_samples_and_goes_back_there(
+    place: int, tmp_path: Path
+) -> None:
+    values = np.concatenate([DEEP, DEEP[..., :1]], -1)
+    extra = ["unspecified", "unspecified"]
+    extra[place - 3] = "unassalpha"
+    tifffile.imwrite(tmp_path / "in.tif", values, photometric="rgb", extrasamples=extra)
+    picture = files.read(tmp_path / "in.tif")
+    assert picture.alpha is not None
+    assert np.array_equal(to_values(picture.alpha[None], 16), values[..., place])
+    files.write(tmp_path / "out.tif", picture)
+    assert np.array_equal(tifffile.imread(tmp_path / "out.tif"), values)
+
+
+def test_without_metadata_numbers_mean_the_same_colours(tmp_path: Path) -> None:
+    tifffile.imwrite(
+        tmp_path / "in.tif", DEEP, photometric="rgb", extrasamples=["assocalpha"],
+        description="mine", extratags=[(315, 2, 0, "Someone", True)], metadata=None,
+    )  # fmt: skip
+    files.write(tmp_path / "out.tif", files.without_metadata(files.read(tmp_path / "in.tif")))
+    with tifffile.TiffFile(tmp_path / "out.tif") as out:
+        assert out.pages[0].extrasamples == (1,)  # associated, as it was
+        assert "Artist" not in out.pages[0].tags
+        assert not out.pages[0].description
+    chunks = PngInfo()
+    chunks.add(b"gAMA", struct.pack(">I", 100_000))
+    chunks.add_text("Author", "Someone")
+    save(tmp_path / "in.png", colourful(8, 8), pnginfo=chunks)
+    files.write(tmp_path / "out.png", files.without_metadata(files.read(tmp_path / "in.png")))
+    with Image.open(tmp_path / "out.png") as out:
+        assert out.info["gamma"] == 1.0
+        assert "Author" not in out.info
+    photo = save(tmp_path / "in.jpg", colourful(8, 8), quality=30, comment=b"mine")
+    files.write(tmp_path / "out.jpg", files.without_metadata(files.read(photo)))
+    with Image.open(photo) as before, Image.open(tmp_path / "out.jpg") as after:
+        assert after.quantization == before.quantization
+        assert "comment" not in after.info
+
+
+def test_a_stack_that_hides_in_one_page_is_refused(tmp_path: Path) -> None:
+    said = "ImageJ=1.11a\nimages=5\nslices=5\n"
+    # As ImageJ writes more than 4 GB: one directory, all pixels behind it.
+    tifffile.imwrite(
+        tmp_path / "in.tif", np.zeros((5 * 11, 13), np.uint8), description=said, metadata=None
+    )
+    data = bytearray((tmp_path / "in.tif").read_bytes())
+    with tifffile.TiffFile(io.BytesIO(bytes(data))) as file:
+        page = file.pages[0]
+        for name, value in (("ImageLength", 11), ("RowsPerStrip", 11), ("StripByteCounts", 143)):
+            at, kind = page.tags[name].valueoffset, "<H" if page.tags[name].dtype == 3 else "<I"
+            struct.pack_into(kind, data, at, value)
+    (tmp_path / "in.tif").write_bytes(data)
+    with pytest.raises(ImageError, match="holds more pictures than it has pages"):
+        files.read_pages(tmp_path / "in.tif")
+
+
+def test_pages_of_which_only_the_first_is_described_are_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = np.stack([DEEP[..., channel] for channel in range(3)])
+    tifffile.imwrite(tmp_path / "in.tif", stack, photometric="minisblack", metadata=None)
+    monkeypatch.setattr(
+        tifffile.TiffFile, "is_scanimage", True, raising=False
+    )  # whose pages tifffile trusts
+    pages = files.read_pages(tmp_path / "in.tif")
+    assert np.array_equal(np.stack([to_values(p.pixels, 16) for p in pages]), stack)
+
+
+def test_a_geotiff_is_not_enlarged_but_without_what_it_says_of_the_ground(tmp_path: Path) -> None:
+    scale = (33550, 12, 3, (10.0, 10.0, 0.0), True)
+    tifffile.imwrite(tmp_path / "in.tif", DEEP[..., 0], extratags=[scale], metadata=None)
+    picture = files.read(tmp_path / "in.tif")
+    with pytest.raises(ImageError, match="a GeoTIFF says how large its pixels are on the ground"):
+        picture.metadata.enlarged(2)
+    assert files.without_metadata(picture).metadata.enlarged(2)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_grey_of_few_bits_keeps_its_transparency(bits: int, tmp_path: Path) -> None:
+    header = struct.pack(">IIBBBBB", 8, 2, bits, 0, 0, 0, 0)
+    row = bytes([0]) + bytes([0b0001_1011] * bits)
+    parts = [(b"IHDR", header), (b"tRNS", struct.pack(">H", 1)),
+             (b"IDAT", zlib.compress(row * 2)), (b"IEND", b"")]  # fmt: skip
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in parts
+    )
+    (tmp_path / "in.png").write_bytes(data)
+    picture = files.read(tmp_path / "in.png")
+    values = np.unpackbits(np.frombuffer(row[1:], np.uint8)).reshape(8, bits)
+    levels = values @ (1 << np.arange(bits)[::-1])
+    assert picture.alpha is not None
+    assert np.array_equal(picture.alpha[0].numpy() == 0, levels == 1)
+
+
+def test_the_parts_of_a_file_that_are_not_kept_are_named(tmp_path: Path) -> None:
+    chunks = PngInfo()
+    for name in (b"sBIT", b"tIME", b"prVt"):
+        chunks.add(name, bytes(7))
+    save(tmp_path / "in.png", colourful(8, 8), pnginfo=chunks)
+    assert "its parts sBIT, tIME, prVt are not kept" in files.read(tmp_path / "in.png").notes
+    plain = encode(colourful(8, 8), "JPEG")
+    extended = b"http://ns.adobe.com/xmp/extension/\0" + bytes(40)
+    segments = b"".join(
+        marker + struct.pack(">H", len(body) + 2) + body
+        for marker, body in ((b"\xff\xe1", extended), (b"\xff\xeb", b"JP" + bytes(20)))
+    )
+    (tmp_path / "in.jpg").write_bytes(plain[:2] + segments + plain[2:])
+    notes = files.read(tmp_path / "in.jpg").notes
+    assert "the second part of its XMP is not kept" in notes
+    assert "its part APP11 is not kept" in notes
+    webp = encode(colourful(8, 8), "WEBP", exif=b"Exif\0\0" + bytes(8))
+    extra = b"priv" + struct.pack("<I", 4) + bytes(4)
+    webp = b"RIFF" + struct.pack("<I", len(webp) - 8 + len(extra)) + webp[8:] + extra
+    (tmp_path / "in.webp").write_bytes(webp)
+    assert "its parts priv are not kept" in files.read(tmp_path / "in.webp").notes
+    save(tmp_path / "text.png", colourful(8, 8), pnginfo=chunks_with_text())
+    lost = files.lost(tmp_path / "out.jpg", files.read(tmp_path / "text.png"))
+    assert "the texts of a PNG are not kept (Author)" in lost
+
+
+def chunks_with_text() -> PngInfo:
+    chunks = PngInfo()
+    chunks.add_text("Author", "Someone")
+    return chunks
+
+
+def test_exif_as_imagemagick_writes_it_into_a_png_is_turned_with_the_pixels(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    raw = b"Exif\0\0" + exif.tobytes().removeprefix(b"Exif\0\0")
+    chunks = PngInfo()
+    chunks.add_text("Raw profile type exif", f"\nexif\n{len(raw):8}\n{raw.hex()}\n")
+    save(tmp_path / "in.png", colourful(12, 8), pnginfo=chunks)
+    picture = files.read(tmp_path / "in.png")
+    assert picture.pixels.shape == (3, 12, 8)
+    files.write(tmp_path / "out.png", picture)
+    with Image.open(tmp_path / "out.png") as out:
+        assert out.getexif()[ORIENTATION] == 1
+        assert not any("Raw profile" in key for key in out.info)
+
+
+def test_exif_says_the_size_that_the_picture_has(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    exif.get_ifd(0x8769).update({0xA002: 12, 0xA003: 8})  # as the sensor lay
+    save(tmp_path / "in.jpg", colourful(12, 8), exif=exif)
+    files.write(tmp_path / "out.jpg", files.read(tmp_path / "in.jpg"))
+    with Image.open(tmp_path / "out.jpg") as out:
+        said = out.getexif().get_ifd(0x8769)
+        assert (said[0xA002], said[0xA003]) == out.size == (8, 12)
+
+
 def test_a_palette_and_one_bit_become_grey_or_colour(tmp_path: Path) -> None:
     few = colourful(20, 10).quantize(7)
     for suffix in (".png", ".tif"):
@@ -421,6 +606,10 @@ def test_a_bomb_is_refused_before_it_is_decoded(
         monkeypatch.setattr(tifffile.TiffPage, "asarray", decode)
         with pytest.raises(ImageError, match=r"(11×10|110) pixels are more than 100"):
             files.read_pages(bomb, most_pixels=100)
+    tifffile.imwrite(bomb, np.zeros((10, 10, 500), np.uint8), photometric="minisblack",
+                     planarconfig="contig", compression="zlib")  # fmt: skip
+    with pytest.raises(ImageError, match="100 pixels of 500 channels are more than 100 of 4"):
+        files.read_pages(bomb, most_pixels=100)
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

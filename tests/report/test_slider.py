@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 import re
 import sys
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import torch
 from PIL import Image
 
 from convprior import cli
 from convprior.ground.errors import InputError
+from convprior.pictures import files
 from convprior.report import slider
 from tests.conftest import colourful
 
@@ -75,3 +78,19 @@ def test_pictures_that_do_not_belong_together_are_refused(tmp_path: Path) -> Non
     tifffile.imwrite(tmp_path / "c.tif", np.zeros((2, 9, 9), np.uint8), photometric="minisblack")
     with pytest.raises(InputError, match=r"a\.png has 1 pages, .*c\.tif 2"):
         slider.page(tmp_path / "a.png", tmp_path / "c.tif")
+
+
+def test_what_has_no_value_does_not_count_in_the_difference(tmp_path: Path) -> None:
+    values = torch.rand(1, 8, 8)
+    files.write_float(tmp_path / "after.tif", values)
+    holed = values.clone()
+    holed[0, 3, 3] = torch.nan
+    files.write_float(tmp_path / "before.tif", holed)
+    page = slider.page(tmp_path / "before.tif", tmp_path / "after.tif")
+    assert "the two differ by 0.0/255" in page
+
+
+def test_a_name_that_is_no_text_is_shown_as_well_as_can_be(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    colourful(8, 8).save(tmp_path / name)
+    assert "caf?.png → caf?.png" in slider.page(tmp_path / name, tmp_path / name)

@@ -144,3 +144,13 @@ def test_nothing_broken_is_said_and_no_mask() -> None:
     repair, said = masks.read("auto", Picture(discs()), HERE, False)
     assert repair is None
     assert said == ["photo.png: no dead pixels and no scratches found"]
+
+
+def test_a_value_that_is_missing_hides_no_dead_pixel_and_is_none() -> None:
+    pixels = discs()
+    pixels[:, 20, 20] = 1.5
+    pixels[:, 40, 40] = torch.nan
+    found = masks.broken(pixels)
+    assert bool(found[20, 20])
+    assert not bool(found[40, 40])
+    assert not bool(masks.broken(torch.full((1, 9, 9), torch.nan)).any())

@@ -1,5 +1,7 @@
 """Memory, tiles and what happens where the memory does not suffice; whether a device is right."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from pydantic import ByteSize
@@ -9,6 +11,7 @@ from convprior.ground.errors import InputError
 from convprior.prior.restore import Averaged
 from convprior.prior.where import Where
 from convprior.problem.observation import Observation
+from convprior.problem.operators import Operator
 from convprior.restoration import selftest, within_memory
 from convprior.restoration.settings import Settings
 from convprior.restoration.within_memory import largest_tile, restore_within_memory
@@ -102,3 +105,13 @@ def test_a_device_is_checked_against_the_cpu(monkeypatch: pytest.MonkeyPatch) ->
     assert machine.every("auto") == ["cuda:0", "cuda:1"]
     with pytest.raises(InputError, match="no device 'cuda:2' here"):
         machine.every("cuda:0,cuda:2")
+
+
+def test_a_wide_blur_leaves_no_tile_that_could_not_overlap() -> None:
+    seen = observation(400, 400)
+    wide = replace(seen, operator=Operator(lambda p: p, reach=90))
+    side, _ = largest_tile(wide, 1, torch.float32)
+    assert side == 384  # more than the 360 pixels by which two of them overlap
+    assert largest_tile(replace(seen, operator=Operator(lambda p: p, reach=150)), 1,
+                        torch.float32)[0] is None  # fmt: skip
+    assert largest_tile(observation(60, 60), 1, torch.float32)[0] is None  # smaller than a tile

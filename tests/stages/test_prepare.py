@@ -113,3 +113,30 @@ def test_garments_take_the_same_path_and_keep_their_parts(prepared_once: Path) -
     inside[:28, :28] = cutout[..., 3] > 0
     assert np.array_equal(shown[~inside], ground[~inside])
     assert np.array_equal(shown[inside], cutout[..., :3][cutout[..., 3] > 0])
+
+
+def test_nothing_of_a_tree_is_left_out_in_silence(
+    project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = make_tree(project / "tree")
+    (root / "train/.ipynb_checkpoints").mkdir()
+    (root / "train/n01/._a.png").write_bytes(b"of macOS")
+    (root / "train/n01/deeper").mkdir()
+    Image.new("RGB", (9, 9)).save(root / "train/n01/old.bmp")
+    (root / "train/readme.txt").touch()
+    manifest = run(project)
+    assert manifest["train"]["left_out"] == [
+        "train/n01/deeper", "train/n01/old.bmp", "train/n02/notes.txt", "train/readme.txt"
+    ]  # fmt: skip
+    assert "train: 4 are left out: train/n01/deeper" in caplog.text
+    assert list(manifest["train"]["per_class"]) == ["n01", "n02"]
+    (root / "train/n03").mkdir()
+    with pytest.raises(TreeError, match=r"train/n03: holds no picture .*fill it, or move it away"):
+        run(project)
+
+
+@pytest.mark.parametrize("written", [b"\xff{}", b"[1]", b"{", b'{"n01": 1}'])
+def test_names_of_classes_that_cannot_be_used_are_refused(written: bytes, project: Path) -> None:
+    (make_tree(project / "tree") / "classes.json").write_bytes(written)
+    with pytest.raises(TreeError, match=r"classes\.json: cannot be used"):
+        run(project)

@@ -31,7 +31,8 @@ def made_up(project: Path) -> Path:
     """A reports/ and a data/ folder that no stage made: two tasks, one picture each."""
     reports, data = project / "reports", project / "data"
     split = {"pictures": 4711, "per_class": {"a": 1, "b": 2, "c": 3}}
-    write_json(reports / "prepare/manifest.json", {"train": split, "val": {"pictures": 1234}})
+    write_json(reports / "prepare/manifest.json", {"train": split, "val": {"pictures": 1234},
+                                                   "objects_apart": True})  # fmt: skip
     for name in ("mlp", "cnn_flatten", "cnn_pool"):
         write_json(
             reports / f"train/{name}/metrics.json",
@@ -69,6 +70,7 @@ def test_the_page_and_the_strip_tell_of_the_files_and_of_no_others(made_up: Path
     assert page.count('<div class="strip">') == 2
     assert "<cat>" not in page
     assert page.count('alt="&lt;cat&gt;, restored"') == 2
+    assert "The same validation objects on the same backgrounds" in page
     # Nothing of the study was there; its page is linked to.
     assert '<a href="study.html">' in page
     assert f"{ {9: 'nine'}[len(QUESTIONS)] } questions" in page
@@ -100,3 +102,14 @@ def test_a_curve_without_its_column_or_with_words_is_refused(made_up: Path) -> N
     curve.write_text("shift,accuracy\n0,high\n")
     with pytest.raises(RecordError, match=r"mlp/curve\.csv: cannot be read \(could not convert"):
         report.main(ARGUMENTS)
+
+
+def test_a_tree_of_one_s_own_and_a_perfect_restoration_are_told_of(made_up: Path) -> None:
+    manifest = json.loads((made_up / "reports/prepare/manifest.json").read_text())
+    write_json(made_up / "reports/prepare/manifest.json", manifest | {"objects_apart": False})
+    perfect = MEASURED | {"psnr_restored": None}  # JSON has no infinity
+    write_json(made_up / "reports/restore/denoise/metrics.json", {"<cat>": perfect})
+    report.main(ARGUMENTS)
+    page = (made_up / "reports/index.html").read_text()
+    assert "The same validation pictures, moved right, down and both as a whole" in page
+    assert '<span class="best">inf</span>' in page

@@ -246,6 +246,21 @@ def test_a_folder_of_ones_own_and_a_mask_file(project: Path) -> None:
     assert torch.equal(repair, mask[0] > 0)
 
 
+def test_only_pictures_are_degraded_and_none_takes_another_s_name(project: Path) -> None:
+    (project / "mine/folder.png").mkdir(parents=True)
+    colourful(20, 20).save(project / "mine/a.png")
+    (project / "mine/._a.png").write_bytes(b"of macOS")
+    assert list(degrade.read_references("mine", None)) == ["a"]
+    colourful(20, 20).save(project / "mine/A.jpg")
+    with pytest.raises(StageError, match="the same name but for the ending or case"):
+        degrade.read_references("mine", None)
+    (project / "list.txt").write_text("coffee\nlena\n")
+    with pytest.raises(StageError, match=r"list\.txt: no photograph 'lena': a line each of"):
+        degrade.read_references("list.txt", 32)
+    (project / "list.txt").write_text("coffee\n")
+    assert list(degrade.read_references("list.txt", 32)) == ["coffee"]
+
+
 @pytest.mark.parametrize("task", ["denoise", "inpaint"])
 def test_the_number_of_threads_changes_no_metric(project: Path, task: str) -> None:
     set_degrade(project, size=128)  # smaller pictures are summed by one thread in any case

@@ -4,7 +4,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from convprior.training.augmentation import NONE, Augmentation
+from convprior.training.augmentation import NONE, Augmentation, Normalise
+from convprior.training.data.card import Card
 
 
 def test_nothing_asked_for_is_nothing_done() -> None:
@@ -27,3 +28,9 @@ def test_what_is_asked_for_changes_each_picture_its_own_way(changes: dict) -> No
 def test_what_cannot_be_is_refused(changes: dict) -> None:
     with pytest.raises(ValidationError):
         Augmentation(**{"shift": 0.0, "rotation": 0.0, "scale": 1.0, "flip": False} | changes)
+
+
+def test_a_channel_that_is_the_same_in_all_pictures_stays_finite() -> None:
+    data = Card(8, ["a"], ["a"], [0.5, 0.0, 0.5], [0.2, 0.0, 0.2], "")  # green alone is dark
+    shown = torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
+    assert torch.isfinite(Normalise(data)(shown)).all()

@@ -92,11 +92,13 @@ class Picture:
         return to_values(torch.cat([self.pixels, *alpha]), self.depth)
 
 
+XMP_CONTINUED = re.compile(rb"\s*xmpNote:HasExtendedXMP=(\"[^\"]*\"|'[^']*')")  # elsewhere
 XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[2-8]")
 
 
 def upright_xmp(xmp: bytes) -> bytes:
-    """Return XMP that says that its picture is upright."""
+    """Return XMP that says that its picture is upright, and that it is whole."""
+    xmp = XMP_CONTINUED.sub(lambda found: b" " * len(found[0]), xmp)
     return XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
 
 

@@ -19,6 +19,13 @@ TASKS = {
     "denoise": ("Denoising", "non-local means"),
     "inpaint": ("Inpainting", "biharmonic inpainting"),
 }
+MOVED = {  # whether the prepared pictures keep objects and backgrounds apart
+    True: """The same validation objects on the same backgrounds, moved right, down and both from
+the corner, where the training pictures show them (unless <code>prepare.positions</code> says
+otherwise).""",
+    False: """The same validation pictures, moved right, down and both as a whole; what is uncovered
+is filled by reflection.""",
+}
 CLOSING = """<h2>The study</h2>
 <p>The study asks nine questions about what is known where: <a href="study.html">its page</a>
 (<code>make study</code> makes it).</p>
@@ -59,12 +66,12 @@ def baselines(reports: Path, names: Sequence[str]) -> str:
         ])  # fmt: skip
     header = ("network", "parameters", "multiply-adds", "training accuracy", "validation accuracy",
               "at the trained place", "moved, mean", "seconds to train")  # fmt: skip
+    apart = record.metrics(reports / "prepare" / "manifest.json")["objects_apart"]
     figure = chart.lines(
         curves, "shift from the trained place, pixels", "accuracy", percent=True, dots=True
     )
     return f"""<h2>What sharing and pooling buy</h2>
-<p>The same validation objects on the same backgrounds, moved right, down and both from the corner,
-where the training pictures show them (unless <code>prepare.positions</code> says otherwise). A
+<p>{MOVED[apart]} A
 convolution shares its weights over position; whether the <em>class</em> survives a move is decided
 by what comes after it.</p>
 <figure>{figure}<figcaption>Accuracy by shift, mean of the three directions. The convolutional

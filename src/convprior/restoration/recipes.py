@@ -32,9 +32,9 @@ class Recipes(params.Section):
         whole: dict[str, Any] = {}
         for name, own in written.items():
             like = own.get("like", "default")
-            if name != "default" and like not in whole:
+            if name != "default" and str(like) not in whole:
                 raise ValueError(f"'{name}' is like '{like}', which is not written before it")
-            rest = {} if name == "default" else whole[like]
+            rest = {} if name == "default" else whole[str(like)]
             whole[name] = rest | {key: value for key, value in own.items() if key != "like"}
         return whole
 

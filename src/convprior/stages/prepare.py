@@ -100,7 +100,10 @@ def main(argv: Sequence[str]) -> None:
             if parts is not None:
                 parts.save_to_disk(str(out / "parts"))
             atomic.write_json(out / "description.json", asdict(description))
-        told = {key: getattr(description, key) for key in ("mean", "deviation", "content")}
+        told: dict[str, Any] = {
+            key: getattr(description, key) for key in ("mean", "deviation", "content")
+        }
+        told["objects_apart"] = parts is not None
         atomic.write_json(args.report / "manifest.json", manifest | told)
         run.metrics({f"{split}_pictures": len(table) for split, table in tables.items()})
 

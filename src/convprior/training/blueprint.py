@@ -7,6 +7,7 @@ network only.
 import importlib
 import inspect
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -47,10 +48,13 @@ class Blueprint:
                 self.picture_shape, len(self.classes), **self.arguments
             )
             self._check_types(network_class)
-            network: nn.Module = network_class(
-                self.picture_shape, len(self.classes), **self.arguments
-            )
-        except (TypeError, ValueError, RuntimeError) as error:  # torch's own: a width below zero
+            with warnings.catch_warnings():
+                warnings.filterwarnings("error", "Initializing zero-element")  # a width of none
+                network: nn.Module = network_class(
+                    self.picture_shape, len(self.classes), **self.arguments
+                )
+        # A RuntimeError is torch's own: a width below zero.
+        except (TypeError, ValueError, RuntimeError, UserWarning) as error:
             said = str(error).splitlines()[0]
             raise NetworkError(f"{place}.{self.class_name}: {said}") from None
         return network

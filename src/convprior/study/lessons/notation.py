@@ -1,5 +1,7 @@
 """How matrices, kernels and layers are written on a command line, and what is refused."""
 
+import re
+
 import torch
 
 from convprior.study.lessons.operations import MOST, Kernel, Matrix
@@ -15,7 +17,12 @@ LARGEST = 1e9  # of the numbers, by their size: sums of them stay finite and can
 
 def matrix_of(text: str) -> Matrix:
     """Return the matrix of ``0 1; 2 3``, a row after each semicolon. Raises ValueError."""
-    rows = [row.replace(",", " ").split() for row in text.replace("\n", ";").split(";")]
+    written = text.replace("\n", ";").split(";")
+    if any(re.search(r"\d,\d", row) and re.search(r"[\d,]\s+[-+.\d]", row) for row in written):
+        raise ValueError(
+            f"'{text[:60]}': a comma is between numbers, and no decimal point: write 0.5 for a half"
+        )
+    rows = [row.replace(",", " ").split() for row in written]
     rows = [row for row in rows if row]
     if not rows or len({len(row) for row in rows}) != 1:
         raise ValueError(f"'{text[:60]}' is no matrix: write rows of one length, as '0 1; 2 3'")
