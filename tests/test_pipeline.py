@@ -49,6 +49,20 @@ def test_the_experiment_runs_then_nothing_then_what_a_change_touches(copy: Path)
     (copy / "params.yaml").write_text(yaml.safe_dump(content))
     assert would_run(copy) == {"degrade@denoise", "restore@denoise", "report"}
 
+    # Another network, as README says how: nothing else.
+    (mlp.parent / "mine.py").write_text(mlp.read_text().replace("MLP", "Mine"))
+    content = params()
+    mine = content["train"]["networks"]["mlp"] | {"module": "mine", "class": "Mine"}
+    content["train"]["networks"]["mine"] = mine
+    (copy / "params.yaml").write_text(yaml.safe_dump(content))
+    assert would_run(copy) == {"train@mine", "evaluate@mine", "report"}
+
+    # What a parameter names is watched.
+    (copy / "params.yaml").write_text(yaml.safe_dump(params()))
+    (copy / "data/photographs.txt").write_text("coffee\n")
+    (copy / "data/garments/train/more.png").touch()
+    assert {"degrade@denoise", "degrade@inpaint", "prepare"} <= would_run(copy)
+
 
 def test_the_stages_are_these(copy: Path) -> None:
     assert set(call(copy, "dvc", "stage", "list", "--name-only").split()) == STAGES

@@ -70,6 +70,10 @@ def test_the_study_runs_then_nothing_then_what_a_change_touches(copy: Path) -> N
     assert would_run(copy, PIPELINE) == {"learn@mlp", "chapters"} | studied
     call(copy, "dvc", "commit", "--force", "-q", PIPELINE)
 
+    # A network of `train`, of which nobody asks here.
+    (mlp.parent / "mine.py").write_text(mlp.read_text().replace("MLP", "Mine"))
+    assert would_run(copy, PIPELINE) == set()
+
     asked = copy / "src/convprior/study/dense.py"
     asked.write_text(asked.read_text() + "# one more line\n")
     drawn_by = copy / "src/convprior/report/chapters/sample_size.py"

@@ -410,3 +410,29 @@ def test_a_mask_from_a_folder_and_a_preview(tree: Path) -> None:
     mask.save(tree / "masks/a.png")
     again = folder.plan(tree / "in", tree / "out", settings, recursive=False, overwrite=False)
     assert not again[0].done
+
+
+def test_what_a_broken_note_vouched_for_is_not_taken_for_ours(tree: Path) -> None:
+    work(plan(tree))
+    (tree / f"out/a.png{folder.SIDECAR}").write_text('{"identity": "')
+    with pytest.raises(InputError, match=r"a\.png: is in the way and no result of this command"):
+        plan(tree)
+    (tree / "out/a.png").unlink()
+    assert list(work(plan(tree))) == ["a.png"]
+
+
+def test_a_disk_that_cannot_be_written_to_fails_each_picture_and_keeps_what_is_there(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work(plan(tree))
+    before = files(tree / "out")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "open", full)
+    reports = work(plan(tree, overwrite=True))
+    monkeypatch.undo()
+    assert len(reports) == 4
+    assert all("No space left on device" in str(r.error) for r in reports.values())
+    assert files(tree / "out") == before

@@ -9,7 +9,7 @@ import torch
 import yaml
 
 import convprior
-from convprior.ground import seeds
+from convprior.ground import resume, seeds
 from convprior.pictures import decoding, files
 from convprior.prior.fit import Fit
 from convprior.problem import classical, damage, metrics
@@ -147,8 +147,13 @@ def test_a_restart_skips_what_is_done_and_unchanged(
     assert not (project / ".convprior/state/restore/denoise").exists()
 
 
+def saved_state(project: Path) -> Path:
+    (path,) = (project / ".convprior/state/restore/denoise").rglob("*.pt")
+    return path
+
+
 def test_a_fit_that_was_cut_off_goes_on_where_it_was(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     content = tiny_params()
     content["restore"]["recipes"]["default"] |= {"max_steps": 60, "least_patience": 200}
@@ -171,7 +176,7 @@ def test_a_fit_that_was_cut_off_goes_on_where_it_was(
     monkeypatch.setattr(metrics, "psnr", power_cut)
     with pytest.raises(RuntimeError, match="power cut"):
         restore.main([*command("denoise"), "--params", "params.yaml"])
-    assert len(list((project / ".convprior/state/restore/denoise").rglob("*.pt"))) == 1
+    whole_state = saved_state(project).read_bytes()
     steps: list[int] = []
     step = Fit.step
     monkeypatch.setattr(Fit, "step", lambda self: (steps.append(1), step(self))[1])
@@ -179,6 +184,13 @@ def test_a_fit_that_was_cut_off_goes_on_where_it_was(
     assert len(steps) == 4 * 60 - 50
     assert restored_bytes(project, "denoise") == whole
     assert curve.read_text() == rows
+    # Half a state is no state: set aside, said, and the fit begun anew.
+    half = project / "half.pt"
+    half.write_bytes(whole_state[: len(whole_state) // 2])
+    assert resume.load(half) is None
+    assert "half.pt.broken: cannot be gone on with" in caplog.text
+    assert not half.exists()
+    assert resume.load(half) is None
 
 
 def test_lightning_does_not_lower_the_precision_of_the_method(

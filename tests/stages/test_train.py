@@ -15,8 +15,10 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from convprior.ground import resume
 from convprior.ground.machine import MachineError
-from convprior.stages import train
+from convprior.stages import StageError, train
+from convprior.stages import start as start_stage
 from convprior.training import blueprint, trainer
 from convprior.training.prepared import UNCOUNTED, Pictures, Share
 from tests.conftest import clean_environment, run_stage, tiny_params
@@ -131,11 +133,15 @@ def test_interrupted_training_resumes_to_the_same_bits(
     wait_for_checkpoint(trainable, process)
     process.send_signal(ending)
     _, said = process.communicate(timeout=60)
+    (checkpoint,) = (trainable / ".convprior/state/train").glob("*/*/*.ckpt")
+    half = checkpoint.with_name("epoch=99-step=9999.ckpt")  # of a disk that was full
+    half.write_bytes(checkpoint.read_bytes()[:1000])
     assert process.returncode == code, said
     assert not (trainable / "models").exists()  # nothing that DVC could take for done
 
     train.main([*command(), "--params", "params.yaml"])
     assert "starting afresh" not in caplog.text
+    assert "epoch=99-step=9999.ckpt.broken: cannot be gone on with" in caplog.text
     assert list((trainable / ".convprior/state/train/cnn_pool").iterdir()) == []
     metrics, weights, rows = undisturbed
     found, same_weights = results(trainable)
@@ -245,3 +251,43 @@ def test_wrong_settings_are_said_in_one_line(trainable: Path) -> None:
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1].startswith("error: Lightning refuses the CONVPRIOR_")
     assert "Traceback" not in ended.stderr
+
+
+def test_two_at_one_training_are_one_too_many(trainable: Path) -> None:
+    with resume.alone(train.STATE / "mlp"):
+        script = ("from convprior.ground import resume\n"
+                  "from pathlib import Path\n"
+                  "with resume.alone(Path('.convprior/state/train/mlp')): pass\n")  # fmt: skip
+        other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "StateError: .convprior/state/train/mlp: another process is at this very" in other.stderr
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_torchrun_s_processes_are_those_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CONVPRIOR_DEVICES")
+    made: dict[str, object] = {}
+    monkeypatch.setattr(trainer.pl, "Trainer", lambda **given: made.update(given))
+    trainer.make()
+    assert (made["devices"], made["num_nodes"]) == (1, 1)
+    for name, value in (("TORCHELASTIC_RUN_ID", "x"), ("LOCAL_WORLD_SIZE", "4"),
+                        ("GROUP_WORLD_SIZE", "2")):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    trainer.make()
+    assert (made["devices"], made["num_nodes"]) == (4, 2)
+
+
+def test_a_batch_of_one_cannot_be_normalised_and_that_is_said(trainable: Path) -> None:
+    content = tiny_params()
+    content["train"]["batch_size"] = 1
+    content["train"]["networks"]["mlp"]["arguments"] |= {"batch_norm": True}
+    (trainable / "params.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(StageError, match="mlp: a batch of one picture cannot be normalised"):
+        train.main([*command("mlp"), "--params", "params.yaml"])
+
+
+def test_a_full_disk_is_one_line(trainable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device", "models/mlp")
+
+    with pytest.raises(SystemExit, match=r"error: .*No space left on device: 'models/mlp'"):
+        start_stage(full)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from filelock import FileLock, Timeout
 
 from convprior.ground.errors import InputError
@@ -70,6 +71,22 @@ def alone(parent: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def load(path: Path, device: torch.device | str = "cpu") -> Any | None:
+    """Return what torch has saved in a file, its tensors on ``device``; None if there is no file.
+
+    One that cannot be read is set aside, and said: what it held is done again.
+    """
+    if not path.exists():
+        return None
+    try:
+        return torch.load(path, device, weights_only=True)
+    except Exception as error:  # of whatever kind half a file gives
+        aside = path.with_name(f"{path.name}.broken")
+        path.replace(aside)
+        log.warning("%s: cannot be gone on with (%s)", aside, str(error).split("\n")[0])
+        return None
 
 
 def forget_others(parent: Path, identity: str) -> None:

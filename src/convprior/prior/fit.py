@@ -160,7 +160,7 @@ class Fit:
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         self.average = state["average"]
-        self.stream.set_state(state["stream"])
+        self.stream.set_state(state["stream"].cpu())  # bytes, also of a stream on a GPU
 
 
 def _latent_channels(recipe: Recipe) -> int:

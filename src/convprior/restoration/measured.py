@@ -78,8 +78,8 @@ class Measured(Follower):
         self.curve: list[dict[str, float]] = []
         self.last = case.reference
         self.begun = self.kept_at = time.monotonic()
-        if saved_in.exists():
-            state = torch.load(saved_in, device, weights_only=True)
+        state = resume.load(saved_in, device)
+        if state is not None:
             self.saved, self.curve = state["fit"], state["curve"]
             self.begun -= state["seconds"]
         self._show(torch.full_like(case.reference, 0.5), 0)  # MLflow's slider begins at step 0

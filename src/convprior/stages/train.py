@@ -7,6 +7,7 @@ an undisturbed run.
 """
 
 import math
+import re
 import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -41,6 +42,7 @@ class Train(params.Section):
 
 
 STATE = Path(".convprior/state/train")
+NUMBER = re.compile(r"\d+")
 # Half a training by other code is not gone on with.
 METHOD = sorted(path for folder in training.__path__ for path in Path(folder).rglob("*.py"))
 
@@ -71,7 +73,11 @@ def main(argv: Sequence[str]) -> None:
     )
     seed = seeds.seed("train", args.network, settings.seed)
     classifier = untrained(blueprint, data, settings, seed)
-    checkpoint = max(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime, default=None)
+    # By the epoch in their names: clocks are set back.
+    latest = sorted(
+        folder.glob("*.ckpt"), key=lambda path: [int(n) for n in NUMBER.findall(path.stem)]
+    )
+    checkpoint = next((path for path in reversed(latest) if resume.load(path) is not None), None)
     # Facts about the machine that change the weights: batch norm and random numbers are each
     # process's own, and precision is precision.
     tags = {
