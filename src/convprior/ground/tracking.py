@@ -39,6 +39,9 @@ ARTIFACTS = "mlartifacts"  # the folder of the pictures, where the project's own
 SILENT = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")  # no answer
 
 
+_refused: set[Path] = set()  # the journals of which this process has said so
+
+
 class RefusedError(RuntimeError):
     """MLflow answers, and does not take this journal."""
 
@@ -90,8 +93,12 @@ def _follow(folder: Path, over: threading.Event) -> None:
         last = over.is_set()
         if time.monotonic() >= not_before:
             try:
-                _mirror(folder)
-                _replay_dead_runs(said=bool(not_before))
+                try:
+                    _mirror(folder)
+                except (RefusedError, BrokenJournalError):  # others may not be
+                    _replay_dead_runs()
+                    raise
+                _replay_dead_runs()
             except Exception as error:
                 if not not_before:
                     log.warning(
@@ -127,11 +134,10 @@ def sync() -> tuple[int, int]:
     return before - left - aside, left
 
 
-def _replay_dead_runs(*, said: bool = False) -> int:
+def _replay_dead_runs() -> int:
     """Replay what can be replayed; return how many journals could not be read and were set aside.
 
-    What MLflow refuses stays, and is named unless it was ``said`` before. Raises what tells that
-    MLflow does not answer.
+    What MLflow refuses stays, and is named once. Raises what tells that MLflow does not answer.
     """
     aside = 0
     for folder in journal.journals():
@@ -141,8 +147,9 @@ def _replay_dead_runs(*, said: bool = False) -> int:
         try:
             _mirror(folder, dead=True)
         except RefusedError as error:
-            if not said:
+            if folder not in _refused:
                 log.warning("%s: %s", folder.relative_to(root()), error)
+            _refused.add(folder)
         except BrokenJournalError as error:
             there = journal.set_aside(folder)
             aside += 1

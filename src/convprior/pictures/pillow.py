@@ -256,20 +256,23 @@ def write(path: Path, picture: Picture, quality: int | None = None) -> None:
 
 
 def _of_size(exif: bytes, picture: Picture) -> bytes:
-    """Return EXIF that says the picture's own width and height, if it says any."""
+    """Return EXIF that says the picture's own width and height, if it says any that can be read."""
     tags = Image.Exif()
-    tags.load(exif)
     height, width = picture.pixels.shape[1:]
     says = {
         ExifTags.Base.ImageWidth: width, ExifTags.Base.ImageLength: height,
         ExifTags.Base.ExifImageWidth: width, ExifTags.Base.ExifImageHeight: height,
     }  # fmt: skip
     changed = False
-    for part in (tags, tags.get_ifd(ExifTags.IFD.Exif)):
-        for tag, value in says.items():
-            if part.get(tag, value) != value:
-                part[tag], changed = value, True
-    return tags.tobytes() if changed else exif
+    try:
+        tags.load(exif)
+        for part in (tags, tags.get_ifd(ExifTags.IFD.Exif)):
+            for tag, value in says.items():
+                if part.get(tag, value) != value:
+                    part[tag], changed = value, True
+        return tags.tobytes() if changed else exif
+    except Exception:  # a parser of its own, which raises anything: as it came, then
+        return exif
 
 
 def _jpeg_options(metadata: Metadata, quality: int | None) -> dict[str, Any]:

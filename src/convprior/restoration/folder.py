@@ -207,7 +207,9 @@ def _do_alone(job: Job, identity: str, watcher: Watcher) -> Report:
         atomic.write_json(_sidecar(job.target), begun | {"files": before})
         report = restore_one(job, str(sharing.device()), watcher, half=False, before=note)
         if report.error is None and report.target == str(job.target):
-            ended = {"result": report.as_json()["pages"], "files": written}
+            there = {resume.digest_of(path) for path in job.written() if path.exists()}
+            ours = sorted(there & {*before, *written})
+            ended = {"result": report.as_json()["pages"], "files": ours}
             atomic.write_json(_sidecar(job.target), begun | ended)
         return report
     finally:
