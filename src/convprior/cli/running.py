@@ -88,7 +88,7 @@ def restore_file(job: Job, device: str, progress: Progress, *, as_json: bool) ->
                 file=sys.stderr,
             )
             return 130
-    _tell(report, job.settings.runs, progress, as_json)
+    _tell(report, progress, as_json)
     if report.error:
         print(f"error: {report.error}", file=sys.stderr)
         return 1
@@ -103,7 +103,7 @@ def restore_folder(tasks: list[Planned], device: str, progress: Progress, *, as_
     progress.files = len(tasks)
     with progress.meter:
         try:
-            for task, report in folder.run(
+            for _, report in folder.run(
                 tasks, using, lambda n: progress.file(n, tasks[n].job.source.name)
             ):
                 if report.error:
@@ -112,7 +112,7 @@ def restore_folder(tasks: list[Planned], device: str, progress: Progress, *, as_
                 elif not report.pages:  # left to another process
                     progress.say(report.notes[-1])
                 else:
-                    progress.say(f"{task.job.target}: done in {report.seconds:.0f} s")
+                    progress.say(f"{report.target}: done in {report.seconds:.0f} s")
                 for note in report.notes if len(using) > 1 else []:  # one device says them itself
                     progress.say(note)
                 if as_json:
@@ -140,7 +140,7 @@ def _checked(names: str, progress: Progress) -> list[str]:
     return using
 
 
-def _tell(report: Report, runs: int, progress: Progress, as_json: bool) -> None:
+def _tell(report: Report, progress: Progress, as_json: bool) -> None:
     if as_json:
         print(json.dumps(report.as_json()), flush=True)
     page = report.pages[-1]
@@ -152,7 +152,7 @@ def _tell(report: Report, runs: int, progress: Progress, as_json: bool) -> None:
         "diverged": "a fit diverged",
         "failed": "the next run failed: those before it count",
     }[page.ended]
-    averaged = f"{runs} runs averaged, the last: " if runs > 1 else ""
+    averaged = f"{page.runs} runs averaged, the last: " if page.runs > 1 else ""
     pages = f"{len(report.pages)} pages, the last: " if len(report.pages) > 1 else ""
     progress.say(
         f"{report.target}: {pages}{averaged}step {page.best_step} of {page.steps}; {reason}"

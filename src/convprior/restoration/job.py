@@ -52,10 +52,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Page:
-    """What came of one page."""
+    """What came of one page; ``runs`` were averaged, and the rest is of the last of them."""
 
     task: Task
     reason: str
+    runs: int
     steps: int
     best_step: int
     ended: str

@@ -80,7 +80,9 @@ def restore_one(
             )
         done.append(put_together(restored.picture))
         spreads.append(restored.spread * (look.high - look.low))  # in the file's own unit
-        report.pages.append(Page(task, reason, last.steps, last.best_step, last.ended))
+        report.pages.append(
+            Page(task, reason, len(restored.runs), last.steps, last.best_step, last.ended)
+        )
     target = job.target
     # It was not there, or ours, when the work began.
     if target.exists() and not job.may_replace(target):
