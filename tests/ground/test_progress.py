@@ -40,3 +40,17 @@ def test_hours_are_told_in_minutes_and_the_quiet_say_nothing(
         "restoring: 1 of 100 pictures, 99 min left",
         "done",
     ]
+
+
+def test_a_name_in_brackets_is_shown_as_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # for Rich, a terminal
+    monkeypatch.setenv("COLUMNS", "100")
+    with Meter("[red]label", terminal=True) as meter:
+        meter.show(0.5, "[bold]scan[/bold] (1 of 2)")
+        assert meter.bar is not None
+        meter.bar.refresh()
+    shown = capsys.readouterr().err
+    assert "[red]label" in shown
+    assert "[bold]scan[/bold] (1 of 2)" in shown

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from convprior.prior.stopping import HeldOutStopper, LastStep
+from convprior.problem.observation import temper
 
 
 def valley(step: int, bottom: int) -> float:
@@ -91,3 +92,15 @@ def test_the_last_step_is_the_published_rule() -> None:
     assert stopper.update(5, torch.empty(0))
     assert stopper.update(10, torch.empty(0))
     assert (stopper.kept_step, stopper.stops_at) == (10, 1800)
+
+
+def test_an_outlier_is_as_many_deviations_off_in_colour_as_in_grey() -> None:
+    noise = torch.randn(3, 20_000, generator=torch.Generator().manual_seed(0))
+    for channels in (1, 3):
+        errors = noise[:channels].square().mean(0)
+        stopper = HeldOutStopper(0.25, 60, outlier=2.0, channels=channels)
+        stopper.update(5, errors)
+        # The variance is 1: beyond two deviations, ten count as 4 + 2 · 2 · (10 − 2).
+        worse = stopper._worse(torch.full_like(errors, 100.0), errors)
+        counted = worse + temper(errors, torch.tensor(4.0))
+        assert float(counted.mean()) == pytest.approx(36, rel=0.03)

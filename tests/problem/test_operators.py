@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convprior.ground import seeds
+from convprior.problem import operators
 from convprior.problem.operators import IDENTITY, Operator, blur, downsampling, gaussian_kernel
 
 OPERATORS = {
@@ -82,3 +83,9 @@ def test_a_kernel_that_is_none_is_refused(kernel: torch.Tensor, message: str) ->
 def test_a_gaussian_that_nothing_can_be_sharpened_from_is_refused(deviation: float) -> None:
     with pytest.raises(ValueError, match="σ must be above 0 and at most 50 pixels"):
         gaussian_kernel(deviation)
+
+
+def test_pictures_of_many_sizes_leave_no_matrices_behind() -> None:
+    for side in range(8, 60, 2):
+        downsampling(2).apply(torch.zeros(1, side, side))
+    assert operators._reduction.cache_info().currsize <= 4

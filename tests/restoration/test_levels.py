@@ -7,7 +7,7 @@ import torch
 
 from convprior.ground import seeds
 from convprior.ground.errors import InputError
-from convprior.pictures.picture import Metadata, Picture
+from convprior.pictures.picture import Depth, Metadata, Picture
 from convprior.problem.operators import downsampling
 from convprior.restoration import levels
 from convprior.restoration.task import choose
@@ -147,3 +147,11 @@ def test_a_picture_of_which_nothing_is_known_is_refused() -> None:
     nothing = torch.ones(64, 64, dtype=torch.bool)
     with pytest.raises(InputError, match="no pixel is known"):
         levels.look(Picture(discs()), nothing)
+
+
+@pytest.mark.parametrize("depth", [16, 32])
+def test_a_mask_over_all_that_can_be_seen_is_refused(depth: Depth) -> None:
+    alpha = torch.zeros(64, 64)
+    alpha[:20] = 1.0
+    with pytest.raises(InputError, match="no pixel is known"):
+        levels.look(Picture(discs(), alpha, depth=depth), alpha > 0)
