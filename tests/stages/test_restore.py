@@ -1,9 +1,13 @@
 """Degrade and restore as stages: every rank its share, the same bits, and nothing done twice."""
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 import yaml
@@ -16,7 +20,7 @@ from convprior.problem import classical, damage, metrics
 from convprior.problem.observation import Observation
 from convprior.restoration import measured, recipes
 from convprior.stages import StageError, degrade, restore
-from tests.conftest import colourful, run_stage, tiny_params
+from tests.conftest import clean_environment, colourful, run_stage, tiny_params
 
 NAMES = ("astronaut", "chelsea", "coffee", "rocket")
 
@@ -105,6 +109,36 @@ def test_several_processes_restore_the_same_pictures_bit_for_bit(
     for row in (*metrics_of_one.values(), *metrics_of_two.values()):
         del row["seconds"]
     assert metrics_of_one == metrics_of_two
+
+
+@pytest.mark.slow
+def test_a_rank_that_is_killed_ends_the_others_and_the_next_start_goes_on(project: Path) -> None:
+    content = tiny_params()
+    content["restore"]["recipes"]["default"] |= {"max_steps": 400, "least_patience": 400}
+    (project / "params.yaml").write_text(yaml.safe_dump(content))
+    degrade_all(project)
+    several = {"CONVPRIOR_DEVICES": "2", "CONVPRIOR_STRATEGY": "ddp"}
+    main = subprocess.Popen(
+        [sys.executable, "-m", "convprior.stages.restore", *command("denoise")], cwd=project,
+        env=clean_environment() | several, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    state = project / ".convprior/state/restore/denoise"
+    while not list(state.glob("*/[!.]*/metrics.json")):  # until a picture is done
+        assert main.poll() is None
+        time.sleep(0.05)
+    (other,) = [
+        child
+        for child in psutil.Process(main.pid).children(recursive=True)
+        if "convprior.stages.restore" in child.cmdline()
+    ]
+    other.kill()
+    said = main.communicate(timeout=120)[1]
+    assert main.returncode, said
+    assert not (project / "data/restored").exists()
+    done = len(list(state.glob("*/[!.]*/metrics.json")))
+    assert done < len(NAMES)
+    run_stage(project, "restore", *command("denoise"), **several)
+    assert tuple(restored_bytes(project, "denoise")) == NAMES
 
 
 def test_the_tool_and_the_experiment_give_the_same_picture(
