@@ -7,19 +7,21 @@ from pydantic.dataclasses import dataclass
 
 from convprior.networks.hourglass import Padding, Upsampling
 
+Width = Annotated[int, Field(ge=1, le=4096)]
+
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class Recipe:
     """A configuration. Numbers out of range raise a ValueError."""
 
-    channels: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
-    skip_channels: NonNegativeInt
+    channels: Annotated[tuple[Width, ...], Field(min_length=1)]
+    skip_channels: Annotated[int, Field(ge=0, le=4096)]
     upsampling: Upsampling
     padding: Padding
     join_norm: bool
     dropout: Annotated[float, Field(ge=0, lt=1)]
     latent: Literal["uniform", "grid"]
-    latent_channels: PositiveInt
+    latent_channels: Width
     jitter: NonNegativeFloat
     blind_spot: Annotated[float, Field(ge=0, lt=1)]
     outlier: NonNegativeFloat

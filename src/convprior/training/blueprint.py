@@ -54,7 +54,7 @@ class Blueprint:
                     self.picture_shape, len(self.classes), **self.arguments
                 )
         # A RuntimeError is torch's own: a width below zero.
-        except (TypeError, ValueError, RuntimeError, UserWarning) as error:
+        except (TypeError, ValueError, ArithmeticError, RuntimeError, UserWarning) as error:
             said = str(error).splitlines()[0]
             raise NetworkError(f"{place}.{self.class_name}: {said}") from None
         return network
