@@ -30,6 +30,7 @@ LAYOUT = {
 }  # fmt: skip
 DESCRIPTION, ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 270, 274, 282, 283, 296
 XMP, ICC, GDAL_NODATA = 700, 34675, 42113
+MOST_PAGES = 20_000
 CHANNELS = 4  # so many for each pixel that may be read
 FOREIGN = {34665, 34853}  # EXIF and GPS: folders of tags, which tifffile cannot write
 PER_INCH = {2: 1.0, 3: 2.54}  # by the resolution's unit
@@ -44,17 +45,8 @@ def read_pages(data: bytes, where: str, most_pixels: int) -> list[Picture]:
     """Return the pictures of a TIFF file, one for each page, in order. Raises ImageError."""
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
-            # Where pages are alike, some programs have tifffile read the first page's tags alone.
-            pages = [page.aspage() for page in file.pages]
-            size = sum(page.imagewidth * page.imagelength for page in pages)
+            pages = _pages(file, where, most_pixels)
             samples = sum(page.imagewidth * page.imagelength * _depth_of(page) for page in pages)
-            if size > most_pixels or samples > CHANNELS * most_pixels:
-                of = "" if size > most_pixels else f" of {samples / size:.0f} channels"
-                limit = f"{most_pixels:,}" + (f" of {CHANNELS}" if of else "")
-                raise ImageError(
-                    f"{where}: {size:,} pixels{of} are more than {limit}: crop it, scale it down, "
-                    "or allow more with --max-pixels"
-                )
             if sum(prod(series.shape) for series in file.series) > samples:
                 raise ImageError(
                     f"{where}: holds more pictures than it has pages, as ImageJ's stacks of more "
@@ -71,6 +63,29 @@ def read_pages(data: bytes, where: str, most_pixels: int) -> list[Picture]:
         raise ImageError(f"{where}: a page says that it needs more memory than there is") from None
     except Exception as error:  # tifffile and its codecs raise anything
         raise ImageError(f"{where}: broken or truncated TIFF ({error})") from None
+
+
+def _pages(file: tifffile.TiffFile, where: str, most_pixels: int) -> list[TiffPage]:
+    """Return the pages of a file, none decoded. Raises ImageError for more than may be read.
+
+    They are counted as they are found: in a broken file the last one may lead to the first.
+    """
+    pages, size, samples = [], 0, 0
+    for found in file.pages:
+        page = found.aspage()  # where pages are alike, some programs describe the first alone
+        pages.append(page)
+        if len(pages) > MOST_PAGES:
+            raise ImageError(f"{where}: has more than {MOST_PAGES:,} pages: write several files")
+        size += page.imagewidth * page.imagelength
+        samples += page.imagewidth * page.imagelength * _depth_of(page)
+        if size > most_pixels or samples > CHANNELS * most_pixels:
+            of = "" if size > most_pixels else f" of {samples / size:.0f} channels"
+            limit = f"{most_pixels:,}" + (f" of {CHANNELS}" if of else "")
+            raise ImageError(
+                f"{where}: {size:,} pixels{of} are more than {limit}: crop it, scale it down, or "
+                "allow more with --max-pixels"
+            )
+    return pages
 
 
 def _read_page(page: TiffPage, byteorder: str, where: str) -> Picture:
