@@ -144,7 +144,7 @@ def let_go(folder: Path, lock: FileLock) -> None:
 def beginning(folder: Path) -> Line:
     """Return a journal's first line. Raises BrokenJournalError."""
     first = next(_lines(folder, 0), None)
-    if first is None or first[0].get("kind") != "begin":
+    if first is None or first[0]["kind"] != "begin":
         raise BrokenJournalError("it has no beginning")
     return first[0]
 
@@ -165,10 +165,13 @@ def _lines(folder: Path, position: int) -> Iterator[tuple[Line, int]]:
     try:
         with (folder / LINES).open("rb") as lines:
             lines.seek(position)
-            for line in lines:
-                if line.endswith(b"\n"):  # a killed process can leave half a line
-                    position += len(line)
-                    yield json.loads(line), position
+            for written in lines:
+                if written.endswith(b"\n"):  # a killed process can leave half a line
+                    position += len(written)
+                    line = json.loads(written)
+                    if not isinstance(line, dict) or "kind" not in line:
+                        raise ValueError("a line that says no kind")
+                    yield line, position
     except (OSError, ValueError) as error:
         raise BrokenJournalError(f"{LINES}: {error}") from None
 

@@ -165,15 +165,15 @@ def _mirror(folder: Path, dead: bool = False) -> None:
     The next call goes on behind what got through. Raises RefusedError, BrokenJournalError, and what
     MLflow raises where it does not answer.
     """
+    unread = journal.unread(folder)
+    if dead and not any(line["kind"] == "end" for line, _ in unread):
+        unread.append(journal.death(folder))
+    if not unread:
+        return
     client = _client()
     from mlflow.exceptions import MlflowException
 
     try:
-        unread = journal.unread(folder)
-        if dead and not any(line["kind"] == "end" for line, _ in unread):
-            unread.append(journal.death(folder))
-        if not unread:
-            return
         run_id = _run_id(client, folder)
         for kind, alike in itertools.groupby(unread, key=lambda entry: entry[0]["kind"]):
             lines, places = zip(*alike, strict=True)
@@ -183,7 +183,7 @@ def _mirror(folder: Path, dead: bool = False) -> None:
         if error.error_code in SILENT:
             raise
         raise RefusedError(f"MLflow refuses it ({str(error).splitlines()[0]:.200s})") from None
-    except (AttributeError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise BrokenJournalError(f"a line that makes no sense: {error!r}") from None
     if unread[-1][0]["kind"] == "end":
         shutil.rmtree(folder)
