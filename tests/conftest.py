@@ -35,7 +35,7 @@ QUESTIONS = tuple(yaml.safe_load((REPOSITORY / "params.yaml").read_text())["stud
 TINY = Recipe(
     channels=(8, 8), skip_channels=4, upsampling="nearest", padding="zeros",
     join_norm=False, dropout=0.1, latent="uniform", latent_channels=4, jitter=0.03, blind_spot=0.0,
-    outlier=2.5, total_variation=0.05, similar_patches=4, patch_rounds=2,
+    outlier=2.5, total_variation=0.05, patches=True,
     learning_rate=0.01, muon_learning_rate=0.03,
     max_steps=20, average=0.9, held_out=0.05, patience=0.25, least_patience=15,
 )  # fmt: skip
@@ -46,6 +46,13 @@ def discs() -> torch.Tensor:
     down, right = torch.meshgrid(torch.linspace(0, 1, 64), torch.linspace(0, 1, 64), indexing="ij")
     disc = ((down - 0.5).hypot(right - 0.5) < 0.3).float()
     return torch.stack([0.2 + 0.6 * down, 0.8 - 0.5 * right, 0.3 + 0.4 * disc])
+
+
+def bricks(channels: int = 3, height: int = 48, width: int = 60) -> torch.Tensor:
+    """Return a wall (channels, height, width) of bricks that look alike."""
+    down, right = torch.arange(height)[:, None], torch.arange(width)
+    joint = (down % 8 == 0) | ((right + 5 * (down // 8)) % 12 == 0)
+    return (0.3 + 0.5 * joint.float()).expand(channels, height, width).clone()
 
 
 def all_known(picture: torch.Tensor) -> torch.Tensor:

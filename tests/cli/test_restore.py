@@ -24,7 +24,6 @@ from convprior.cli.running import Progress
 from convprior.ground.progress import Meter
 from convprior.pictures import decoding, files
 from convprior.prior.iterates import Iterate
-from convprior.prior.stopping import LastStep
 from convprior.restoration import one
 from tests.conftest import clean_environment, colourful
 
@@ -96,6 +95,9 @@ def test_a_mask_repairs_the_white_and_keeps_the_rest(
 ) -> None:
     mask = mask_file(photo.parent, (33, 21), (5, 5, 12, 9))
     out = photo.parent / "out.png"
+    damaged = Image.open(photo)
+    damaged.paste((0, 0, 0), (5, 5, 12, 9))
+    damaged.save(photo)
     code, said = call(capsys, "restore", photo, "-o", out, "--mask", mask, *FAST)
     assert code == 0, said
     before, after = files.read(photo).pixels, files.read(out).pixels
@@ -268,9 +270,14 @@ def test_elsewhere_than_on_a_terminal_there_are_plain_lines(
     progress = Progress(meter, verbose=False, max_steps=None, runs=1, preview_every=math.inf)
     progress.start = time.monotonic() - 50
     with progress.meter:
-        progress.step(0, seen, LastStep(100))
-    line = capsys.readouterr().err
-    assert line == "restoring: step 50 · held-out error 25.5/255 · ≥ 50 s left\n"
+        progress.patches(0, 0.2)
+        progress.stepping = time.monotonic() - 50
+        progress.step(0, seen, 100.0)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "restoring: alike patches 20% · 200 s left",
+        "restoring: step 50 · held-out error 25.5/255 · 50 s left",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -346,7 +353,7 @@ def test_the_spread_is_in_the_file_s_own_unit(
     spreads = []
     for factor in (1, 1000):
         files.write_float(tmp_path / "in.tif", factor * torch.rand(
-            1, 20, 20, generator=torch.Generator().manual_seed(0)))  # fmt: skip
+            1, 64, 64, generator=torch.Generator().manual_seed(0)))  # fmt: skip
         code, said = call(
             capsys, "restore", tmp_path / "in.tif", "-o", tmp_path / "out.tif", "--runs", 2,
             "--spread", tmp_path / "spread.tif", "--overwrite", *FAST,

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from convprior.ground import seeds
-from convprior.prior import patches, restore
+from convprior.prior import restore
 from convprior.prior.iterates import DivergedError, Iterate, State
 from convprior.prior.restore import Follower
 from convprior.prior.stopping import HeldOutStopper
@@ -17,7 +17,7 @@ from convprior.prior.where import Where
 from convprior.problem import metrics
 from convprior.problem.observation import Observation
 from convprior.problem.operators import Operator
-from tests.conftest import TINY, all_known
+from tests.conftest import TINY, all_known, bricks, discs
 
 
 class Following(Follower):
@@ -158,18 +158,19 @@ def test_ctrl_c_returns_the_best_so_far(photograph: torch.Tensor) -> None:
     assert (restored.ended, restored.steps) == ("interrupted", 10)
 
 
-def test_ctrl_c_while_patches_are_filtered_returns_the_average(
+def test_ctrl_c_while_both_are_combined_returns_what_patches_made(
     photograph: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(patches, "wiener", interrupt)
+    monkeypatch.setattr(restore, "combine_exact", interrupt)
     known = torch.rand(photograph.shape[1:], generator=seeds.generator("known")) < 0.5
     observation = Observation(photograph, known, exact=True)
     restored = restore.restore(observation, TINY, seed=0)
     assert restored.ended == "interrupted"
-    assert torch.equal(restored.picture, torch.where(known, photograph, restored.average))
+    assert restored.patches is not None
+    assert torch.equal(restored.picture, restored.patches)
 
 
 def test_runs_are_averaged_and_their_spread_told(photograph: torch.Tensor) -> None:
@@ -237,15 +238,15 @@ def test_the_runs_that_are_done_count_whatever_ends_the_next(
 @pytest.mark.fitted
 def test_bfloat16_hardly_changes_the_first_steps(photograph: torch.Tensor) -> None:
     # Later the two go ways of their own, as two seeds do; how they end is for the benchmark.
-    recipe = replace(TINY, max_steps=10, held_out=0.0)
+    recipe = replace(TINY, max_steps=10, held_out=0.0, patches=False)
     observation = Observation(photograph, all_known(photograph))
     exact = restore.restore(observation, recipe, seed=0).picture
     in_bfloat16 = Where(torch.device("cpu"), torch.bfloat16)
     rough = restore.restore(observation, recipe, 0, in_bfloat16).picture
     assert rough.dtype == torch.float32
     assert not torch.equal(exact, rough)
-    # The worst of twenty seeds is 61.1 dB apart; two seeds are never nearer than 38.5.
-    assert metrics.psnr(exact, rough) > 50
+    # The worst of twenty seeds is 45.3 dB apart; two seeds are never nearer than 22.6.
+    assert metrics.psnr(exact, rough) > 38
 
 
 def observe_breaking(photograph: torch.Tensor, bad_calls: range) -> Observation:
@@ -303,9 +304,73 @@ def test_interrupted_and_resumed_equals_uninterrupted(photograph: torch.Tensor) 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("average", 1.0), ("held_out", -0.1), ("max_steps", 0), ("jitter", -1.0), ("channels", ()),
+    [("average", 1.0), ("held_out", -0.1), ("max_steps", -1), ("jitter", -1.0), ("channels", ()),
      ("learning_rate", float("nan")), ("channels", (8, 0))],
 )  # fmt: skip
 def test_a_recipe_refuses_numbers_that_make_no_sense(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=rf"Recipe\n{field}[.\d]*\n  .*should"):
         replace(TINY, **{field: value})
+
+
+def test_a_recipe_without_steps_needs_patches() -> None:
+    assert replace(TINY, max_steps=0).patches
+    with pytest.raises(ValueError, match="without patches the network needs at least one step"):
+        replace(TINY, max_steps=0, patches=False)
+
+
+def noisy_bricks(sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return a wall (3, 64, 64), and the same with noise."""
+    wall = bricks(height=64, width=64)
+    return wall, wall + sigma * torch.randn(wall.shape, generator=seeds.generator("bricks"))
+
+
+@pytest.mark.fitted
+def test_a_network_that_has_learned_nothing_yet_does_not_spoil_the_patches() -> None:
+    wall, noisy = noisy_bricks(0.1)
+    observation = Observation(noisy, all_known(noisy))
+    recipe = replace(TINY, max_steps=5, least_patience=5)
+    restored = restore.restore(observation, recipe, seed=0)
+    assert restored.patches is not None
+    assert restored.average is not None
+    of_patches, of_network, of_both = (
+        metrics.psnr(wall, p) for p in (restored.patches, restored.average, restored.picture)
+    )
+    # Of twenty seeds the network is 13.5 dB worse at least, and none lost anything by it.
+    assert of_network < of_patches - 8
+    assert of_both > of_patches - 0.3
+
+
+def test_patches_alone_need_no_step_and_the_network_alone_no_patches() -> None:
+    _, noisy = noisy_bricks(0.1)
+    observation = Observation(noisy, all_known(noisy))
+    alone = restore.restore(observation, replace(TINY, max_steps=0), seed=0)
+    assert (alone.average, alone.steps, alone.ended) == (None, 0, "patches")
+    network = restore.restore(observation, replace(TINY, patches=False), seed=0)
+    assert network.patches is None
+    assert network.steps > 0
+
+
+def test_where_nothing_is_missing_nothing_is_fitted(photograph: torch.Tensor) -> None:
+    observation = Observation(photograph, all_known(photograph), exact=True)
+    restored = restore.restore(observation, TINY, seed=0)
+    assert restored.average is None
+    assert torch.equal(restored.picture, photograph)
+
+
+@pytest.mark.parametrize("stop", ["time", "Ctrl-C"])
+def test_patches_can_be_left_with_the_best_so_far(stop: str) -> None:
+    noise = torch.randn(3, 64, 64, generator=seeds.generator("left"))
+    noisy = discs() + 0.1 * noise
+
+    class Leaving(Follower):
+        def see_patches(self, done: float, _: object) -> None:
+            if done > 0.5 and stop == "Ctrl-C":
+                raise KeyboardInterrupt
+            if done > 0.5:
+                self.until = 0.0
+
+    restored = restore.restore(Observation(noisy, all_known(noisy)), TINY, 0, follower=Leaving())
+    assert restored.ended == {"time": "time limit", "Ctrl-C": "interrupted"}[stop]
+    assert restored.average is None
+    # The worst of twenty seeds gains 11.3 dB.
+    assert metrics.psnr(discs(), restored.picture) > metrics.psnr(discs(), noisy) + 4

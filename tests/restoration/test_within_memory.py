@@ -57,7 +57,7 @@ def test_out_of_memory_makes_smaller_tiles(monkeypatch: pytest.MonkeyPatch) -> N
         return averaged
 
     monkeypatch.setattr(within_memory, "restore_runs", restore_runs)
-    plenty = Settings(memory=ByteSize(10**11))
+    plenty = Settings(memory=ByteSize(10**11), runs=2)
     seen = Observation(picture, all_known(picture))
     done = restore_within_memory(seen, "denoise", plenty, "cpu", say=said.append)
     assert done is averaged

@@ -3,6 +3,7 @@
 import math
 import re
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -173,6 +174,7 @@ def command(
     Of a folder comes the same tree under -o; what is done is skipped. The exit code is 0 if all is
     done, 1 if some failed, 2 for wrong usage, 130 after Ctrl-C.
     """
+    begun = time.monotonic()  # before torch is loaded, which takes seconds
     typed = {
         "task": task,
         "mask": mask,
@@ -218,6 +220,6 @@ def command(
     else:
         target = output or picture.with_suffix(f".restored{picture.suffix}")
         job = Job(picture, target, settings, spread, overwrite, previews=preview is not None)
-        code = running.restore_file(job, device, progress, as_json=as_json)
+        code = running.restore_file(job, device, progress, as_json=as_json, begun=begun)
     if code:
         sys.exit(code)

@@ -11,7 +11,6 @@ import torch
 from convprior.ground import machine
 from convprior.ground.progress import Meter
 from convprior.prior.iterates import Iterate
-from convprior.prior.stopping import Stopper
 from convprior.restoration import folder, selftest
 from convprior.restoration.folder import Planned
 from convprior.restoration.job import Job, Report, Watcher
@@ -29,7 +28,7 @@ class Progress(Watcher):
         self.max_steps, self.runs, self.preview_every = max_steps or math.inf, runs, preview_every
         self.files, self.finished, self.name = 1, 0, ""
         self.pages_done, self.pages = 0, 1
-        self.begun = self.start = self.previewed = time.monotonic()
+        self.begun = self.start = self.stepping = self.previewed = time.monotonic()
         self.run = 0
 
     def file(self, number: int, name: str) -> "Progress":
@@ -44,30 +43,42 @@ class Progress(Watcher):
     def begin(self, page: int, pages: int, task: Task, reason: str, size: tuple[int, int]) -> None:
         """Say what is about to be done, and why."""
         self.pages_done, self.pages = page, pages
-        self.run, self.start = 0, time.monotonic()
+        self.run = 0
+        self.start = self.stepping = time.monotonic()
         if self.files == 1 or self.verbose:
             height, width = size
             which = f" page {page + 1} of {pages}" if pages > 1 else ""
             self.say(f"{self.name}{which}: {task}, {width}×{height} ({reason})")
 
-    def step(self, run: int, iterate: Iterate, stopper: Stopper) -> None:
-        """Show an iterate and when the stop is due if nothing improves from here."""
+    def patches(self, run: int, done: float) -> None:
+        """Show how much of the patches' work is done."""
+        now = time.monotonic()
+        self.stepping = now  # the network, if it is fitted, begins here
+        left = (now - self.start) / done * (1 - done)
+        self._show(run, done, f"alike patches {done:.0%} · {left:.0f} s left", at_once=False)
+
+    def step(self, run: int, iterate: Iterate, due: float) -> None:
+        """Show an iterate of the network and how long it takes if it ends at the step ``due``."""
+        due = max(min(due, self.max_steps), iterate.step)
+        left = (time.monotonic() - self.stepping) / iterate.step * (due - iterate.step)
+        said = f"step {iterate.step}"
+        if not math.isnan(iterate.held_out):
+            said += f" · held-out error {math.sqrt(iterate.held_out) * 255:.1f}/255"
+        said += f" · {left:.0f} s left"
+        self._show(run, iterate.step / due, said, at_once=self.verbose)
+
+    def _show(self, run: int, done: float, said: str, *, at_once: bool) -> None:
+        """Show the share of a run that is done, and with it that of the file and of all files."""
         now = time.monotonic()
         if run > self.run:
             self.run, self.start = run, now
-        due = max(min(stopper.stops_at, self.max_steps), iterate.step)
-        left = (now - self.start) / iterate.step * (due - iterate.step)
-        said = f"run {run + 1}/{self.runs} · " if self.runs > 1 else ""
-        said += f"step {iterate.step}"
-        if not math.isnan(iterate.held_out):
-            said += f" · held-out error {math.sqrt(iterate.held_out) * 255:.1f}/255"
-        said += f" · ≥ {left:.0f} s left"
-        of_file = (self.pages_done + (run + iterate.step / due) / self.runs) / self.pages
+        said = f"run {run + 1}/{self.runs} · {said}" if self.runs > 1 else said
+        of_file = (self.pages_done + (run + done) / self.runs) / self.pages
         if self.files > 1:
             share = (self.finished + of_file) / self.files
             rest = (now - self.begun) / share * (1 - share)
             said = f"{self.name} ({self.finished + 1} of {self.files}) · {said}, all {rest:.0f} s"
-        self.meter.show((self.finished + of_file) / self.files, said, at_once=self.verbose)
+        self.meter.show((self.finished + of_file) / self.files, said, at_once=at_once)
 
     def preview(self, make: Callable[[], None]) -> None:
         """Write the best picture so far, every so often."""
@@ -76,12 +87,12 @@ class Progress(Watcher):
             self.previewed = time.monotonic()
 
 
-def restore_file(job: Job, device: str, progress: Progress, *, as_json: bool) -> int:
-    """Restore one file and return the exit code."""
+def restore_file(job: Job, device: str, progress: Progress, *, as_json: bool, begun: float) -> int:
+    """Restore one file and return the exit code; its time limit counts from ``begun``."""
     using = _checked(device, progress)[0]  # an impossible device is said before the work starts
     with progress.meter:
         try:
-            report = restore_one(job, using, progress.file(0, job.source.name))
+            report = restore_one(job, using, progress.file(0, job.source.name), begun=begun)
         except KeyboardInterrupt:
             print(
                 "interrupted before there was a picture of each page: nothing written",
@@ -145,6 +156,7 @@ def _tell(report: Report, progress: Progress, as_json: bool) -> None:
         print(json.dumps(report.as_json()), flush=True)
     page = report.pages[-1]
     reason = {
+        "patches": "by alike patches",
         "stopped": "the held-out pixels said stop",
         "max steps": "the last step was reached: --max-steps can go on further",
         "time limit": "the time was over: a longer --time-limit may do better",
@@ -154,6 +166,5 @@ def _tell(report: Report, progress: Progress, as_json: bool) -> None:
     }[page.ended]
     averaged = f"{page.runs} runs averaged, the last: " if page.runs > 1 else ""
     pages = f"{len(report.pages)} pages, the last: " if len(report.pages) > 1 else ""
-    progress.say(
-        f"{report.target}: {pages}{averaged}step {page.best_step} of {page.steps}; {reason}"
-    )
+    steps = f"step {page.best_step} of {page.steps}; " if page.steps else ""
+    progress.say(f"{report.target}: {pages}{averaged}{steps}{reason}")

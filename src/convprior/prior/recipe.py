@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt
 from pydantic.dataclasses import dataclass
 
 from convprior.networks.hourglass import Padding, Upsampling
@@ -26,12 +26,15 @@ class Recipe:
     blind_spot: Annotated[float, Field(ge=0, lt=1)]
     outlier: NonNegativeFloat
     total_variation: NonNegativeFloat
-    similar_patches: NonNegativeInt
-    patch_rounds: PositiveInt
+    patches: bool
     learning_rate: NonNegativeFloat
     muon_learning_rate: NonNegativeFloat
-    max_steps: PositiveInt
+    max_steps: NonNegativeInt
     average: Annotated[float, Field(ge=0, lt=1)]
     held_out: Annotated[float, Field(ge=0, lt=1)]
     patience: NonNegativeFloat
     least_patience: NonNegativeInt
+
+    def __post_init__(self) -> None:
+        if not (self.patches or self.max_steps):
+            raise ValueError("without patches the network needs at least one step: max_steps")

@@ -1,72 +1,47 @@
-"""From the fit's average to the restored picture: put details back, let alike patches agree.
+"""From the network's picture and that of the patches to the restored one.
 
-The average has lost what the network had not learned when it stopped, and has errors of its own.
-The first is still in what was observed; the second differ from patch to patch.
+Two pictures whose errors differ make a better one together: the network knows texture that does not
+repeat, the patches what does. How much each is worth is told by the pixels that were held out.
 """
 
-import math
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from convprior.prior import patches
-from convprior.problem.noise import FAINT, Noise
+from convprior.prior.patches.denoising import Denoising
+from convprior.prior.patches.filling import LAST_ERROR, Filling, filled
+from convprior.problem.noise import FAINT
 from convprior.problem.observation import Observation, variance
-from convprior.problem.operators import IDENTITY
 
 FOREIGN = 8.0  # deviations: what lies beyond is neither noise nor a detail that the fit missed
-# Groups of patches are given so much of what was observed: their agreement cancels most noise.
-SHOWN = 0.6
-CALMER = 0.8  # from one round to the next, the variance of the errors that are filtered
+MOSTLY_PICTURE = 0.6  # from this share on, the residual is put back and patches have little to do
+# Where noise has hidden a pixel, its neighbours' mean stands in: patches look worse than they are.
+HANDICAP = 0.1
+FAR_OFF = 1.5  # missing pixels are farther from what is known than held-out ones: so much worse
 
 
-def refine(
+def put_back(
     average: Float[Tensor, "c H W"],
     observation: Observation,
     fitted: Bool[Tensor, "h w"],
     held_out: Bool[Tensor, "h w"],
-    noise: Noise,
-    *,
-    similar: int,
-    rounds: int,
-) -> Float[Tensor, "c H W"]:
-    """Return the restored picture, clipped to [0, 1].
+) -> tuple[Float[Tensor, "c H W"], float]:
+    """Return the average with the details that the fit missed, and the share that was put back.
 
-    Exact known pixels are put back as they are. Of noisy ones the share of the residual is put back
-    that makes the expected error least, but for pixels foreign to the picture. Then groups of
-    ``similar`` patches are filtered together, ``rounds`` times (either may be 0: not at all), which
-    starts from more of the observed noise than a single patch could bear. An operator other than
-    the identity leaves nothing to put back: then the average is returned.
+    The share of the residual is put back that makes the expected error least, but for pixels
+    foreign to the picture. Nothing is known of it where noise is shared by neighbours.
     """
-    if observation.operator is not IDENTITY:
-        return average.clamp(0, 1)
+    noise = observation.noise
+    if noise.shared:
+        return average, 0.0
+    where = _own(average, observation)
     errors = observation.errors(average)
-    if observation.exact:
-        where, share, level = observation.known, 1.0, float(errors[held_out].mean())
-    else:
-        spread = variance(errors[observation.known], len(average))
-        where = observation.known & (errors <= FOREIGN**2 * spread.clamp(min=FAINT**2))
-        share = picture_share(errors[where & fitted], errors[where & held_out], noise.deviation)
-        level = SHOWN**2 * min(float(spread), noise.deviation**2)
-        if noise.shared or (noise.of_blocks and share <= SHOWN):
-            # Alike patches would agree on it: they only get the average, whose errors are a part
-            # of the noise.
-            share, level = 0.0, (SHOWN * noise.deviation) ** 2
-        elif share > SHOWN:  # the guide would miss more than there is noise
-            rounds = 0
-        elif similar and rounds:
-            share = SHOWN
-
-    def shown(picture: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:
-        return torch.where(where, picture.lerp(observation.observed, share), picture)
-
-    # Without held-out pixels nothing tells the errors at missing ones.
-    if not (similar and rounds) or math.isnan(level):
-        return shown(average).clamp(0, 1)
-    for turn in range(rounds):
-        average = patches.wiener(shown(average), average, level * CALMER**turn, similar)
-    return observation.keep_known(average).clamp(0, 1)
+    share = picture_share(errors[where & fitted], errors[where & held_out], noise.deviation)
+    if noise.of_blocks and share <= MOSTLY_PICTURE:
+        return average, 0.0
+    return torch.where(where, average.lerp(observation.observed, share), average), share
 
 
 def picture_share(
@@ -85,3 +60,59 @@ def picture_share(
     misfit = float(fitted.mean())
     both = (misfit + float(held_out.mean())) / 2
     return min(max((both - noise**2) / misfit, 0.0), 1.0) if misfit else 0.0
+
+
+def _own(average: Float[Tensor, "c h w"], observation: Observation) -> Bool[Tensor, "h w"]:
+    """Return the known pixels that belong to the picture, not foreign to it."""
+    errors = observation.errors(average)
+    spread = variance(errors[observation.known], len(average))
+    return observation.known & (errors <= FOREIGN**2 * spread.clamp(min=FAINT**2))
+
+
+def combine_noisy(
+    average: Float[Tensor, "c h w"],
+    patched: Float[Tensor, "c h w"],
+    observation: Observation,
+    held_out: Bool[Tensor, "h w"],
+) -> Float[Tensor, "c h w"]:
+    """Return the network's average and the patches' picture, each with the weight that it is worth.
+
+    Pixels that are missing, or foreign to the picture, are the network's.
+    """
+    own = _own(average, observation)
+    seen = observation.known & ~held_out
+    blind = Denoising(filled(observation.observed, seen), observation.noise)
+    weight, _ = _weight(average, blind.done(), observation, held_out & own)
+    return torch.where(own, average.lerp(patched, min(weight + HANDICAP, 1.0)), average)
+
+
+def combine_exact(
+    average: Float[Tensor, "c h w"],
+    patched: Float[Tensor, "c h w"],
+    observation: Observation,
+    held_out: Bool[Tensor, "h w"],
+) -> Float[Tensor, "c h w"]:
+    """Return the two together, where known pixels are exact, gone on with by patches from there."""
+    blind = Filling(replace(observation, known=observation.known & ~held_out))
+    weight, error = _weight(average, blind.done(), observation, held_out)
+    start = average.lerp(patched, weight)
+    return Filling(observation, start, max(FAR_OFF * error, LAST_ERROR)).done()
+
+
+def _weight(
+    average: Float[Tensor, "c h w"],
+    blind: Float[Tensor, "c h w"],
+    observation: Observation,
+    held_out: Bool[Tensor, "h w"],
+) -> tuple[float, float]:
+    """Return the weight of the patches, in [0, 1], and how far off both together are (a deviation).
+
+    Neither picture has seen the held-out pixels. Let the network's be a and the patches' p, and y
+    what was observed: of all a + w (p − a) the error is least for w = E[(y − a)(p − a)] /
+    E[(p − a)²]; the noise of y, of which neither knows, drops out.
+    """
+    apart = (blind - average)[:, held_out]
+    missed = (observation.observed - average)[:, held_out]
+    energy = float(apart.square().mean())
+    weight = min(max(float((missed * apart).mean()) / energy, 0.0), 1.0) if energy else 1.0
+    return weight, float((missed - weight * apart).square().mean()) ** 0.5

@@ -4,9 +4,12 @@ Ulyanov, Vedaldi, Lempitsky, "Deep Image Prior", CVPR 2018: minimise the misfit 
 picture and network(latent) over the weights, from random weights, with the latent fixed but for a
 little jitter; return the running average of the iterates. On top: held-out pixels say when to stop
 (stopping.py), orthogonalised momentum gets there in a fraction of the steps (muon.py), channels
-dropped at random make the average that of an ensemble (networks/hourglass.py), a blind spot lets
-the network see exact pixels without learning them by heart (fit.py), and what it has left is put
-back where alike patches agree on it (refinement.py).
+dropped at random make the average that of an ensemble (networks/hourglass.py), and a blind spot
+lets the network see exact pixels without learning them by heart (fit.py).
+
+A picture also repeats itself, which a convolution has to learn anew at each place: alike patches
+are estimated together first (patches/), in seconds, and the pictures of both are combined
+(refinement.py).
 """
 
 import math
@@ -21,29 +24,38 @@ from torch import Tensor
 
 from convprior.ground import seeds
 from convprior.prior.iterates import SNAPSHOT_EVERY, DivergedError, Iterate, Iterates, State
+from convprior.prior.patches.denoising import Denoising
+from convprior.prior.patches.filling import Filling, filled
+from convprior.prior.patches.work import Work
 from convprior.prior.recipe import Recipe
-from convprior.prior.refinement import refine
+from convprior.prior.refinement import MOSTLY_PICTURE, combine_exact, combine_noisy, put_back
 from convprior.prior.stopping import HeldOutStopper, LastStep, Stopper
 from convprior.prior.where import CPU, Where
 from convprior.problem.observation import Observation
+from convprior.problem.operators import IDENTITY
 
-Ending = Literal["stopped", "max steps", "time limit", "interrupted", "diverged", "failed"]
+Ending = Literal[
+    "patches", "stopped", "max steps", "time limit", "interrupted", "diverged", "failed"
+]
 
 
 class Follower:
-    """Who follows a fit: sees it, keeps it, and says how long it may take; this one does nothing.
+    """Who follows the work: sees it, keeps it, says how long it may take; this one does nothing.
 
-    ``until`` is the moment of `time.monotonic` at which the fit ends; alike patches are filtered
-    once after it. ``saved`` is a state that another follower was given to keep: the fit goes on
-    from there. ``run`` is the number of the run, from 0, where several are averaged.
+    ``until`` is the moment of `time.monotonic` at which the work ends with the best so far.
+    ``saved`` is a state that another follower was given to keep: the fit goes on from there.
+    ``run`` is the number of the run, from 0, where several are averaged.
     """
 
     until: float = math.inf
     saved: State | None = None
     run: int = 0
 
+    def see_patches(self, done: float, work: Work) -> None:
+        """Take the share of the patches' work that is done; its picture is the best so far."""
+
     def see(self, iterate: Iterate, stopper: Stopper) -> None:
-        """Take an iterate after the stopper has judged it."""
+        """Take an iterate of the network after the stopper has judged it."""
 
     def keep(self, state: Callable[[], State]) -> None:
         """Take, every 50 steps, what makes the state of the fit: tensors and plain values."""
@@ -53,12 +65,14 @@ class Follower:
 class Restored:
     """What `restore` returns: the picture, float32 (c, h, w) in [0, 1] on the CPU, and its story.
 
-    ``average`` is what the network alone made of it, of step ``best_step`` of ``steps``. ``ended``
+    ``patches`` is what alike patches alone made of it, ``average`` what the network alone did, of
+    step ``best_step`` of ``steps``; None where the one or the other had nothing to do. ``ended``
     of the last of several runs says what ended the next one, if anything did.
     """
 
     picture: Float[Tensor, "c H W"]
-    average: Float[Tensor, "c H W"]
+    patches: Float[Tensor, "c H W"] | None
+    average: Float[Tensor, "c H W"] | None
     best_step: int
     steps: int
     ended: Ending
@@ -73,11 +87,79 @@ def restore(
 ) -> Restored:
     """Restore one picture and stop without having seen the clean one.
 
-    What Ctrl-C or a fit that diverged leaves is the best so far, and ``ended`` says so: unfiltered
-    after Ctrl-C. Where there is no picture yet, KeyboardInterrupt or `DivergedError` is raised.
+    Patches come first: their picture is there in seconds. The network is fitted where it pays, and
+    the two are combined. What Ctrl-C, the time or a fit that diverged leaves is the best so far,
+    and ``ended`` says so. Where there is no picture yet, KeyboardInterrupt or `DivergedError` is
+    raised.
     """
     follower = follower or Follower()
+    patched: Tensor | None = None
+    begun = time.monotonic()
+    by_patches = recipe.patches and patches_apply(observation)
+    if by_patches:
+        work = _patches(observation.to(where.device))
+        patched, cut_off = _by_patches(work, follower)
+        patched = patched.clamp(0, 1)
+        nothing_missing = observation.exact and bool(observation.known.all())
+        if cut_off or nothing_missing or not recipe.max_steps:
+            return Restored(patched.cpu(), patched.cpu(), None, 0, 0, cut_off or "patches")
+    # What combines the two works on patches once more.
+    until = follower.until - (time.monotonic() - begun if by_patches else 0.0)
     iterates = Iterates(observation, recipe, seed, where)
+    best, best_step, ended = _by_network(iterates, recipe, follower, until)
+    picture = best if patched is None else patched
+    if ended != "interrupted":
+        try:
+            picture = _combined(best, patched, iterates)
+        except KeyboardInterrupt:
+            ended = "interrupted"
+    picture = iterates.observation.keep_known(picture).clamp(0, 1).cpu()
+    of_patches = None if patched is None else patched.cpu()
+    return Restored(picture, of_patches, best.cpu(), best_step, iterates.step, ended)
+
+
+def patches_apply(observation: Observation) -> bool:
+    """Return whether alike patches can restore it: without operator, and with a noise level."""
+    if observation.operator is not IDENTITY:
+        return False
+    return observation.exact or math.isfinite(observation.noise.deviation)
+
+
+def network_adds(observation: Observation) -> bool:
+    """Return whether the network can add to what patches make: not where neighbours share noise.
+
+    It learns such noise as it learns the picture, and no pixel can judge it.
+    """
+    return not (observation.noise.shared or observation.noise.of_blocks)
+
+
+def _patches(observation: Observation) -> Work:
+    """Return the work for alike patches."""
+    if observation.exact:
+        return Filling(observation)
+    # Missing pixels among noisy ones are guessed before anything is compared.
+    return Denoising(filled(observation.observed, observation.known), observation.noise)
+
+
+def _by_patches(work: Work, follower: Follower) -> tuple[Tensor, Ending | None]:
+    """Return what patches make of a picture, and what ended the work before its time."""
+    seen = 0.0
+    try:
+        for seen in work:
+            follower.see_patches(seen, work)
+            if time.monotonic() > follower.until and seen < 1:
+                return work.picture(), "time limit"
+    except KeyboardInterrupt:
+        if not seen:
+            raise
+        return work.picture(), "interrupted"
+    return work.picture(), None
+
+
+def _by_network(
+    iterates: Iterates, recipe: Recipe, follower: Follower, until: float
+) -> tuple[Tensor, int, Ending]:
+    """Return the average that the stopper chose, its step, and what ended the fit."""
     stopper = _stopper(iterates, recipe)
     best: Tensor | None = None
     if follower.saved is not None:
@@ -98,7 +180,7 @@ def restore(
             follower.see(latest, stopper)
             if latest.step >= min(stopper.stops_at, recipe.max_steps):
                 break
-            if time.monotonic() > follower.until:
+            if time.monotonic() > until:
                 ended = "time limit"
                 break
             if latest.step % SNAPSHOT_EVERY == 0:
@@ -114,20 +196,27 @@ def restore(
     if ended == "max steps" and iterates.step < recipe.max_steps:
         ended = "stopped"
     assert best is not None  # the first iterate is the best so far
+    return best, stopper.kept_step, ended
 
-    def refined(rounds: int) -> Float[Tensor, "c H W"]:
-        return refine(
-            best, iterates.observation, iterates.fitted, iterates.held_out, iterates.noise,
-            similar=recipe.similar_patches, rounds=rounds,
-        )  # fmt: skip
 
-    # Who is out of time or patience does not wait for many rounds of patches.
-    rounds = {"time limit": 1, "interrupted": 0}.get(ended, recipe.patch_rounds)
-    try:
-        picture = refined(rounds)
-    except KeyboardInterrupt:
-        ended, picture = "interrupted", refined(0)
-    return Restored(picture.cpu(), best.cpu(), stopper.kept_step, iterates.step, ended)
+def _combined(
+    average: Float[Tensor, "c H W"], patched: Tensor | None, iterates: Iterates
+) -> Float[Tensor, "c H W"]:
+    """Return what network and patches make together."""
+    observation, held_out = iterates.observation, iterates.held_out
+    if observation.operator is not IDENTITY:
+        return average
+    if observation.exact:
+        if patched is None or not held_out.any():
+            return average
+        return combine_exact(average, patched, observation, held_out)
+    if patched is not None and not network_adds(observation):
+        return patched
+    detailed, share = put_back(average, observation, iterates.fitted, held_out)
+    # Of a picture with hardly any noise its own details say more than patches.
+    if patched is None or share > MOSTLY_PICTURE or not held_out.any():
+        return detailed
+    return combine_noisy(average, patched, observation, held_out)
 
 
 def _stopper(iterates: Iterates, recipe: Recipe) -> Stopper:

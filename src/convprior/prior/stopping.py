@@ -20,6 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from convprior.problem.noise import Noise
 from convprior.problem.observation import temper, variance
 
 
@@ -67,6 +68,17 @@ class HeldOutStopper:
             limit = self.outlier**2 * variance(lowest, self.channels)
             errors, lowest = temper(errors, limit), temper(lowest, limit)
         return errors - lowest
+
+
+def typical_steps(noise: Noise, exact: bool) -> float:
+    """Return about how many steps a fit takes: the weaker the noise, the more can be learned.
+
+    Of the default recipe: 565, 420, 535, 485 at σ 25 (of 255), 320 to 340 at σ 50, 610 to 940 at
+    σ 15, at 256×256. Exact pixels keep gaining.
+    """
+    if exact or not noise.deviation:
+        return 1000.0
+    return float(min(500 * (25 / 255 / noise.deviation) ** 0.65, 1000.0))
 
 
 @dataclass

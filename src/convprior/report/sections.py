@@ -14,6 +14,7 @@ from convprior.pictures import decoding, files
 from convprior.report import chart, record
 from convprior.report.page import table
 
+KINDS = ("observed", "classical", "patches", "last", "network", "restored")
 STRIP = ("observed", "classical", "restored", "reference")
 TASKS = {
     "denoise": ("Denoising", "non-local means"),
@@ -85,12 +86,13 @@ def restoration(reports: Path, data: Path, task: str) -> str:
     rows, strips = [], []
     for name, m in measured.items():
         m = {key: math.inf if value is None else value for key, value in m.items()}
-        best = max(("classical", "restored"), key=lambda kind: m[f"psnr_{kind}"])
+        psnr = {kind: m[f"psnr_{kind}"] for kind in KINDS if f"psnr_{kind}" in m}
+        best = max(psnr, key=lambda kind: psnr[kind])
         rows.append([
             html.escape(name),
-            *(f'<span class="{"best" if kind == best else ""}">{m[f"psnr_{kind}"]:.2f}</span>'
-              for kind in ("observed", "classical", "last", "network", "restored")),
-            f"{m['stop_gap']:.2f}",
+            *(f'<span class="{"best" if kind == best else ""}">{psnr[kind]:.2f}</span>'
+              if kind in psnr else "–" for kind in KINDS),
+            f"{m['stop_gap']:.2f}" if "stop_gap" in m else "–",
             f"{m['ssim_classical']:.3f}",
             f"{m['ssim_restored']:.3f}",
             f"{m['stop_step']} of {m['steps']}",
@@ -105,15 +107,19 @@ def restoration(reports: Path, data: Path, task: str) -> str:
             for kind, picture in pictures
         )
         strips.append(f'<figure><div class="strip">{cells}</div></figure>')
-    header = ("picture", "observed", "classical", "last iterate", "network alone", "restored",
-              "stop gap", "SSIM classical", "SSIM restored", "step returned",
+    header = ("picture", "observed", "classical", "patches alone", "last iterate", "network alone",
+              "both: restored", "stop gap", "SSIM classical", "SSIM restored", "step returned",
               "seconds")  # fmt: skip
     title, classical = TASKS[task]
     return f"""<h2>{title}</h2>
-<p>PSNR in dB. Classical: {classical}. <em>Network alone</em> is the running average that the
-held-out pixels chose; <em>restored</em> is what comes back, after patches that look alike were
-filtered together. The <em>stop gap</em> is what choosing without the reference cost: by so much the
-best average of the run is better than the one chosen.</p>
+<p>PSNR in dB. Classical: {classical}. Two things are known of a picture before any data is seen,
+and they are shown apart. <em>Patches alone</em> is repetition: patches that look alike, wherever
+they lie, estimated together; no network has a part in it. <em>Network alone</em> is the prior of
+the architecture: an untrained network fitted to the one picture, the running average that the
+held-out pixels chose; its <em>last iterate</em> has begun to learn the damage. The <em>stop
+gap</em> is what choosing without the reference cost: by so much the best average of the run is
+better than the one chosen. <em>Both</em> is what comes back, each with the weight that the held-out
+pixels give it.</p>
 {table(header, rows)}{"".join(strips)}"""
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from convprior.ground import resume
 from convprior.prior.iterates import Iterate
-from convprior.prior.stopping import Stopper
 from convprior.restoration.settings import Settings, Task
 
 
@@ -52,7 +51,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Page:
-    """What came of one page; ``runs`` were averaged, and the rest is of the last of them."""
+    """What came of one page; ``runs`` were averaged, and the rest is of the last of them.
+
+    ``steps`` is 0 where patches alone restored it.
+    """
 
     task: Task
     reason: str
@@ -87,8 +89,11 @@ class Watcher:
     def begin(self, page: int, pages: int, task: Task, reason: str, size: tuple[int, int]) -> None:
         """Take what is about to be done with a page, counted from 0."""
 
-    def step(self, run: int, iterate: Iterate, stopper: Stopper) -> None:
-        """Take an iterate."""
+    def patches(self, run: int, done: float) -> None:
+        """Take the share of the patches' work that is done, from 0 to 1."""
+
+    def step(self, run: int, iterate: Iterate, due: float) -> None:
+        """Take an iterate of the network, and the step that is thought to be its last."""
 
     def preview(self, make: Callable[[], None]) -> None:
         """Take a function that writes the best picture so far."""

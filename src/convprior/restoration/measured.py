@@ -120,14 +120,16 @@ class Measured(Follower):
     def summary(self, restored: Restored, baseline: Tensor) -> dict[str, Any]:
         """Return how good every picture of the case is, and how the fit went."""
         reference, observation = self.case.reference, self.case.observation
-        peak = max(self.curve, key=lambda row: row["psnr_average"])
         pictures = {
             "observed": observation.observed.clamp(0, 1),
             "classical": baseline,
-            "last": self.last,
-            "network": observation.keep_known(restored.average),
             "restored": restored.picture,
         }
+        if restored.patches is not None:
+            pictures["patches"] = restored.patches
+        if restored.average is not None:
+            pictures["last"] = self.last
+            pictures["network"] = observation.keep_known(restored.average)
         measured: dict[str, Any] = {
             "steps": restored.steps,
             "stop_step": restored.best_step,
@@ -135,10 +137,11 @@ class Measured(Follower):
             "seconds": round(self.seconds, 1),
             **{f"psnr_{kind}": metrics.psnr(reference, p) for kind, p in pictures.items()},
             **{f"ssim_{kind}": metrics.ssim(reference, p) for kind, p in pictures.items()},
-            "psnr_peak": peak["psnr_average"],
-            "peak_step": peak["step"],
         }
-        measured["stop_gap"] = measured["psnr_peak"] - measured["psnr_network"]
+        if restored.average is not None:
+            peak = max(self.curve, key=lambda row: row["psnr_average"])
+            measured["psnr_peak"], measured["peak_step"] = peak["psnr_average"], peak["step"]
+            measured["stop_gap"] = measured["psnr_peak"] - measured["psnr_network"]
         return measured
 
     def _note(self, row: dict[str, float]) -> None:

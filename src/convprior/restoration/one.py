@@ -19,8 +19,9 @@ from convprior.pictures import files
 from convprior.pictures.picture import ImageError, Picture
 from convprior.pictures.pillow import QUALITY
 from convprior.prior.iterates import DivergedError, Iterate
+from convprior.prior.patches.work import Work
 from convprior.prior.restore import Follower
-from convprior.prior.stopping import Stopper
+from convprior.prior.stopping import Stopper, typical_steps
 from convprior.problem.operators import IDENTITY, Operator, blur, downsampling, gaussian_kernel
 from convprior.restoration import levels, masks
 from convprior.restoration.job import Job, Page, Report, Watcher
@@ -29,19 +30,27 @@ from convprior.restoration.settings import Settings, Task
 from convprior.restoration.task import choose
 from convprior.restoration.within_memory import restore_within_memory
 
+ENDING = 1.5  # times as long as the rehearsal of writing: what comes after the work
 Before = Callable[[Path], None]
 
 
 def restore_one(
-    job: Job, device: str, watcher: Watcher, *, half: bool = True, before: Before = lambda _: None
+    job: Job,
+    device: str,
+    watcher: Watcher,
+    *,
+    half: bool = True,
+    before: Before = lambda _: None,
+    begun: float | None = None,
 ) -> Report:
     """Restore a file and write the result. Raises InputError; writes nothing then.
 
     A fit that diverged is written as far as it came, and its report says so; so is one that Ctrl-C
     ended, unless not ``half``: then KeyboardInterrupt is raised. ``before`` is called with each
-    file that is whole, under a temporary name, before it is moved to its place.
+    file that is whole, under a temporary name, before it is moved to its place. ``begun`` is the
+    moment of `time.monotonic` from which the time limit counts, by default now.
     """
-    start = time.monotonic()
+    start = time.monotonic() if begun is None else begun
     settings = job.settings
     report = Report(str(job.source), str(job.target))
 
@@ -55,16 +64,20 @@ def restore_one(
     )
     repairs = _repairs(job, pages, before, say)
     understood = [_understand(job, *page) for page in zip(pages, repairs, strict=True)]
+    rehearsal = time.monotonic()
     _rehearse(job, pages, [look.observation.size for _, _, look in understood], say)
+    writing = time.monotonic() - rehearsal
     done, spreads = [], []
     for number, (page, repair) in enumerate(zip(pages, repairs, strict=True)):
         task, reason, look = understood[number]
         watcher.begin(number, len(pages), task, reason, look.observation.size)
         opaque = repair if settings.mask == "alpha" else None
         put_together = partial(_put_together, settings, look, page, opaque)
-        followed = _Followed(job, watcher, put_together, say)
-        # The time is the file's: each page has its share of what is left.
-        left = max(start + settings.time_limit - time.monotonic(), 0.0) / (len(pages) - number)
+        typical = typical_steps(look.observation.noise, look.observation.exact)
+        followed = _Followed(job, watcher, typical, put_together, say)
+        # The time is the file's: each page has its share of what is left, without the writing.
+        end = start + settings.time_limit - ENDING * writing
+        left = max(end - time.monotonic(), 0.0) / (len(pages) - number)
         limited = settings.model_copy(update={"time_limit": left})
         try:
             restored = restore_within_memory(look.observation, task, limited, device, followed, say)
@@ -106,16 +119,25 @@ class _Followed(Follower):
         self,
         job: Job,
         watcher: Watcher,
+        typical: float,
         put_together: Callable[[Tensor], Picture],
         say: Callable[[str], None],
     ) -> None:
-        self.job, self.watcher, self.put_together, self.say = job, watcher, put_together, say
+        self.job, self.watcher, self.typical = job, watcher, typical
+        self.put_together, self.say = put_together, say
+
+    def see_patches(self, done: float, work: Work) -> None:
+        self.watcher.patches(self.run, done)
+        self._preview(work.picture)
 
     def see(self, iterate: Iterate, stopper: Stopper) -> None:
-        self.watcher.step(self.run, iterate, stopper)
+        self.watcher.step(self.run, iterate, max(stopper.stops_at, self.typical))
+        self._preview(lambda: iterate.average)
+
+    def _preview(self, picture: Callable[[], Tensor]) -> None:
         if self.job.previews:
             self.watcher.preview(
-                lambda: _preview(self.job, self.put_together(iterate.average.cpu()), self.say)
+                lambda: _preview(self.job, self.put_together(picture().cpu()), self.say)
             )
 
 

@@ -1,5 +1,6 @@
 """Restore an observation in the memory that there is: whole, in tiles, or in smaller ones."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,13 +10,22 @@ import torch
 from convprior.ground import machine
 from convprior.prior import tiles
 from convprior.prior.recipe import Recipe
-from convprior.prior.restore import Averaged, Follower, restore_runs
+from convprior.prior.restore import (
+    Averaged,
+    Follower,
+    network_adds,
+    patches_apply,
+    restore_runs,
+)
 from convprior.prior.where import Where
 from convprior.problem.observation import Observation
 from convprior.restoration import recipes
 from convprior.restoration.settings import Settings, Task
 
 FEW_STEPS = 100  # for a single pixel
+# Pixels up to which the network is fitted unasked: some two minutes on two cores. Patches alone
+# take seconds; a time limit, runs or a number of steps ask for the network at any size.
+SMALL = 100_000
 # Bytes for each pixel of a tile: what a step of the recipes `default` and `exact` keeps to go back
 # (`python benchmarks/memory.py --sizes 512 1024`: the difference of the two).
 PER_TILE_PIXEL = {torch.float32: 1700, torch.bfloat16: 1300}
@@ -43,10 +53,12 @@ def restore_within_memory(
     """
     follower = follower or Follower()
     follower.until = time.monotonic() + settings.time_limit
-    recipe = _recipe(observation, task, settings.max_steps)
+    recipe = _recipe(observation, task, settings, say)
     where = Where(machine.choose(device), getattr(torch, settings.precision))
     budget = settings.memory or int(FREE_SHARE * machine.free_memory(where.device))
-    tile, needed = largest_tile(observation, budget, where.precision, settings.runs)
+    tile, needed = None, _kept(observation)
+    if recipe.max_steps:
+        tile, needed = largest_tile(observation, budget, where.precision, settings.runs)
     if tile is not None:
         say(f"in tiles of {tile} pixels, for {needed / 1e9:.1f} GB of memory")
     if needed > budget:
@@ -56,7 +68,7 @@ def restore_within_memory(
         try:
             return restore_runs(observation, recipe, settings.runs, settings.seed, where, follower)
         except (MemoryError, RuntimeError) as error:
-            smaller = _sides(observation, tile or max(observation.size))
+            smaller = _sides(observation, tile or max(observation.size)) if recipe.max_steps else []
             if not _out_of_memory(error) or not smaller:
                 raise
             tile = smaller[0]
@@ -74,8 +86,7 @@ def largest_tile(
     that is hardly larger than the smallest tile, or a blur that reaches too far, is taken whole.
     """
     height, width = observation.size
-    colours = len(observation.observed)
-    kept = FIXED + (PER_VALUE + PER_RUN * (runs - 1)) * colours * height * width
+    kept = _kept(observation, runs)
 
     def needed(side: int) -> int:
         return kept + PER_TILE_PIXEL[precision] * min(side, height) * min(side, width)
@@ -90,16 +101,33 @@ def largest_tile(
     return side, needed(side)
 
 
+def _kept(observation: Observation, runs: int = 1) -> int:
+    """Return the bytes that a picture takes whatever is fitted at once."""
+    height, width = observation.size
+    values = len(observation.observed) * height * width
+    return FIXED + (PER_VALUE + PER_RUN * (runs - 1)) * values
+
+
 def _sides(observation: Observation, below: int) -> list[int]:
     """Return the sides of tiles that are smaller than ``below`` and can overlap, largest first."""
     return [side for side in SIDES if tiles.least_side(observation) <= side < below]
 
 
-def _recipe(observation: Observation, task: Task, max_steps: int | None) -> Recipe:
-    """Return the task's recipe, ended earlier where that is asked for or enough."""
+def _recipe(
+    observation: Observation, task: Task, settings: Settings, say: Callable[[str], None]
+) -> Recipe:
+    """Return the task's recipe, with the steps that are asked for, or that are enough."""
     recipe = recipes.load().of(task)
-    if max_steps is not None:
-        recipe = replace(recipe, max_steps=max_steps)
+    height, width = observation.size
+    asked = settings.runs > 1 or settings.time_limit < math.inf
+    if settings.max_steps is not None:
+        recipe = replace(recipe, max_steps=settings.max_steps)
+    elif recipe.patches and patches_apply(observation):
+        if not network_adds(observation):
+            recipe = replace(recipe, max_steps=0)
+        elif height * width > SMALL and not asked:
+            recipe = replace(recipe, max_steps=0)
+            say("large: by alike patches alone; given a --time-limit, the network has its part too")
     if int(observation.known.sum()) < 2:  # there is none to hold out
         recipe = replace(recipe, held_out=0.0, max_steps=min(recipe.max_steps, FEW_STEPS))
     return recipe

@@ -29,7 +29,7 @@ from convprior.training import trainer
 STATE = Path(".convprior/state/restore")
 # Half a fit made by other code is not gone on with.
 METHOD = sorted(
-    path for folder in (*prior.__path__, *problem.__path__) for path in Path(folder).glob("*.py")
+    path for folder in (*prior.__path__, *problem.__path__) for path in Path(folder).rglob("*.py")
 )
 METHOD += [Path(hourglass.__file__), Path(seeds.__file__)]
 

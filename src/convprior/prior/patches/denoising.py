@@ -1,0 +1,185 @@
+"""White noise taken away by alike patches, from coarse to fine.
+
+A picture is denoised at half its size first: there the noise is half as strong and patches see
+twice as far. A first estimate from the noisy patches themselves, with the coarse scale's share in
+it, then tells which patches are alike, and guides rounds of better estimates; each round leaves
+less of the noise in what the next one works on.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from convprior.prior.patches import combining
+from convprior.prior.patches.combining import Sums
+from convprior.prior.patches.matching import alike
+from convprior.prior.patches.sweep import Grid, Tile, sweep
+from convprior.prior.patches.work import Work
+from convprior.problem.noise import Noise, measure
+
+STRIDE = 4  # pixels from one patch to the next that gets a group of its own
+REACH = 16  # pixels up, down, left and right in which alike patches are looked for
+FIRST_SIDE, FIRST_SIMILAR = 8, 16  # of patches that are compared while they are noisy
+SIDE, SIMILAR = 5, 48
+LEFT = (0.5625, 0.375, 0.1875, 0.0)  # of the noise, after each round
+# Guides are not without noise: weights are as if there were so many times as much of it.
+CAUTION = 1.07
+COARSE = 0.5  # how much of what the coarse scale says counts in the first estimate
+LEAST_COARSE = 64  # pixels: smaller pictures have no coarse scale
+SHARED = (
+    0.06  # from this correlation of neighbours' noise on, coarse scales are cleaned by themselves
+)
+MOST_SHARED = 2  # so many of them,
+SHARED_FALLS = 0.9  # each with less noise than the finer one, at least so
+DETAILS_NOISE = 0.79  # of the noise's variance, what halving and enlarging leaves out
+LEAST_NOISE = 0.1 / 255  # a deviation below it is no noise: nothing is done
+COARSE_WORK = 0.25  # the coarse scales' share of all pixels
+FIRST_WORK = 0.15  # the first estimate's share of a scale's time, measured
+
+
+class Denoising(Work):
+    """The denoising of one picture.
+
+    ``observed`` is (c, h, w), of any size and number of channels, all of it known; the deviation of
+    its noise is finite. The bits are the same for any number of threads.
+    """
+
+    def __init__(self, observed: Float[Tensor, "c h w"], noise: Noise) -> None:
+        self.colours = _colours(observed)
+        planes = _mixed(self.colours, observed)
+        self.finest = _Scale(planes, noise.deviation, noise.correlation > SHARED or noise.of_blocks)
+
+    def __iter__(self) -> Iterator[float]:
+        return self.finest.work() if self.finest.variance > LEAST_NOISE**2 else iter(())
+
+    def picture(self) -> Float[Tensor, "c h w"]:
+        """Return the best so far: at first what was observed."""
+        return _mixed(self.colours.T, self.finest.picture())
+
+
+class _Scale:
+    """One scale of a picture, and in it the coarser ones; the planes are brightness and colours."""
+
+    def __init__(
+        self, observed: Float[Tensor, "c h w"], deviation: float, shared: bool, depth: int = 0
+    ) -> None:
+        self.observed, self.variance = observed, (CAUTION * deviation) ** 2
+        self.shared = shared
+        self.best: Tensor | None = None
+        self.coarse: _Scale | None = None
+        if min(observed.shape[1:]) < LEAST_COARSE or (shared and depth == MOST_SHARED):
+            return
+        half, half_deviation = _halved(observed), deviation / 2
+        if shared:
+            found = measure(half, torch.ones_like(half[0], dtype=torch.bool)).deviation
+            half_deviation = min(max(found, deviation / 2), SHARED_FALLS * deviation)
+        self.coarse = _Scale(half, half_deviation, shared, depth + 1)
+
+    def picture(self) -> Float[Tensor, "c h w"]:
+        """Return the best so far; before there is an estimate, the coarse scale's with details.
+
+        Details are what the coarse scale cannot show, where they are stronger than the noise.
+        """
+        if self.best is not None:
+            return self.best
+        if self.coarse is None:
+            return self.observed
+        rough = self._enlarged(self.coarse.picture())
+        details = self.observed - self._enlarged(_halved(self.observed))
+        energy = functional.avg_pool2d(details.square()[None], 5, 1, 2, count_include_pad=False)[0]
+        share = 1 - DETAILS_NOISE * self.variance / energy.clamp(min=self.variance * 1e-3)
+        return rough + share.clamp(min=0) * details
+
+    def _enlarged(self, coarse: Float[Tensor, "c half_h half_w"]) -> Float[Tensor, "c h w"]:
+        """Return a picture of the coarse scale at the size of this one."""
+        up = functional.interpolate(coarse[None], scale_factor=2, mode="bicubic")[0]
+        return up[:, : self.observed.shape[1], : self.observed.shape[2]]
+
+    def _with_coarse(self, picture: Float[Tensor, "c h w"], share: float) -> Float[Tensor, "c h w"]:
+        """Return a picture with so much of what the coarse scale says of it."""
+        if self.coarse is None:
+            return picture
+        return picture + share * self._enlarged(self.coarse.picture() - _halved(picture))
+
+    def work(self) -> Iterator[float]:
+        """Estimate all scales, coarse ones first; yield the share that is done."""
+        start = 0.0
+        if self.coarse is not None:
+            start = COARSE_WORK
+            for done in self.coarse.work():
+                yield start * done
+            if self.shared:
+                self.observed = self._with_coarse(self.observed, 1.0)
+        for done in self._first():
+            yield start + (1 - start) * FIRST_WORK * done
+        for done in self._rounds():
+            yield start + (1 - start) * (FIRST_WORK + (1 - FIRST_WORK) * done)
+
+    def _first(self) -> Iterator[float]:
+        """Estimate from the noisy patches alone."""
+        grid = Grid.over(self.observed, FIRST_SIDE, STRIDE, REACH)
+
+        def estimate(tile: Tile) -> Sums:
+            planes = tile.of(self.observed)
+            members = alike(planes[:1], tile, FIRST_SIMILAR)
+            return combining.first(planes, members, grid.side, self.variance)
+
+        sums = Sums.none(self.observed)
+        yield from sweep(grid, sums, estimate)
+        self.best = self._with_coarse(sums.total / sums.weight, COARSE)
+
+    def _rounds(self) -> Iterator[float]:
+        """Estimate from patches that are matched and weighed by the best picture so far."""
+        grid = Grid.over(self.observed, SIDE, STRIDE, REACH)
+        members: dict[Tile, Tensor] = {}  # found once: the first estimate is good enough for it
+        noisy = self.observed
+        for number, leave in enumerate(LEFT):
+
+            def estimate(tile: Tile, noisy: Tensor = noisy, leave: float = leave) -> Sums:
+                guide = tile.of(self.picture())
+                if tile not in members:
+                    members[tile] = alike(guide, tile, SIMILAR).int()
+                part = tile.of(noisy)
+                taken = tile.of(self.observed) - part
+                return combining.better(
+                    guide, part, taken, members[tile].long(), grid.side, self.variance, leave
+                )
+
+            sums = Sums.none(self.observed)
+            for done in sweep(grid, sums, estimate):
+                yield (number + done) / len(LEFT)
+            self.best = sums.total.div_(sums.weight)
+            noisy = self.best + sums.left.div_(sums.weight) * (noisy - self.best)
+
+
+def _halved(picture: Float[Tensor, "c h w"]) -> Float[Tensor, "c half_h half_w"]:
+    """Return the picture at half its size; of an odd side the last pixels count twice."""
+    height, width = picture.shape[1:]
+    even = functional.pad(picture[None], (0, width % 2, 0, height % 2), mode="replicate")
+    return functional.avg_pool2d(even, 2)[0]
+
+
+def _mixed(matrix: Float[Tensor, "c c"], planes: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:
+    """Return the matrix times the planes; term by term, as the threads of a product change bits."""
+    mixed = torch.zeros_like(planes)
+    for column, plane in zip(matrix.T, planes, strict=True):
+        mixed.addcmul_(column[:, None, None], plane)
+    return mixed
+
+
+def _colours(observed: Float[Tensor, "c h w"]) -> Float[Tensor, "c c"]:
+    """Return an orthonormal change of colours, the brightness first: white noise stays white.
+
+    Of three channels the sum and two differences; of other numbers the principal components.
+    """
+    channels = len(observed)
+    if channels == 1:
+        return observed.new_ones(1, 1)
+    if channels == 3:
+        rows = observed.new_tensor([[1, 1, 1], [1, 0, -1], [1, -2, 1]])
+        return functional.normalize(rows, dim=1)
+    components: Tensor = torch.linalg.eigh(torch.cov(observed.flatten(1))).eigenvectors
+    return components.T.flip(0)  # the strongest first
