@@ -10,12 +10,11 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from mlflow.tracking import MlflowClient
 
-from convprior.ground import tracking
+from convprior.ground import mlflow_store, tracking
 from convprior.ground.journal import Journal, let_go, root, take
 from convprior.ground.journal import journals as found_journals
 from tests.conftest import clean_environment, colourful
@@ -39,7 +38,7 @@ def test_a_run_reaches_the_database_whole(project: Path) -> None:
             run.metrics({"psnr": step / 2, "held_out": float("nan")}, step)
         run.picture("observed - restored", colourful(30, 10), 5)
         run.picture("observed - restored", colourful(30, 10), 10)
-    client = MlflowClient(tracking.uri())
+    client = MlflowClient(mlflow_store.uri())
     info, data = only_run(client, "restore")
     assert (info.status, info.run_name) == ("FINISHED", "coffee")
     assert data.params == {"sigma": "25"}
@@ -59,7 +58,7 @@ def test_a_run_reaches_the_database_whole(project: Path) -> None:
 def test_a_run_says_how_it_ended(project: Path, error: type[BaseException], status: str) -> None:
     with pytest.raises(error), tracking.run("train", "mlp"):
         raise error
-    info, _ = only_run(MlflowClient(tracking.uri()), "train")
+    info, _ = only_run(MlflowClient(mlflow_store.uri()), "train")
     assert info.status == status
 
 
@@ -70,7 +69,7 @@ def test_git_and_dvc_are_tags(project: Path, monkeypatch: pytest.MonkeyPatch) ->
     subprocess.run(["git", *who, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
     with tracking.run("train", "mlp"):
         pass
-    _, data = only_run(MlflowClient(tracking.uri()), "train")
+    _, data = only_run(MlflowClient(mlflow_store.uri()), "train")
     assert data.tags["dvc.stage"] == "train@mlp"
     assert len(data.tags["git.commit"].removesuffix("-dirty")) == 40
 
@@ -89,7 +88,7 @@ def test_a_process_that_dies_is_replayed_and_marked(project: Path) -> None:
     with (journal / "journal.jsonl").open("a") as lines:
         lines.write('{"kind": "metrics", "ti')  # half a line, as a crash leaves it
     assert tracking.sync() == (1, 0)
-    info, data = only_run(MlflowClient(tracking.uri()), "train")
+    info, data = only_run(MlflowClient(mlflow_store.uri()), "train")
     assert info.status == "KILLED"
     assert data.metrics == {"loss": 0.5}
 
@@ -115,7 +114,7 @@ def test_runs_that_are_shared_out_are_mirrored_by_the_run_around_them(project: P
     )
     environment = clean_environment() | {"CONVPRIOR_PROCESSES": "2"}
     subprocess.run([sys.executable, script], env=environment, check=True)
-    client = MlflowClient(tracking.uri())
+    client = MlflowClient(mlflow_store.uri())
     experiment = client.get_experiment_by_name("study")
     assert experiment is not None
     found = client.search_runs([experiment.experiment_id])
@@ -228,7 +227,7 @@ def test_the_next_run_replays_what_was_left(project: Path, monkeypatch: pytest.M
     with tracking.run("evaluate", "mlp"):
         pass
     assert journals(project) == []
-    _, data = only_run(MlflowClient(tracking.uri()), "train")
+    _, data = only_run(MlflowClient(mlflow_store.uri()), "train")
     assert data.metrics == {"loss": 1.0}
 
 
@@ -255,7 +254,7 @@ def record(name: str = "mlp", experiment: str = "train", **params: int) -> Path:
 
 
 def run_names(experiment: str = "train") -> list[str]:
-    client = MlflowClient(tracking.uri())
+    client = MlflowClient(mlflow_store.uri())
     found = client.get_experiment_by_name(experiment)
     assert found is not None
     return sorted(run.info.run_name for run in client.search_runs([found.experiment_id]))
@@ -292,50 +291,6 @@ def test_a_broken_mark_only_has_all_looked_at_again(project: Path) -> None:
     assert run_names() == ["mlp"]
 
 
-def test_what_was_sent_before_a_crash_is_not_there_twice(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    journal = record()
-    monkeypatch.setattr(tracking.journal, "mark_read", lambda *_: None)  # killed before each
-    with monkeypatch.context() as patch:
-        patch.setattr(tracking, "shutil", SimpleNamespace(rmtree=lambda _: None))
-        for _ in range(2):
-            tracking._mirror(journal)
-    client = MlflowClient(tracking.uri())
-    info, data = only_run(client, "train")
-    assert data.metrics == {"loss": 0.5}
-    assert len(client.get_metric_history(info.run_id, "loss")) == 1
-    pictures = [f.path for f in client.list_artifacts(info.run_id, "images")]
-    assert sum(path.endswith(".png") for path in pictures) == 1
-
-
-def test_an_experiment_that_was_deleted_holds_up_no_other(
-    project: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    record()
-    assert tracking.sync() == (1, 0)
-    client = MlflowClient(tracking.uri())
-    found = client.get_experiment_by_name("train")
-    assert found is not None
-    client.delete_experiment(found.experiment_id)
-    record("second")
-    record("coffee", "restore")
-    assert tracking.sync() == (1, 1)
-    assert f"mlflow experiments restore --experiment-id {found.experiment_id}" in caplog.text
-    assert "does not answer" not in caplog.text
-    assert run_names("restore") == ["coffee"]
-    client.restore_experiment(found.experiment_id)
-    assert tracking.sync() == (1, 0)
-    assert run_names() == ["mlp", "second"]
-
-
-def test_all_parameters_arrive_however_many(project: Path) -> None:
-    record(**{f"p{n}": n for n in range(130)})
-    tracking.sync()
-    _, data = only_run(MlflowClient(tracking.uri()), "train")
-    assert data.params == {f"p{n}": str(n) for n in range(130)}
-
-
 def test_a_run_that_ends_at_once_raises_no_alarm(
     project: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -354,37 +309,6 @@ def test_a_run_that_ends_at_once_raises_no_alarm(
     assert run_names() == ["mlp"]
 
 
-def test_passwords_are_not_printed(
-    project: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{free_port()}")
-    record()
-    assert tracking.sync() == (0, 1)
-    assert "does not answer" in caplog.text
-    assert "secret" not in caplog.text
-
-
-def test_a_project_that_was_moved_keeps_its_pictures_below_it(
-    project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    record()
-    tracking.sync()
-    moved = tmp_path_factory.mktemp("moved") / "project"
-    shutil.copytree(project, moved, symlinks=True)
-    before = sorted((project / "mlartifacts").rglob("*.png"))
-    monkeypatch.chdir(moved)
-    record("second")
-    tracking.sync()
-    assert sorted((project / "mlartifacts").rglob("*.png")) == before
-    assert len(list((moved / "mlartifacts").rglob("*.png"))) == 2
-    client = MlflowClient(tracking.uri())
-    found = client.get_experiment_by_name("train")
-    assert found is not None
-    for run in client.search_runs([found.experiment_id]):
-        assert run.info.artifact_uri.startswith(f"{moved.as_uri()}/mlartifacts/")
-        assert len(client.list_artifacts(run.info.run_id, "images")) == 2
-
-
 def test_a_subfolder_is_of_the_project_around_it(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -399,5 +323,5 @@ def test_without_git_a_run_is_recorded_all_the_same(
     monkeypatch.setenv("PATH", str(project))
     with tracking.run("train", "mlp"):
         pass
-    _, data = only_run(MlflowClient(tracking.uri()), "train")
+    _, data = only_run(MlflowClient(mlflow_store.uri()), "train")
     assert "git.commit" not in data.tags

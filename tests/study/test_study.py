@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from convprior.ground import params
 from convprior.networks.cnn import CNN
 from convprior.networks.hourglass import Hourglass
 from convprior.stages import StageError, compose, learn, study
-from convprior.study import dense, sight, untrained
+from convprior.study import dense, position, sharing, sight, untrained
 from convprior.study.lessons.equivariance import equivariance, told_by_padding
 from convprior.study.position import alterations, moved_and_not
 from convprior.study.sharing import fitted
@@ -214,6 +215,51 @@ def test_what_the_study_names_and_nobody_knows_is_said(composed: Path) -> None:
         sight.measure(material, sight.Sight(**settings["sight"] | {"network": "mlp"}))
     with pytest.raises(ValidationError, match="needs a `size` of 2, 3, … times 8"):
         untrained.Untrained(**settings["untrained"] | {"size": 50})
+
+
+@pytest.mark.parametrize(
+    ("question", "changes", "message"),
+    [
+        (
+            position,
+            {"step": 3},
+            r"study\.position\.step is 3: objects of 14 pixels can be moved by 2 in pictures of 16 "
+            r"\(compose\.side, compose\.size\): give 2 or less, or larger pictures",
+        ),
+        (
+            position,
+            {"moves": [1, 17]},
+            r"study\.position\.moves has 17, in a circle of 16 pixels \(compose\.size\) the same "
+            r"as 1: give less than 16, or larger pictures",
+        ),
+        (
+            sharing,
+            {"parameters": 700},
+            r"study\.sharing\.parameters is 700: MLP .* has 790 at its narrowest: give that "
+            r"or more, or leave it out of study\.sharing\.families",
+        ),
+        (
+            sharing,
+            {"multiply_adds": 700},
+            r"study\.sharing\.multiply_adds is 700: MLP .* has 778 at its narrowest",
+        ),
+    ],
+)
+def test_what_is_wrong_only_beside_other_parameters_is_said_before_the_work(
+    composed: Path, question: ModuleType, changes: dict, message: str
+) -> None:
+    name = question.__name__.rpartition(".")[2]
+    settings = params.load(Path("params.yaml"), f"study.{name}", study.settings_of(question))
+    with pytest.raises(StudyError, match=message):
+        question.measure(material_of(composed), settings.model_copy(update=changes))
+
+
+def test_the_least_that_a_family_can_cost_can_be_asked_for() -> None:
+    blueprint = Blueprint("mlp", "MLP", {"hidden": [8], "batch_norm": False, "dropout": 0.0},
+                          (3, 16, 16), ["a", "b"])  # fmt: skip
+    least = cost.total(blueprint.with_arguments({"hidden": [1]}))
+    for what, wanted in least.items():
+        assert cost.total(fitted(blueprint, what, wanted)) == least
 
 
 def test_dense_is_asked_at_other_places_than_it_is_trained_at(composed: Path) -> None:

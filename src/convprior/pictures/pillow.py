@@ -2,7 +2,6 @@
 
 import io
 import struct
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from PIL import (
     PngImagePlugin,
 )
 
+from convprior.pictures import not_kept
 from convprior.pictures.decoding import decode
 from convprior.pictures.picture import (
     TURNED,
@@ -30,17 +30,10 @@ from convprior.pictures.picture import (
 )
 
 FORMATS = ("PNG", "JPEG", "WEBP")
-IHDR_START = 8  # bytes of a PNG's signature
 IHDR_END = 33  # bytes of a PNG's signature and its first chunk, which is always the header
 JPEG_ROWS = 16  # that are decoded at once: the last of them may be there in part
 QUALITY = 95  # of lossy formats, where the source has none to keep
 EXIF_AS_TEXT = ("Raw profile type exif", "Raw profile type APP1")  # as ImageMagick writes it
-# What of each format is kept, or made anew; other parts are named.
-KEPT = {
-    "PNG": {"IHDR", "PLTE", "tRNS", "IDAT", "IEND", "iCCP", "gAMA", "cHRM", "sRGB", "eXIf", "pHYs",
-            "tEXt", "zTXt", "iTXt"},
-    "WEBP": {"VP8 ", "VP8L", "VP8X", "ALPH", "ICCP", "EXIF", "XMP "},
-}  # fmt: skip
 KEPT_AS_STORED = {"L", "LA", "RGB", "RGBA"}
 
 
@@ -62,7 +55,7 @@ def read(data: bytes, where: str, most_pixels: int, accept_truncated: bool) -> P
     if image.mode == "CMYK":
         image, metadata = _from_cmyk(image, metadata, where)
         notes.append("converted from CMYK to sRGB by its profile")
-    notes += _not_kept(image, data)
+    notes += not_kept.named(image, data)
     bits = _bits(data) if image.format == "PNG" else 8
     deep = bits == 16
     if bits in (2, 4) and image.mode == "L" and "transparency" in image.info:
@@ -150,40 +143,6 @@ def _from_cmyk(image: Image.Image, metadata: Metadata, where: str) -> tuple[Imag
     assert converted is not None
     converted.format = image.format
     return converted, replace(metadata, icc=srgb.tobytes())
-
-
-def _not_kept(image: Image.Image, data: bytes) -> list[str]:
-    """Return what is to be said of the parts of a file that do not go out again."""
-    notes = []
-    if image.format in KEPT:
-        parts = _png_chunks(data) if image.format == "PNG" else _webp_chunks(data)
-        lost = [part for part in dict.fromkeys(parts) if part not in KEPT[image.format]]
-        if lost:
-            notes.append(f"its parts {', '.join(lost)} are not kept")
-    if "aspect" in image.info:
-        notes.append("that its pixels are not square is not kept")
-    for marker, content in getattr(image, "applist", []):
-        if content.startswith(b"http://ns.adobe.com/xmp/extension/"):
-            notes.append("the second part of its XMP is not kept")
-        elif marker not in ("APP0", "APP1", "APP2", "APP13", "APP14"):
-            notes.append(f"its part {marker} is not kept")
-    return list(dict.fromkeys(notes))
-
-
-def _png_chunks(data: bytes) -> Iterator[str]:
-    at = IHDR_START
-    while at + 8 <= len(data):
-        length = int.from_bytes(data[at : at + 4])
-        yield data[at + 4 : at + 8].decode("latin-1")
-        at += length + 12
-
-
-def _webp_chunks(data: bytes) -> Iterator[str]:
-    at = 12
-    while at + 8 <= len(data):
-        length = int.from_bytes(data[at + 4 : at + 8], "little")
-        yield data[at : at + 4].decode("latin-1")
-        at += 8 + length + length % 2
 
 
 def _metadata(image: Image.Image, orientation: int, data: bytes) -> Metadata:

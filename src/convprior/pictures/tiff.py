@@ -46,12 +46,6 @@ def read_pages(data: bytes, where: str, most_pixels: int) -> list[Picture]:
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             pages = _pages(file, where, most_pixels)
-            samples = sum(page.imagewidth * page.imagelength * _depth_of(page) for page in pages)
-            if sum(prod(series.shape) for series in file.series) > samples:
-                raise ImageError(
-                    f"{where}: holds more pictures than it has pages, as ImageJ's stacks of more "
-                    "than 4 GB do: save it as a BigTIFF"
-                )
             byteorder = file.byteorder + ("8" if file.is_bigtiff else "")
             return [
                 _read_page(page, byteorder, where if len(pages) == 1 else f"{where}, page {n + 1}")
@@ -66,9 +60,10 @@ def read_pages(data: bytes, where: str, most_pixels: int) -> list[Picture]:
 
 
 def _pages(file: tifffile.TiffFile, where: str, most_pixels: int) -> list[TiffPage]:
-    """Return the pages of a file, none decoded. Raises ImageError for more than may be read.
+    """Return the pages of a file, none decoded. Raises ImageError.
 
-    They are counted as they are found: in a broken file the last one may lead to the first.
+    They are counted as they are found: in a broken file the last one may lead to the first. More
+    than may be read are refused, and so is a file that hides pictures behind its pages.
     """
     pages, size, samples = [], 0, 0
     for found in file.pages:
@@ -85,6 +80,11 @@ def _pages(file: tifffile.TiffFile, where: str, most_pixels: int) -> list[TiffPa
                 f"{where}: {size:,} pixels{of} are more than {limit}: crop it, scale it down, or "
                 "allow more with --max-pixels"
             )
+    if sum(prod(series.shape) for series in file.series) > samples:
+        raise ImageError(
+            f"{where}: holds more pictures than it has pages, as ImageJ's stacks of more than 4 GB "
+            "do: save it as a BigTIFF"
+        )
     return pages
 
 

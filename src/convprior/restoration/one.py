@@ -98,7 +98,7 @@ def restore_one(
         )
     target = job.target
     # It was not there, or ours, when the work began.
-    if target.exists() and not job.may_replace(target):
+    if not job.may_replace(target):
         target = _free(target)
         say(f"{job.target}: has appeared meanwhile and is left alone: the result is {target}")
         report.target = str(target)

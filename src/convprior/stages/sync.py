@@ -9,7 +9,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
-from convprior.ground import tracking
+from convprior.ground import mlflow_store, tracking
 from convprior.stages import start
 
 
@@ -17,7 +17,8 @@ def main(argv: Sequence[str]) -> None:
     """Replay the journals of runs that are over; end with code 1 if some are left."""
     ArgumentParser(description=__doc__.split("\n")[0]).parse_args(argv)
     through, left = tracking.sync()
-    print(f"{through} runs replayed to {tracking.shown(tracking.uri())}, {left} left")
+    address = mlflow_store.shown(mlflow_store.uri())
+    print(f"{through} runs replayed to {address}, {left} left")
     if left:
         sys.exit(1)
 

@@ -17,9 +17,9 @@ from convprior.networks.cnn import CNN
 from convprior.study.lessons.equivariance import equivariance, told_by_padding
 from convprior.study.trials.intervals import difference, interval
 from convprior.study.trials.material import Material
-from convprior.study.trials.plan import Network, twin
+from convprior.study.trials.plan import Network, StudyError, twin
 from convprior.training import judging
-from convprior.training.data.scenes import PLACES, Place
+from convprior.training.data.scenes import PLACES, Place, Scenes
 
 PLAIN = {"padding": "zeros", "pooling": "max"}  # what a CNN has unless its arguments say otherwise
 
@@ -33,6 +33,23 @@ class Position(params.Section):
     step: params.Count
     pictures: Annotated[int, Field(ge=2)]
     moves: params.Distinct[params.Count]
+
+
+def check_room(scenes: Scenes, settings: Position) -> None:
+    """Raise StudyError for a step that leads to no second offset, or a move that is another one."""
+    size, free = scenes.size, scenes.free
+    if settings.step > free:
+        raise StudyError(
+            f"study.position.step is {settings.step}: objects of {size - free} pixels can be "
+            f"moved by {free} in pictures of {size} (compose.side, compose.size): give {free} or "
+            "less, or larger pictures"
+        )
+    most = max(settings.moves)
+    if most >= size:
+        raise StudyError(
+            f"study.position.moves has {most}, in a circle of {size} pixels (compose.size) the "
+            f"same as {most % size}: give less than {size}, or larger pictures"
+        )
 
 
 def over_places(
@@ -104,7 +121,11 @@ def moved_and_not(networks: Mapping[str, Network]) -> dict[str, str | None]:
 
 
 def measure(material: Material, settings: Position) -> dict[str, Any]:
-    """Return accuracies over places, consistency, equivariance, and what padding tells."""
+    """Return accuracies over places, consistency, equivariance, and what padding tells.
+
+    Raises StudyError.
+    """
+    check_room(material.split("test"), settings)
     plan = material.plan
     jobs = [
         (material, name, place, seed, settings)

@@ -52,12 +52,16 @@ def widened(blueprint: Blueprint, factor: float) -> Blueprint:
 def fitted(blueprint: Blueprint, what: str, wanted: int) -> Blueprint:
     """Return the network of the width at which ``what`` it costs is nearest to ``wanted``.
 
-    Raises StudyError for one without a width.
+    Raises StudyError for one without a width, or if the narrowest costs more.
     """
+    named = f"{blueprint.class_name} {blueprint.arguments}"
     if widened(blueprint, 2) == blueprint:
+        raise StudyError(f"{named} has no width to change: leave it out of study.sharing.families")
+    least = cost.total(widened(blueprint, 0))[what]
+    if wanted < least:
         raise StudyError(
-            f"{blueprint.class_name} {blueprint.arguments} has no width to change: leave it out of "
-            "study.sharing.families"
+            f"study.sharing.{what} is {wanted:,}: {named} has {least:,} at its narrowest: give "
+            "that or more, or leave it out of study.sharing.families"
         )
     low, high = 0.0, 1.0
     while cost.total(widened(blueprint, high))[what] < wanted:
@@ -87,7 +91,8 @@ def _one_width_on(blueprint: Blueprint) -> list[Blueprint]:
 
 
 def measure(material: Material, settings: Sharing) -> dict[str, Any]:
-    """Return the counts, and each family's accuracy at equal cost."""
+    """Return the counts, and each family's accuracy at equal cost. Raises StudyError."""
+    firsts = first_runs(material, settings)  # first: none may fit
     networks = material.plan.networks
     built = {name: network.blueprint(material.data) for name, network in networks.items()}
     alexnets = {
@@ -117,7 +122,7 @@ def measure(material: Material, settings: Sharing) -> dict[str, Any]:
             for name, blueprint in built.items()
         },
         "unshared": unshared(networks),
-        "equal": at_equal_cost(material, settings),
+        "equal": at_equal_cost(material, settings, firsts),
         "wanted": {what: getattr(settings, what) for what in COSTS},
     }
 
@@ -140,16 +145,23 @@ def counted(blueprint: Blueprint) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def at_equal_cost(material: Material, settings: Sharing) -> dict[str, dict[str, Any]]:
-    """Return the accuracy of each family at one number of parameters, and of multiply-adds."""
-    seeds = material.plan.seeds
+def first_runs(material: Material, settings: Sharing) -> list[Run]:
+    """Return a run of each family at one number of parameters, then at one of multiply-adds."""
     firsts = []
     for what in COSTS:
         for name in settings.families:
             whole = material.planned(name).blueprint(material.data)
             network = fitted(whole, what, getattr(settings, what))
-            first = Run.of(material, "sharing", name, "uniform", seeds[0])
+            first = Run.of(material, "sharing", name, "uniform", material.plan.seeds[0])
             firsts.append(replace(first, blueprint=network))
+    return firsts
+
+
+def at_equal_cost(
+    material: Material, settings: Sharing, firsts: list[Run]
+) -> dict[str, dict[str, Any]]:
+    """Return the accuracy of each family at one number of parameters, and of multiply-adds."""
+    seeds = material.plan.seeds
     # Another width may want another learning rate.
     rates = [best(tried) for tried in try_rates(material, firsts)]
     runs = [
