@@ -66,5 +66,5 @@ def _case(name: str, measured: dict[str, Any]) -> str:
         + chart.lines(by_time, "seconds of CPU time", y_label, stops=stops_by_time, levels=levels)
         + chart.lines(by_step, "steps", y_label, stops=stops, levels=levels)
         + "<p>Curves: the network alone. Triangle: its peak, as the reference shows it; circle: "
-        "what was returned, after alike patches were filtered (their time is not counted).</p>"
+        "what was returned, of patches and network together (the patches' time is not counted).</p>"
     )

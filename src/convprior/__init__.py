@@ -28,10 +28,12 @@ def restore(
 
     ``known`` is bool (h, w), True where a pixel was observed; the others are never read. ``task``
     says how: `denoise` fits all known pixels as noisy, `inpaint` keeps them as they are; by default
-    it is `inpaint` where ``known`` is given. ``runs`` are averaged: two are better than one, and
-    take twice the time. ``precision`` bfloat16 is faster on devices that compute in it, and hardly
-    differs. ``time_limit`` is in seconds. Raises ValueError for shapes that do not fit, and
-    `convprior.prior.iterates.DivergedError` if the fit diverges.
+    it is `inpaint` where ``known`` is given. Patches that look alike mend each other; small
+    pictures, and those given ``runs`` or a ``time_limit``, also get an untrained network. ``runs``
+    are averaged: two are better than one, and take twice the time. ``precision`` bfloat16 is faster
+    on devices that compute in it, and hardly differs. ``time_limit`` is in seconds. Raises
+    ValueError for shapes that do not fit, and `convprior.prior.iterates.DivergedError` if the fit
+    diverges.
     """
     # torch takes seconds to import; `import convprior` need not.
     import torch

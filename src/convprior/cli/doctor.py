@@ -1,11 +1,17 @@
 """`convprior doctor`: what this machine has, and how fast it is."""
 
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 EXAMPLE = "Example:  convprior doctor"
 
-SECONDS = 10.0  # of the speed check, over all devices
+SECONDS = 10.0  # of the speed check of the network, over all devices
 SIDE = 256  # pixels, of the picture that it takes steps on
+PATCHED = 512  # and of the one whose noise patches take away
+MEGAPIXELS = (1, 12, 50)
 TYPICAL_STEPS = 450  # that a noisy picture takes (docs/prior.md: 365 to 560 at 256×256)
 
 
@@ -37,15 +43,32 @@ def command() -> None:
             wrong.append(name)
             print(f"{name:12}{label} computes wrong on a known case: it is not used")
             continue
+        pace = _seconds_a_megapixel(device)
+        times = ", ".join(f"{pace * size:.0f} s for {size}" for size in MEGAPIXELS)
+        print(f"{name:12}{label} alike patches: {times} megapixels, without reading and writing")
         for precision in ("float32", "bfloat16"):
             rate = _steps_a_second(name, precision, SECONDS / len(found) / 2)
             minutes = TYPICAL_STEPS / rate * (1e6 / SIDE**2) / 60
             print(
-                f"{name:12}{label} {precision}: {rate:.1f} steps a second at {SIDE}×{SIDE}; about "
-                f"{minutes:.0f} minutes for a megapixel"
+                f"{name:12}{label} network, {precision}: {rate:.1f} steps a second at {SIDE}×{SIDE}"
+                f", about {minutes:.0f} minutes for a megapixel"
             )
     if wrong:
         raise SystemExit(1)
+
+
+def _seconds_a_megapixel(device: "torch.device") -> float:
+    import torch
+
+    from convprior.prior.patches.denoising import Denoising
+    from convprior.problem.noise import Noise
+
+    # A ramp with noise: matrices of mere noise take the same time.
+    picture = torch.linspace(0, 1, PATCHED).expand(3, PATCHED, PATCHED)
+    noise = torch.randn(picture.shape, generator=torch.Generator().manual_seed(0))
+    start = time.monotonic()
+    Denoising((picture + 0.1 * noise).to(device), Noise(0.1, 0.0)).done().cpu()
+    return (time.monotonic() - start) / PATCHED**2 * 1e6
 
 
 def _steps_a_second(device: str, precision: str, seconds: float) -> float:
