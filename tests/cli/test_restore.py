@@ -458,4 +458,9 @@ def test_the_doctor_says_what_there_is(
     said = capsys.readouterr().out
     assert re.search(r"torch +\d+\.\d+", said)
     assert re.search(r"memory +[\d.]+ GB free of [\d.]+ GB", said)
-    assert re.search(r"cpu +float32: [\d.]+ steps a second .* minutes for a megapixel", said)
+    assert re.search(
+        r"cpu +alike patches: \d+ s for 1, \d+ s for 12, \d+ s for 50 megapixels", said
+    )
+    assert re.search(
+        r"cpu +network, float32: [\d.]+ steps a second .* minutes for a megapixel", said
+    )

@@ -39,6 +39,10 @@ Ending = Literal[
 ]
 
 
+# Times as long as patches: in less time a fit has hardly begun, and its steps are too long for it.
+FIT_TAKES = 10.0
+
+
 class Follower:
     """Who follows the work: sees it, keeps it, says how long it may take; this one does nothing.
 
@@ -94,17 +98,21 @@ def restore(
     """
     follower = follower or Follower()
     patched: Tensor | None = None
-    begun = time.monotonic()
+    begun, took = time.monotonic(), 0.0
     by_patches = recipe.patches and patches_apply(observation)
     if by_patches:
         work = _patches(observation.to(where.device))
         patched, cut_off = _by_patches(work, follower)
         patched = patched.clamp(0, 1)
+        took = time.monotonic() - begun
         nothing_missing = observation.exact and bool(observation.known.all())
-        if cut_off or nothing_missing or not recipe.max_steps:
+        fits = recipe.max_steps and not nothing_missing
+        if fits and not cut_off and follower.until < time.monotonic() + FIT_TAKES * took:
+            cut_off = "time limit"
+        if cut_off or not fits:
             return Restored(patched.cpu(), patched.cpu(), None, 0, 0, cut_off or "patches")
     # What combines the two works on patches once more.
-    until = follower.until - (time.monotonic() - begun if by_patches else 0.0)
+    until = follower.until - took
     iterates = Iterates(observation, recipe, seed, where)
     best, best_step, ended = _by_network(iterates, recipe, follower, until)
     picture = best if patched is None else patched

@@ -19,7 +19,7 @@ from convprior.prior.restore import (
 )
 from convprior.prior.where import Where
 from convprior.problem.observation import Observation
-from convprior.restoration import recipes
+from convprior.restoration import gaps, recipes
 from convprior.restoration.settings import Settings, Task
 
 FEW_STEPS = 100  # for a single pixel
@@ -47,14 +47,56 @@ def restore_within_memory(
 ) -> Averaged:
     """Restore with the recipe that the package's params.yaml gives the task; see `restore_runs`.
 
-    Of the settings, those count that say how well and how long. A picture that does not fit into
-    their ``memory``, by default a share of what is free, is fitted in tiles; if they do not fit
-    after all, in smaller ones. ``say`` is told. Raises MachineError, and what `prior.restore` does.
+    Of the settings, those count that say how well and how long. Where known pixels are exact, the
+    network sees the pieces with wide gaps alone. What does not fit into their ``memory``, by
+    default a share of what is free, is fitted in tiles; if they do not fit after all, in smaller
+    ones. ``say`` is told. Raises MachineError, and what `prior.restore` does.
     """
     follower = follower or Follower()
     follower.until = time.monotonic() + settings.time_limit
-    recipe = _recipe(observation, task, settings, say)
+    recipe = _recipe(observation, task, settings)
     where = Where(machine.choose(device), getattr(torch, settings.precision))
+    places = gaps.wide(observation.known) if observation.exact and recipe.patches else None
+    pixels = _area(places) if places is not None else _area([_whole(observation)])
+    asked = settings.runs > 1 or settings.time_limit < math.inf or settings.max_steps is not None
+    alone = recipe.patches and patches_apply(observation)  # patches can do it
+    if alone and recipe.max_steps and (not pixels or (pixels > SMALL and not asked)):
+        recipe = replace(recipe, max_steps=0)
+        if pixels:
+            say("large: by alike patches alone; given a --time-limit, the network has its part too")
+    if not places or not recipe.max_steps or places == [_whole(observation)]:
+        return _in_tiles(observation, recipe, settings, where, follower, say)
+    # Thin gaps are filled everywhere first; then each piece with wide ones is done as a whole.
+    done = _in_tiles(observation, replace(recipe, max_steps=0), settings, where, follower, say)
+    picture, spread, runs = done.picture.clone(), done.spread.clone(), done.runs
+    for place in places:
+        if runs[-1].ended in ("time limit", "interrupted"):
+            break
+        piece = observation.piece(*place)
+        found = _in_tiles(piece, recipe, settings, where, follower, say)
+        picture[:, *place], spread[:, *place], runs = found.picture, found.spread, found.runs
+    return Averaged(picture, spread, runs)
+
+
+def _whole(observation: Observation) -> gaps.Place:
+    height, width = observation.size
+    return slice(0, height), slice(0, width)
+
+
+def _area(places: list[gaps.Place]) -> int:
+    """Return the number of pixels of pieces that do not overlap."""
+    return sum((r.stop - r.start) * (c.stop - c.start) for r, c in places)
+
+
+def _in_tiles(
+    observation: Observation,
+    recipe: Recipe,
+    settings: Settings,
+    where: Where,
+    follower: Follower,
+    say: Callable[[str], None],
+) -> Averaged:
+    """Restore a picture, or a piece of it, as a whole or in tiles, as memory allows."""
     budget = settings.memory or int(FREE_SHARE * machine.free_memory(where.device))
     tile, needed = None, _kept(observation)
     if recipe.max_steps:
@@ -113,21 +155,13 @@ def _sides(observation: Observation, below: int) -> list[int]:
     return [side for side in SIDES if tiles.least_side(observation) <= side < below]
 
 
-def _recipe(
-    observation: Observation, task: Task, settings: Settings, say: Callable[[str], None]
-) -> Recipe:
+def _recipe(observation: Observation, task: Task, settings: Settings) -> Recipe:
     """Return the task's recipe, with the steps that are asked for, or that are enough."""
     recipe = recipes.load().of(task)
-    height, width = observation.size
-    asked = settings.runs > 1 or settings.time_limit < math.inf
     if settings.max_steps is not None:
         recipe = replace(recipe, max_steps=settings.max_steps)
-    elif recipe.patches and patches_apply(observation):
-        if not network_adds(observation):
-            recipe = replace(recipe, max_steps=0)
-        elif height * width > SMALL and not asked:
-            recipe = replace(recipe, max_steps=0)
-            say("large: by alike patches alone; given a --time-limit, the network has its part too")
+    elif recipe.patches and patches_apply(observation) and not network_adds(observation):
+        recipe = replace(recipe, max_steps=0)
     if int(observation.known.sum()) < 2:  # there is none to hold out
         recipe = replace(recipe, held_out=0.0, max_steps=min(recipe.max_steps, FEW_STEPS))
     return recipe

@@ -63,6 +63,19 @@ def test_between_cells_there_are_no_seams(monkeypatch: pytest.MonkeyPatch) -> No
     assert metrics.psnr(clean, found[32]) > metrics.psnr(clean, found[128]) - 1
 
 
+def test_a_hole_as_large_as_a_cell_becomes_something_finite() -> None:
+    known = torch.zeros(400, 330, dtype=torch.bool)
+    known[:40], known[-50:] = True, True
+    picture = torch.rand(1, 400, 330, generator=seeds.generator("hole"))
+    work = Filling(Observation(torch.where(known, picture, torch.nan), known, exact=True))
+    assert torch.isfinite(work.picture()).all()
+    found = work.done()
+    assert torch.isfinite(found).all()
+    assert torch.equal(found[:, known], picture[:, known])
+    assert float(found.min()) > -0.5
+    assert float(found.max()) < 1.5
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (5, 3), (40, 40)])
 def test_a_single_known_pixel_is_enough(size: tuple[int, int]) -> None:
     known = torch.zeros(size, dtype=torch.bool)

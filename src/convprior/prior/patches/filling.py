@@ -19,7 +19,6 @@ from convprior.prior.patches.combining import better
 from convprior.prior.patches.matching import alike
 from convprior.prior.patches.sweep import Grid, Tile
 from convprior.prior.patches.work import Work
-from convprior.problem import classical
 from convprior.problem.observation import Observation
 
 CELL = 96  # pixels
@@ -28,7 +27,7 @@ SIDE, STRIDE, REACH, SIMILAR = 6, 4, 16, 48
 ROUNDS = 32
 MATCH_EVERY = 8  # rounds
 FIRST_ERROR, LAST_ERROR = 20 / 255, 1 / 255  # deviations that a guess is thought to be off by
-FARTHEST = 12  # pixels from a known one: beyond, a smooth guess asks for too much
+STRAIGHTENED = 100  # steps towards a smooth guess: enough for gaps of some ten pixels
 
 
 class Filling(Work):
@@ -44,10 +43,9 @@ class Filling(Work):
         start: Float[Tensor, "c h w"] | None = None,
         error: float = FIRST_ERROR,
     ) -> None:
-        self.known, self.start, self.error = observation.known, start, error
-        self.filled = filled(observation.observed, observation.known)
-        if start is not None:
-            self.filled = torch.where(self.known, self.filled, start)
+        self.observed, self.known = observation.observed, observation.known
+        self.start, self.error = start, error
+        self.made, self.there = self.observed.clone(), self.known.clone()
         height, width = self.known.shape
         cells = [
             (slice(top, min(top + CELL, height)), slice(left, min(left + CELL, width)))
@@ -58,36 +56,38 @@ class Filling(Work):
 
     def picture(self) -> Float[Tensor, "c h w"]:
         """Return the best so far: known pixels are what they were."""
-        return self.filled
+        return self.made if bool(self.there.all()) else filled(self.made, self.there)
 
     def __iter__(self) -> Iterator[float]:
         threads = torch.get_num_threads()
-        begun = self.filled.clone()  # cells know nothing of what others make
         torch.set_num_threads(1)
         pool = ThreadPoolExecutor(
-            threads if begun.device.type == "cpu" else 1,
+            threads if self.made.device.type == "cpu" else 1,
             initializer=torch.set_num_threads,
             initargs=(1,),
         )
         try:
-            found = pool.map(lambda cell: self._fill(begun, *cell), self.cells)
+            # Each knows nothing of what is made of others: the order changes no bit.
+            found = pool.map(lambda cell: self._fill(*cell), self.cells)
             for done, (cell, part) in enumerate(zip(self.cells, found, strict=True), start=1):
-                self.filled[:, *cell] = part
+                self.made[:, *cell], self.there[cell] = part, True
                 yield done / len(self.cells)
         finally:
             pool.shutdown(cancel_futures=True)
             torch.set_num_threads(threads)
 
-    def _fill(
-        self, begun: Float[Tensor, "c h w"], rows: slice, columns: slice
-    ) -> Float[Tensor, "c cell_h cell_w"]:
+    def _fill(self, rows: slice, columns: slice) -> Float[Tensor, "c cell_h cell_w"]:
         """Return what a cell holds, filled."""
         top, left = max(rows.start - AROUND, 0), max(columns.start - AROUND, 0)
         piece = (slice(top, rows.stop + AROUND), slice(left, columns.stop + AROUND))
-        picture, known = begun[:, *piece], self.known[piece]
-        if self.start is None:
-            picture = _smooth(picture, known)
-        exact = picture
+        exact, known = self.observed[:, *piece], self.known[piece]
+        if self.start is not None:
+            picture = torch.where(known, exact, self.start[:, *piece])
+        elif known.any():
+            picture = smooth(exact, known)
+        else:  # nobody knows what is in the middle of a hole as large as a cell: the mean of all
+            mean = self.observed[:, self.known].mean(1)[:, None, None]
+            return mean.expand(-1, rows.stop - rows.start, columns.stop - columns.start)
         grid = Grid.over(picture, SIDE, STRIDE, REACH)
         tile = Tile(grid, 0, 0, *grid.counts())
         touched = _touched(~known, grid)
@@ -126,7 +126,7 @@ def filled(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Float
     near = functional.avg_pool2d(picture[None], 3, 1, 1)[0] / count.clamp(min=1 / 9)
     near = torch.where(known, picture, near)
     reached = count[0] > 0
-    if bool(reached.all()) or min(known.shape) == 1:
+    if bool(reached.all()):
         return near
     height, width = known.shape
     beyond = (0, width % 2, 0, height % 2)
@@ -137,9 +137,41 @@ def filled(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Float
     return torch.where(reached, near, up[:, :height, :width])
 
 
-def _smooth(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Float[Tensor, "c h w"]:
-    """Return the picture with its missing pixels made as smooth as can be, where some are near."""
-    window = 2 * FARTHEST + 1
-    near = functional.max_pool2d(known[None].float(), window, 1, FARTHEST)[0] > 0
-    guessed = Observation(picture, known | ~near, exact=True)
-    return classical.baseline(guessed).to(picture)
+def smooth(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Float[Tensor, "c h w"]:
+    """Return the picture with unknown pixels so that all of it is as smooth as can be.
+
+    Least squares of all second differences, as a thin plate bends (Duchon 1977; akin to biharmonic
+    inpainting, Chui and Mhaskar 2010), by conjugate gradients from a guess by means.
+    """
+    guess = filled(picture, known)
+    free = (~known).to(picture.dtype)
+    bends = [
+        weight * picture.new_tensor(kernel)[None, None]
+        for weight, kernel in (
+            (1.0, [[1.0, -2.0, 1.0]]),
+            (1.0, [[1.0], [-2.0], [1.0]]),
+            (2**0.5, [[1.0, -1.0], [-1.0, 1.0]]),
+        )
+        if all(side <= length for side, length in zip(
+            (len(kernel), len(kernel[0])), known.shape, strict=True))
+    ]  # fmt: skip
+
+    def bent(planes: Tensor) -> Tensor:
+        there = torch.zeros_like(planes)
+        for kernel in bends:
+            curved = functional.conv2d(planes[:, None], kernel)
+            there += functional.conv_transpose2d(curved, kernel)[:, 0]
+        return there * free
+
+    left = -bent(guess)  # what is still to be straightened
+    way, size = left.clone(), left.square().sum()
+    for _ in range(STRAIGHTENED):
+        if size < 1e-12:
+            break
+        bend = bent(way)
+        step = size / (way * bend).sum()
+        guess = guess + step * way
+        left = left - step * bend
+        size, before = left.square().sum(), size
+        way = left + size / before * way
+    return guess
