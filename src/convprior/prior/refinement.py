@@ -4,7 +4,7 @@ Two pictures whose errors differ make a better one together: the network knows t
 repeat, the patches what does. How much each is worth is told by the pixels that were held out.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -82,8 +82,10 @@ def combine_noisy(
     own = _own(average, observation)
     seen = observation.known & ~held_out
     blind = Denoising(filled(observation.observed, seen), observation.noise)
-    weight, _ = _weight(average, blind.done(), observation, held_out & own)
-    return torch.where(own, average.lerp(patched, min(weight + HANDICAP, 1.0)), average)
+    worth = _worth(average, blind.done(), observation, held_out & own)
+    # Few pixels tell: where they leave it open, patches, which need no stop, are believed.
+    weight = min(worth.weight + worth.standard_error + HANDICAP, 1.0)
+    return torch.where(own, average.lerp(patched, weight), average)
 
 
 def combine_exact(
@@ -94,25 +96,43 @@ def combine_exact(
 ) -> Float[Tensor, "c h w"]:
     """Return the two together, where known pixels are exact, gone on with by patches from there."""
     blind = Filling(replace(observation, known=observation.known & ~held_out))
-    weight, error = _weight(average, blind.done(), observation, held_out)
-    start = average.lerp(patched, weight)
-    return Filling(observation, start, max(FAR_OFF * error, LAST_ERROR)).done()
+    worth = _worth(average, blind.done(), observation, held_out)
+    start = average.lerp(patched, worth.weight)
+    return Filling(observation, start, max(FAR_OFF * worth.error, LAST_ERROR)).done()
 
 
-def _weight(
+@dataclass(frozen=True)
+class _Worth:
+    """The weight of the patches beside the network, in [0, 1], and how surely it is known.
+
+    ``error`` is the deviation by which both together, so weighed, are off at the held-out pixels.
+    """
+
+    weight: float
+    standard_error: float
+    error: float
+
+
+def _worth(
     average: Float[Tensor, "c h w"],
     blind: Float[Tensor, "c h w"],
     observation: Observation,
     held_out: Bool[Tensor, "h w"],
-) -> tuple[float, float]:
-    """Return the weight of the patches, in [0, 1], and how far off both together are (a deviation).
+) -> _Worth:
+    """Return what the patches are worth, told by held-out pixels, which neither picture has seen.
 
-    Neither picture has seen the held-out pixels. Let the network's be a and the patches' p, and y
-    what was observed: of all a + w (p − a) the error is least for w = E[(y − a)(p − a)] /
-    E[(p − a)²]; the noise of y, of which neither knows, drops out.
+    Let the network's be a and the patches' p, and y what was observed: of all a + w (p − a) the
+    error is least for w = E[(y − a)(p − a)] / E[(p − a)²]; the noise of y, of which neither knows,
+    drops out.
     """
     apart = (blind - average)[:, held_out]
     missed = (observation.observed - average)[:, held_out]
-    energy = float(apart.square().mean())
-    weight = min(max(float((missed * apart).mean()) / energy, 0.0), 1.0) if energy else 1.0
-    return weight, float((missed - weight * apart).square().mean()) ** 0.5
+    energy = float(apart.square().sum())
+    if not energy:
+        return _Worth(1.0, 0.0, float(missed.square().mean()) ** 0.5)
+    weight = float((missed * apart).sum()) / energy
+    each = ((missed - weight * apart) * apart).sum(0)  # channels of a pixel go together
+    standard_error = float(each.square().sum()) ** 0.5 / energy
+    weight = min(max(weight, 0.0), 1.0)
+    error = float((missed - weight * apart).square().mean()) ** 0.5
+    return _Worth(weight, standard_error, error)
