@@ -8,7 +8,8 @@ from pydantic import ByteSize
 
 from convprior.ground import machine
 from convprior.ground.errors import InputError
-from convprior.prior.restore import Averaged
+from convprior.prior.recipe import Recipe
+from convprior.prior.restore import Averaged, Restored
 from convprior.prior.where import Where
 from convprior.problem.observation import Observation
 from convprior.problem.operators import Operator
@@ -115,3 +116,67 @@ def test_a_wide_blur_leaves_no_tile_that_could_not_overlap() -> None:
     assert largest_tile(replace(seen, operator=Operator(lambda p: p, reach=150)), 1,
                         torch.float32)[0] is None  # fmt: skip
     assert largest_tile(observation(60, 60), 1, torch.float32)[0] is None  # smaller than a tile
+
+
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[int, int], int]]:
+    """Return a list that will hold size and most steps of what is restored, and restore nothing."""
+    seen: list[tuple[tuple[int, int], int]] = []
+
+    def restore_runs(observation: Observation, recipe: Recipe, *_: object) -> Averaged:
+        seen.append((observation.size, recipe.max_steps))
+        picture = torch.where(observation.known, observation.observed, 0.5)
+        story = Restored(picture, picture, None, 0, 0, "patches")
+        return Averaged(picture, torch.zeros_like(picture), (story,))
+
+    monkeypatch.setattr(within_memory, "restore_runs", restore_runs)
+    return seen
+
+
+def noisy(height: int, width: int) -> Observation:
+    clean = torch.linspace(0, 1, width).expand(3, height, width)
+    picture = clean + 0.1 * torch.randn(
+        3, height, width, generator=torch.Generator().manual_seed(0)
+    )
+    return Observation(picture, all_known(picture))
+
+
+def test_the_network_is_for_small_pictures_or_for_those_given_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen, said = ran(monkeypatch), list[str]()
+    for size in ((200, 200), (400, 400)):
+        restore_within_memory(noisy(*size), "denoise", Settings(), "cpu", say=said.append)
+    for asked in ({"time_limit": 60.0}, {"runs": 2}, {"max_steps": 7}):
+        settings = Settings.model_validate(asked)
+        restore_within_memory(noisy(400, 400), "denoise", settings, "cpu", say=said.append)
+    assert [steps for _, steps in seen] == [1000, 0, 1000, 1000, 7]
+    assert said == [
+        "large: by alike patches alone; given a --time-limit, the network has its part too"
+    ]
+
+
+def test_noise_that_neighbours_share_gets_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = ran(monkeypatch)
+    noise = torch.randn(1, 3, 66, 66, generator=torch.Generator().manual_seed(0))
+    picture = discs() + 0.3 * torch.nn.functional.avg_pool2d(noise, 3, 1)[0]
+    restore_within_memory(Observation(picture, all_known(picture)), "denoise", Settings(), "cpu")
+    assert seen == [((64, 64), 0)]
+
+
+def test_only_pieces_with_wide_gaps_get_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = ran(monkeypatch)
+    known = torch.ones(600, 700, dtype=torch.bool)
+    known[100:104] = False  # a scratch
+    picture = torch.rand(3, 600, 700, generator=torch.Generator().manual_seed(0))
+    scratched = Observation(torch.where(known, picture, torch.nan), known, exact=True)
+    restore_within_memory(scratched, "inpaint", Settings(), "cpu")
+    assert seen == [((600, 700), 0)]
+    seen.clear()
+    known[400:430, 300:340] = False  # a hole
+    broken = Observation(torch.where(known, picture, torch.nan), known, exact=True)
+    found = restore_within_memory(broken, "inpaint", Settings(), "cpu")
+    (whole, none), (piece, steps) = seen
+    assert (whole, none) == ((600, 700), 0)
+    assert (piece[0] * piece[1] < 100_000, steps) == (True, 1000)
+    assert torch.equal(found.picture[:, known], picture[:, known])
+    assert torch.isfinite(found.picture).all()
