@@ -12,6 +12,7 @@ from convprior.ground import seeds
 from convprior.prior import restore
 from convprior.prior.iterates import DivergedError, Iterate, State
 from convprior.prior.restore import Follower
+from convprior.prior.runs import restore_runs
 from convprior.prior.stopping import HeldOutStopper
 from convprior.prior.where import Where
 from convprior.problem import metrics
@@ -173,68 +174,6 @@ def test_ctrl_c_while_both_are_combined_returns_what_patches_made(
     assert torch.equal(restored.picture, restored.patches)
 
 
-def test_runs_are_averaged_and_their_spread_told(photograph: torch.Tensor) -> None:
-    noise = torch.randn(photograph.shape, generator=seeds.generator("noise"))
-    observation = Observation(photograph + 25 / 255 * noise, all_known(photograph))
-    follower = Following()
-    averaged = restore.restore_runs(observation, TINY, runs=3, seed=4, follower=follower)
-    pictures = torch.stack([run.picture for run in averaged.runs])
-    assert torch.equal(pictures[0], restore.restore(observation, TINY, seed=4).picture)
-    assert not torch.equal(pictures[0], pictures[1])
-    assert not torch.equal(pictures[1], pictures[2])
-    assert torch.allclose(averaged.picture, pictures.mean(0))
-    assert torch.allclose(averaged.spread, pictures.std(0))
-    assert not restore.restore_runs(observation, TINY, runs=1, seed=4).spread.any()
-    assert follower.runs == [0, 1, 2]
-
-
-def test_half_a_run_does_not_spoil_the_whole_ones(photograph: torch.Tensor) -> None:
-    def interrupt(run: int, iterate: Iterate) -> None:
-        if run == 2 and iterate.step == 10:
-            raise KeyboardInterrupt
-
-    observation = Observation(photograph, all_known(photograph))
-    averaged = restore.restore_runs(
-        observation, TINY, runs=4, seed=0, follower=Following(interrupt)
-    )
-    two = restore.restore_runs(observation, TINY, runs=2, seed=0)
-    assert len(averaged.runs) == 2
-    assert averaged.runs[-1].ended == "interrupted"
-    assert torch.equal(averaged.picture, two.picture)
-
-
-@pytest.mark.parametrize(
-    ("error", "ended"),
-    [
-        (KeyboardInterrupt, "interrupted"),
-        (DivergedError, "diverged"),
-        (MemoryError, "failed"),
-        (RuntimeError, "failed"),
-    ],
-)
-def test_the_runs_that_are_done_count_whatever_ends_the_next(
-    error: type[BaseException], ended: str, photograph: torch.Tensor,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    observation = Observation(photograph, all_known(photograph))
-    two = restore.restore_runs(observation, TINY, runs=2, seed=0)
-    begun = iter(range(9))
-    fit = restore.Iterates
-
-    def failing(*given: object) -> restore.Iterates:
-        if next(begun) == 2:
-            raise error("before there was a picture")
-        return fit(*given)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(restore, "Iterates", failing)
-    averaged = restore.restore_runs(observation, TINY, runs=4, seed=0)
-    assert torch.equal(averaged.picture, two.picture)
-    assert [run.ended for run in averaged.runs] == ["max steps", ended]
-    begun = iter((2,))  # the first
-    with pytest.raises(error):
-        restore.restore_runs(observation, TINY, runs=4, seed=0)
-
-
 @pytest.mark.fitted
 def test_bfloat16_hardly_changes_the_first_steps(photograph: torch.Tensor) -> None:
     # Later the two go ways of their own, as two seeds do; how they end is for the benchmark.
@@ -278,7 +217,7 @@ def test_a_fit_that_keeps_breaking_ends_with_the_best_so_far(photograph: torch.T
     assert best.steps < 500
     assert torch.isfinite(best.picture).all()
     broken = observe_breaking(photograph, range(130, 1_000_000))
-    averaged = restore.restore_runs(broken, recipe, runs=3, seed=0)
+    averaged = restore_runs(broken, recipe, runs=3, seed=0)
     assert [run.ended for run in averaged.runs] == ["diverged"]
 
 

@@ -14,6 +14,7 @@ from convprior.ground.errors import InputError
 
 Depth = Literal[8, 16, 32]
 
+STRIP = 512  # rows
 # GeoTIFF's tags: size of a pixel, a point that is tied to the ground, the whole transformation.
 OF_THE_GROUND = (33550, 33922, 34264)
 
@@ -88,8 +89,9 @@ class Picture:
 
     def values(self) -> np.ndarray:
         """Return (h, w[, c]) as a file of this depth holds them, transparency last."""
-        alpha = [] if self.alpha is None else [self.alpha[None]]
-        return to_values(torch.cat([self.pixels, *alpha]), self.depth)
+        if self.alpha is None:
+            return to_values(self.pixels, self.depth)
+        return to_values(torch.cat([self.pixels, self.alpha[None]]), self.depth)
 
 
 XMP_CONTINUED = re.compile(rb"\s*xmpNote:HasExtendedXMP=(\"[^\"]*\"|'[^']*')")  # elsewhere
@@ -112,12 +114,14 @@ def from_values(values: np.ndarray) -> Float[Tensor, "c h w"]:
 
 def to_values(picture: Float[Tensor, "c h w"], depth: Depth = 8) -> np.ndarray:
     """Return (h, w[, c]): integers of 8 or 16 bits, clipped to [0, 1] before, or float32 as is."""
-    values = picture.cpu().permute(1, 2, 0)
-    if depth != 32:
-        values = (values.clamp(0, 1).double() * (2**depth - 1)).round()
     kind = {8: np.uint8, 16: np.uint16, 32: np.float32}[depth]
-    whole = values.numpy().astype(kind)
-    return np.ascontiguousarray(whole[..., 0] if whole.shape[-1] == 1 else whole)
+    whole = np.empty((*picture.shape[1:], len(picture)), kind)
+    for top in range(0, len(whole), STRIP):  # doubles of a large picture are half a gigabyte
+        values = picture[:, top : top + STRIP].cpu().permute(1, 2, 0)
+        if depth != 32:
+            values = (values.clamp(0, 1).double() * (2**depth - 1)).round()
+        whole[top : top + STRIP] = values.numpy()
+    return whole[..., 0] if whole.shape[-1] == 1 else whole
 
 
 TURNED = (5, 6, 7, 8)  # of EXIF's orientations, those that swap the sides

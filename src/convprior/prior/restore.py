@@ -15,14 +15,12 @@ are estimated together first (patches/), in seconds, and the pictures of both ar
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from convprior.ground import seeds
 from convprior.prior.iterates import SNAPSHOT_EVERY, DivergedError, Iterate, Iterates, State
 from convprior.prior.patches.denoising import Denoising
 from convprior.prior.patches.filling import Filling, filled
@@ -103,7 +101,7 @@ def restore(
     if by_patches:
         work = _patches(observation.to(where.device))
         patched, cut_off = _by_patches(work, follower)
-        patched = patched.clamp(0, 1)
+        patched = patched.clamp_(0, 1)
         took = time.monotonic() - begun
         nothing_missing = observation.exact and bool(observation.known.all())
         fits = recipe.max_steps and not nothing_missing
@@ -239,58 +237,3 @@ def _stopper(iterates: Iterates, recipe: Recipe) -> Stopper:
         # Held-out pixels are too few then to call the later of two the better.
         tolerance=0.0 if iterates.noise.shared else 1.0,
     )
-
-
-@dataclass(frozen=True)
-class Averaged:
-    """What `restore_runs` returns: the mean of several runs, (c, h, w) on the CPU, and their story.
-
-    ``spread`` is the standard deviation over the runs, (c, h, w), zero for a single one: where the
-    runs disagree, the picture is the network's guess.
-    """
-
-    picture: Float[Tensor, "c H W"]
-    spread: Float[Tensor, "c H W"]
-    runs: tuple[Restored, ...]
-
-
-def restore_runs(
-    observation: Observation,
-    recipe: Recipe,
-    runs: int,
-    seed: int,
-    where: Where = CPU,
-    follower: Follower | None = None,
-) -> Averaged:
-    """Average independent runs, from other weights and held-out pixels: their errors half cancel.
-
-    The first run is that of `prior.restore`. The runs that are done count, whatever ends the next
-    one: no time, Ctrl-C, a fit that diverges, no memory. A half one counts only if it is the first.
-    """
-    follower = follower or Follower()
-    done: list[Restored] = []
-    for run in range(runs):
-        follower.run = run
-        own = seeds.seed("run", seed, run) if run else seed
-        try:
-            restored = restore(observation, recipe, own, where, follower)
-        except (KeyboardInterrupt, DivergedError, MemoryError, RuntimeError) as error:
-            if not done:
-                raise
-            done[-1] = replace(done[-1], ended=_ended_by(error))
-            break
-        cut_off = restored.ended in ("time limit", "interrupted", "diverged")
-        if not (cut_off and done):
-            done.append(restored)
-        if cut_off:
-            done[-1] = replace(done[-1], ended=restored.ended)
-            break
-    pictures = torch.stack([restored.picture for restored in done])
-    spread = pictures.std(0) if len(done) > 1 else torch.zeros_like(pictures[0])
-    return Averaged(pictures.mean(0), spread, tuple(done))
-
-
-def _ended_by(error: BaseException) -> Ending:
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
-    return "diverged" if isinstance(error, DivergedError) else "failed"

@@ -45,12 +45,14 @@ def measure(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Nois
     """Return the noise of a picture; an infinite deviation where too little of it is known."""
     if min(known.shape) < BLOCK:
         return Noise(math.inf, 0.0)
-    whole = _blocks(known[None].float()).amin((1, 2, 3)) == 1
-    if not whole.any():
+    white = _in_diagonals(picture, known)
+    if not math.isfinite(white):
         return Noise(math.inf, 0.0)
-    flat, correlation = _in_flat_blocks(_blocks(picture)[whole])
+    whole = _blocks(known[None].float()).amin((1, 2, 3)) == 1
+    # Where gaps leave no whole block, only the noise that no neighbour shares is told.
+    flat, correlation = _in_flat_blocks(_blocks(picture)[whole]) if whole.any() else (0.0, 0.0)
     jpeg = _between_blocks(picture) if known.all() else 0.0
-    white = max(flat, _in_diagonals(picture, known))
+    white = max(flat, white)
     return Noise(max(white, jpeg), correlation if flat > FAINT else 0.0, of_blocks=jpeg > white)
 
 
@@ -75,10 +77,15 @@ def _in_flat_blocks(blocks: Float[Tensor, "n c b b"]) -> tuple[float, float]:
 
 
 def _in_diagonals(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> float:
-    """Return the deviation of white noise that the diagonal differences of 2×2 pixels show."""
+    """Return the deviation of white noise that the diagonal differences of 2×2 pixels show.
+
+    Infinite where no four are known.
+    """
     steps = picture[:, :, 1:] - picture[:, :, :-1]
     differences = (steps[:, 1:] - steps[:, :-1]) / 2  # of four pixels: the variance is that of one
     whole = known[1:, 1:] & known[1:, :-1] & known[:-1, 1:] & known[:-1, :-1]
+    if not whole.any():
+        return math.inf
     return float(differences[:, whole].abs().median()) / NORMAL_MEDIAN
 
 

@@ -17,6 +17,7 @@ from convprior.ground.errors import InputError
 from convprior.pictures.picture import Picture
 from convprior.problem.observation import Observation
 from convprior.problem.operators import IDENTITY, Operator
+from convprior.restoration import impulses
 from convprior.restoration.settings import Task
 
 MARGIN = 0.05  # of the range, at both ends: noise took the darkest and the lightest from there
@@ -32,7 +33,7 @@ class Look:
 
     ``observation`` is what is seen without knowing the task; it carries the noise. ``beyond``
     (h, w) are known pixels that are too far from all others to be seen by the network. ``masked``
-    says that pixels are missing or to be repaired.
+    says that pixels are missing or to be repaired; of these, ``impulses`` are salt and pepper.
     """
 
     observation: Observation
@@ -40,6 +41,7 @@ class Look:
     low: float
     high: float
     masked: bool
+    impulses: int = 0
 
     def under(self, task: Task, operator: Operator = IDENTITY) -> "Look":
         """Return the look with the observation of a task."""
@@ -61,6 +63,8 @@ def look(picture: Picture, repair: Bool[Tensor, "h w"] | None, *, same_size: boo
     known = _known(picture, repair)
     if not known.any():
         raise InputError("no pixel is known: there is nothing to restore from")
+    struck = impulses.find(picture.pixels, known)
+    known &= ~struck
     low, high = _range(picture, known, same_size)
     if high - low > torch.finfo(torch.float32).max:
         raise InputError(
@@ -71,8 +75,9 @@ def look(picture: Picture, repair: Bool[Tensor, "h w"] | None, *, same_size: boo
     # Eight bits are taken as they are.
     scaled = picture.pixels if (low, high) == (0.0, 1.0) else (picture.pixels - low) / (high - low)
     beyond = known & ((picture.pixels < low) | (picture.pixels > high)).any(0)
-    masked = repair is not None or picture.known is not None
-    return Look(Observation(scaled, known & ~beyond), beyond, low, high, masked)
+    count = int(struck.sum())
+    masked = repair is not None or picture.known is not None or count > 0
+    return Look(Observation(scaled, known & ~beyond), beyond, low, high, masked, count)
 
 
 def _known(picture: Picture, repair: Tensor | None) -> Bool[Tensor, "h w"]:
@@ -128,7 +133,8 @@ def finish(
     transparent stay to the bit. ``opaque`` (h, w) marks transparent pixels that were repaired to be
     seen.
     """
-    pixels = restored * (look.high - look.low) + look.low
+    as_it_is = (look.low, look.high) == (0.0, 1.0)
+    pixels = restored if as_it_is else restored * (look.high - look.low) + look.low
     scale = look.observation.operator.scale
     alpha = picture.alpha
     if scale == 1:

@@ -92,7 +92,8 @@ def restore_one(
                 f"in {job.target}"
             )
         done.append(put_together(restored.picture))
-        spreads.append(restored.spread * (look.high - look.low))  # in the file's own unit
+        if job.spread is not None:
+            spreads.append(restored.spread * (look.high - look.low))  # in the file's own unit
         report.pages.append(
             Page(task, reason, len(restored.runs), last.steps, last.best_step, last.ended)
         )

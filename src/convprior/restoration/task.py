@@ -14,6 +14,12 @@ COARSE = 25  # mean of JPEG's luminance table, steps that it rounds to: from qua
 def choose(look: Look, metadata: Metadata) -> tuple[Task, str]:
     """Return the task for a picture that was looked at, and why."""
     deviation = look.observation.noise.deviation
+    if look.impulses:
+        share = look.impulses / look.observation.known.numel()
+        struck = f"salt and pepper in {share:.0%} of the pixels"
+        if NOISY < deviation < math.inf:
+            return "denoise", f"{struck}, and noise of {255 * deviation:.0f}/255: both are repaired"
+        return "inpaint", f"{struck}, and hardly any noise: the others stay as they are"
     if look.masked and deviation == math.inf:
         return "inpaint", "some is missing, and too little is known to measure noise"
     if deviation == math.inf:

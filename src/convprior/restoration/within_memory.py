@@ -10,13 +10,8 @@ import torch
 from convprior.ground import machine
 from convprior.prior import tiles
 from convprior.prior.recipe import Recipe
-from convprior.prior.restore import (
-    Averaged,
-    Follower,
-    network_adds,
-    patches_apply,
-    restore_runs,
-)
+from convprior.prior.restore import Follower, network_adds, patches_apply
+from convprior.prior.runs import Averaged, restore_runs
 from convprior.prior.where import Where
 from convprior.problem.observation import Observation
 from convprior.restoration import gaps, recipes
@@ -68,13 +63,16 @@ def restore_within_memory(
         return _in_tiles(observation, recipe, settings, where, follower, say)
     # Thin gaps are filled everywhere first; then each piece with wide ones is done as a whole.
     done = _in_tiles(observation, replace(recipe, max_steps=0), settings, where, follower, say)
-    picture, spread, runs = done.picture.clone(), done.spread.clone(), done.runs
+    picture, runs = done.picture.clone(), done.runs
+    spread = done.spread if settings.runs == 1 else done.spread.clone()
     for place in places:
         if runs[-1].ended in ("time limit", "interrupted"):
             break
         piece = observation.piece(*place)
         found = _in_tiles(piece, recipe, settings, where, follower, say)
-        picture[:, *place], spread[:, *place], runs = found.picture, found.spread, found.runs
+        picture[:, *place], runs = found.picture, found.runs
+        if settings.runs > 1:
+            spread[:, *place] = found.spread
     return Averaged(picture, spread, runs)
 
 

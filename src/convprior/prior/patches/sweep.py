@@ -1,13 +1,13 @@
 """A picture in tiles, on all cores: what the groups of each tile estimate, put together."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Shaped
 from torch import Tensor
 
+from convprior.prior.patches import threads
 from convprior.prior.patches.combining import Sums
 
 TILE = 160  # pixels from one tile to the next: its patches and sums take some tens of megabytes
@@ -113,24 +113,11 @@ class Tile:
 def sweep(grid: Grid, sums: Sums, work: Callable[[Tile], Sums]) -> Iterator[float]:
     """Add up what ``work`` makes of each tile; yield the share of the tiles that is done after it.
 
-    On a CPU the tiles are shared out over as many threads as torch uses. They are added up in one
-    order: the bits do not depend on the number of threads.
+    They are added up in one order: the bits do not depend on the number of threads.
     """
     tiles = grid.tiles()
-    threads = torch.get_num_threads()
-    on_cpu = sums.total.device.type == "cpu"
-    # One thread for each tile is faster than many for each product of small matrices; this one,
-    # which adds them up, would only keep another waiting.
-    torch.set_num_threads(1)
-    pool = ThreadPoolExecutor(
-        threads if on_cpu else 1, initializer=torch.set_num_threads, initargs=(1,)
-    )
-    try:
-        for done, (tile, part) in enumerate(zip(tiles, pool.map(work, tiles), strict=True), 1):
-            tile.add(part.total, sums.total)
-            tile.add(part.weight, sums.weight)
-            tile.add(part.left, sums.left)
-            yield done / len(tiles)
-    finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)
+    for done, (tile, part) in enumerate(threads.each(work, tiles, sums.total.device), start=1):
+        tile.add(part.total, sums.total)
+        tile.add(part.weight, sums.weight)
+        tile.add(part.left, sums.left)
+        yield done / len(tiles)
