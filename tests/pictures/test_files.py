@@ -315,12 +315,118 @@ def test_what_is_no_data_to_gdal_is_unknown_and_said(tmp_path: Path) -> None:
         values[2:4, 5] = float(nothing)
         tifffile.imwrite(tmp_path / "in.tif", values, extratags=[(42113, 2, 0, nothing, True)])
         picture = files.read(tmp_path / "in.tif")
-        assert picture.known is not None
-        assert int((~picture.known).sum()) == 2
-        assert "2 pixels have no value" in picture.notes[-1]
+        assert picture.known is None
+        assert picture.absent is not None
+        assert int(picture.absent.sum()) == 2
+        assert "2 pixels have no value (" in picture.notes[-1]
+        assert "they stay so, unless --mask marks them" in picture.notes[-1]
         files.write(tmp_path / "out.tif", picture)
         with tifffile.TiffFile(tmp_path / "out.tif") as out:
             assert out.pages[0].tags[42113].value == nothing
+
+
+@pytest.mark.parametrize(
+    ("kind", "nothing"),
+    [
+        (np.uint8, 0),
+        (np.uint16, 65535),
+        (np.int16, -9999),
+        (np.int32, -(2**31)),
+        (np.float64, -1e300),
+    ],
+)
+def test_no_data_of_any_type_is_absent_and_goes_out_to_the_bit(
+    kind: type, nothing: float, tmp_path: Path
+) -> None:
+    values = np.arange(1, 127).reshape(9, 14).astype(kind)
+    values[2:4, 5] = nothing
+    tifffile.imwrite(tmp_path / "in.tif", values, extratags=[(42113, 2, 0, str(nothing), True)])
+    picture = files.read(tmp_path / "in.tif")
+    assert picture.absent is not None
+    assert np.array_equal(picture.absent.numpy(), values == nothing)
+    files.write(tmp_path / "out.tif", picture)
+    assert np.array_equal(tifffile.imread(tmp_path / "out.tif"), values)
+    colours = np.dstack([values, values + 1, values + 1])  # in a colour all three stand for it
+    tifffile.imwrite(tmp_path / "in.tif", colours, photometric="rgb",
+                     extratags=[(42113, 2, 0, str(nothing), True)])  # fmt: skip
+    absent = files.read(tmp_path / "in.tif").absent
+    assert absent is None or bool((colours[absent.numpy()] == nothing).all())
+
+
+@pytest.mark.parametrize("kind", ["int8", "int16", "int32", "uint32", "float16", "float64"])
+@pytest.mark.parametrize("channels", [1, 4])
+def test_numbers_of_any_type_keep_it_and_what_nothing_changed_to_the_bit(
+    kind: str, channels: int, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    wide = {"int32": 2**31, "uint32": 2**32, "float16": 2**11, "int8": 128}.get(kind, 2**15)
+    values = (rng.random((9, 14, channels)) * wide - (0 if kind[0] == "u" else wide / 3)).astype(
+        kind
+    )
+    tifffile.imwrite(tmp_path / "in.tif", values.squeeze(), photometric="minisblack",
+                     planarconfig="contig" if channels > 1 else None)  # fmt: skip
+    picture = files.read(tmp_path / "in.tif")
+    files.write(tmp_path / "out.tif", picture)
+    out = tifffile.imread(tmp_path / "out.tif")
+    assert out.dtype == kind
+    assert np.array_equal(out, values.squeeze())
+    # What is restored lies in the type's range, rounded.
+    files.write(tmp_path / "out.tif", replace(picture, pixels=picture.pixels * 2.5))
+    grown = tifffile.imread(tmp_path / "out.tif").astype(float)
+    wanted = values.squeeze().astype(np.float32).astype(float) * 2.5
+    if kind[0] != "f":
+        wanted = np.clip(wanted, np.iinfo(kind).min, np.iinfo(kind).max)
+    # float32 has 24 bits, float16 eleven
+    assert np.allclose(grown, wanted, rtol=1e-3 if kind == "float16" else 1e-6, atol=0.6)
+    with pytest.raises(ImageError, match=rf"png cannot keep {kind} values: write TIFF"):
+        files.write(tmp_path / "out.png", picture)
+    precise = kind in ("int32", "uint32", "float64")
+    assert any("seven digits" in note for note in picture.notes) == precise
+
+
+def test_tiles_stay_tiles(tmp_path: Path) -> None:
+    values = np.zeros((70, 50, 3), np.uint8)
+    options = {"photometric": "rgb", "compression": "lzw", "tile": (32, 16)}
+    tifffile.imwrite(tmp_path / "in.tif", values, **options, extratags=[(274, 3, 1, 6, True)])
+    files.write(tmp_path / "out.tif", files.read(tmp_path / "in.tif"))
+    with tifffile.TiffFile(tmp_path / "out.tif") as out:
+        assert out.pages[0].tile == (16, 32)  # turned as the picture
+        assert out.pages[0].shape == (50, 70, 3)
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("nothing", [None, 7])
+def test_a_smaller_copy_is_no_picture_of_its_own_and_made_anew(
+    first: bool, nothing: int | None, tmp_path: Path
+) -> None:
+    values = np.full((32, 48), 200, np.uint8)
+    values[:, 24:] = 7
+    old = np.full((8, 12), 90, np.uint8)
+    tags = [] if nothing is None else [(42113, 2, 0, str(nothing), True)]
+    with tifffile.TiffWriter(tmp_path / "in.tif") as file:
+        written = [(values, 0), (old, 1)]
+        for page, kind in reversed(written) if first else written:
+            file.write(page, subfiletype=kind, extratags=tags, metadata=None)
+    picture = files.read(tmp_path / "in.tif")
+    assert picture.pixels.shape == (1, 32, 48)
+    assert "its smaller copy of 12×8 pixels is made anew" in picture.notes
+    assert "its smaller copies are not kept" in str(files.lost(tmp_path / "out.png", picture))
+    files.write(tmp_path / "out.tif", picture)
+    with tifffile.TiffFile(tmp_path / "out.tif") as out:
+        whole, small = (page.asarray() for page in out.pages)
+        assert [int(page.subfiletype) for page in out.pages] == [0, 1]
+    assert np.array_equal(whole, values)
+    assert small.shape == (8, 12)
+    assert set(small[:, :5].flat) == {200}
+    assert set(small[:, 7:].flat) == {7}
+    assert nothing is None or set(small.flat) == {200, 7}  # no number between them
+    colour = tmp_path / "colour.tif"
+    with tifffile.TiffWriter(colour) as file:
+        file.write(values)
+        file.write(np.dstack([old] * 3), subfiletype=1, photometric="rgb")
+    other = files.read(colour)
+    assert not other.copies
+    assert "its smaller copy of 12×8 pixels is of another kind, and not kept" in other.notes
 
 
 def test_only_the_colours_are_inverted_where_white_is_zero(tmp_path: Path) -> None:
@@ -509,12 +615,11 @@ def test_what_a_tiff_cannot_keep_is_refused_or_noted(tmp_path: Path) -> None:
     tifffile.imwrite(path, DEEP, photometric="separated")
     with pytest.raises(ImageError, match="colours of kind SEPARATED cannot be kept"):
         files.read(path)
-    tifffile.imwrite(path, DEEP[..., 0].astype(np.float64))
-    with pytest.raises(ImageError, match=r"samples of 64 bits \(float64\) cannot be kept"):
-        files.read(path)
-    tifffile.imwrite(path, DEEP[..., 0].astype(np.int16))
-    with pytest.raises(ImageError, match=r"samples of 16 bits \(int16\)"):
-        files.read(path)
+    for kind, bits in ((np.int64, 64), (np.complex64, 64)):
+        tifffile.imwrite(path, DEEP[..., 0].astype(kind))
+        said = rf"samples of {bits} bits .* cannot be kept: save it as one of uint8, uint16, int8"
+        with pytest.raises(ImageError, match=said):
+            files.read(path)
     with tifffile.TiffWriter(path) as file:
         file.write(DEEP[..., 0], subifds=1)
         file.write(DEEP[::2, ::2, 0], subfiletype=1)

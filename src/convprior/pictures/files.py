@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from convprior.ground import atomic
-from convprior.pictures import pillow, tiff
+from convprior.pictures import pillow, tiff, tiff_writing
 from convprior.pictures.decoding import DECODED, MOST_PIXELS
 from convprior.pictures.picture import ImageError, Picture
 
@@ -112,6 +112,8 @@ def lost(path: Path, picture: Picture) -> list[str]:
     said = []
     if metadata.exif and kind == "TIFF":
         said.append("EXIF is not kept in a TIFF")
+    if picture.copies and kind != "TIFF":
+        said.append("its smaller copies are not kept in another format")
     if metadata.format == "TIFF" and kind != "TIFF":
         said.append("the tags of a TIFF are not kept in another format (profile, XMP, dpi are)")
         if 1 in metadata.own.get("extrasamples", ()):
@@ -143,7 +145,8 @@ def check_target(path: Path, picture: Picture) -> None:
     if picture.depth == 16 and kind not in ("PNG", "TIFF"):
         raise ImageError(f"{path}: {suffix} cannot keep 16 bits: write PNG or TIFF")
     if picture.depth == 32 and kind != "TIFF":
-        raise ImageError(f"{path}: {suffix} cannot keep floating-point values: write TIFF")
+        numbers = "floating-point" if picture.stored is None else picture.stored.dtype
+        raise ImageError(f"{path}: {suffix} cannot keep {numbers} values: write TIFF")
     if len(picture.pixels) not in (1, 3) and kind != "TIFF":
         raise ImageError(f"{path}: {suffix} cannot keep {len(picture.pixels)} channels: write TIFF")
 
@@ -169,7 +172,7 @@ def write_pages(
     try:
         with atomic.file(path, keep=not try_only, before=before) as temporary:
             if SUFFIXES[path.suffix.lower()] == "TIFF":
-                tiff.write_pages(temporary, pages)
+                tiff_writing.write_pages(temporary, pages)
             else:
                 pillow.write(temporary, pages[0], quality)
     except (OSError, ValueError, struct.error) as error:
@@ -189,7 +192,7 @@ def without_metadata(picture: Picture) -> Picture:
 
     Without its profile, or with another kind of transparency, a picture has other colours.
     """
-    return replace(picture, metadata=picture.metadata.of_colours(), notes=())
+    return replace(picture, metadata=picture.metadata.of_colours(), notes=(), copies=())
 
 
 def write_float(path: Path, picture: Float[Tensor, "c h w"]) -> None:

@@ -42,7 +42,10 @@ def read(
             raise MaskError(f"{path}: has no transparency: --mask alpha repairs transparent pixels")
         repair = picture.alpha < 0.5
     elif source == "auto":
-        repair = broken(picture.pixels)
+        pixels = picture.pixels
+        if picture.absent is not None:
+            pixels = torch.where(picture.absent, torch.nan, pixels)
+        repair = broken(pixels)
         if not bool(repair.any()):
             return None, [f"{path}: no dead pixels and no scratches found"]
     elif source.startswith("#"):

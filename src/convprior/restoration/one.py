@@ -212,7 +212,7 @@ def _as_written(settings: Settings, page: Picture, size: tuple[int, int]) -> Pic
     grown = page.pixels.new_zeros(1).expand(len(page.pixels), *size)
     alpha = None if page.alpha is None else page.alpha.new_ones(1).expand(*size)
     metadata = page.metadata.enlarged(scale)
-    return replace(page, pixels=grown, alpha=alpha, known=None, metadata=metadata)
+    return replace(page, pixels=grown, alpha=alpha, known=None, absent=None, metadata=metadata)
 
 
 def _understand(job: Job, page: Picture, repair: Tensor | None) -> tuple[Task, str, Look]:
