@@ -16,25 +16,18 @@ import numpy as np
 import tifffile
 import torch
 from jaxtyping import Bool, Float
+from PIL import features
 from torch import Tensor
 
 from convprior.ground import atomic
-from convprior.pictures import pillow, tiff, tiff_writing
-from convprior.pictures.decoding import DECODED, MOST_PIXELS
+from convprior.pictures import kinds, pillow, tiff, tiff_writing
+from convprior.pictures.decoding import MOST_PIXELS
+from convprior.pictures.kinds import SUFFIXES, WRITABLE, WRITTEN
 from convprior.pictures.picture import ImageError, Picture
 
-__all__ = ["MOST_PIXELS", "ImageError", "Picture"]  # they are of this door too
+__all__ = ["MOST_PIXELS", "SUFFIXES", "ImageError", "Picture"]  # they are of this door too
 
-SUFFIXES = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
-
-
+OF_PILLOW = {"AVIF": "avif", "JPEG2000": "jpg_2000"}  # which not every Pillow can read
 ON_WINDOWS = os.name == "nt"
 # Characters, endings and the names of devices: a file called aux.png would be written to nowhere.
 REFUSED_BY_WINDOWS = re.compile(
@@ -45,22 +38,15 @@ REFUSED_BY_WINDOWS = re.compile(
 def read_pages(
     path: Path, *, most_pixels: int = MOST_PIXELS, accept_truncated: bool = False
 ) -> list[Picture]:
-    """Read a PNG, JPEG, WebP or TIFF file: its pages, of which only TIFF can have several.
+    """Read a file of one of the `kinds`: its pages, of which only TIFF can have several.
 
     Pixels are upright. ``accept_truncated`` takes what there is of a damaged file: the missing rows
     are not known. Raises ImageError for what is no such picture, and for what could not be written
     again without loss.
     """
     data = _bytes(path)
-    named = SUFFIXES.get(path.suffix.lower())
-    if named is None:
-        raise ImageError(f"{path}: cannot read '{path.suffix}': expected {', '.join(SUFFIXES)}")
-    found = _format(data, str(path))
-    if found != named:
-        raise ImageError(
-            f"{path}: is a {found} file by its content, not {named}: rename it to tell the truth"
-        )
-    if found == "TIFF":
+    kind = _kind(data, path)
+    if kind == "TIFF":
         return tiff.read_pages(data, str(path), most_pixels)
     try:
         return [pillow.read(data, str(path), most_pixels, accept_truncated)]
@@ -85,19 +71,29 @@ def _bytes(path: Path) -> bytes:
         raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def _format(data: bytes, where: str) -> str:
-    """Return the format that a file's first bytes name."""
+def _kind(data: bytes, path: Path) -> str:
+    """Return what kind of picture a file is. Raises ImageError if it is not read, or ill named."""
+    suffix = path.suffix.lower()
+    named, found = SUFFIXES.get(suffix), kinds.of(data)
+    refused = kinds.REFUSED.get(suffix) if named is None else found
+    if refused in kinds.ADVICE:
+        raise ImageError(f"{path}: is {kinds.advice(refused)}")
+    if named is None:
+        raise ImageError(f"{path}: cannot read '{path.suffix}': expected {', '.join(SUFFIXES)}")
     if not data:
-        raise ImageError(f"{where}: the file is empty")
-    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return "TIFF"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if data.startswith(b"\xff\xd8"):
-        return "JPEG"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    raise ImageError(f"{where}: not a picture that can be read (expected {', '.join(DECODED)})")
+        raise ImageError(f"{path}: the file is empty")
+    if found is None:
+        expected = ", ".join(dict.fromkeys(SUFFIXES.values()))
+        raise ImageError(f"{path}: not a picture that can be read (expected {expected})")
+    if found != named:
+        raise ImageError(
+            f"{path}: is a {found} file by its content, not {named}: rename it to tell the truth"
+        )
+    if found in OF_PILLOW and not features.check(OF_PILLOW[found]):
+        raise ImageError(
+            f"{path}: the Pillow that is installed here reads no {found}: save it as PNG"
+        )
+    return found
 
 
 def read_mask(path: Path) -> Bool[Tensor, "h w"]:
@@ -121,12 +117,18 @@ def lost(path: Path, picture: Picture) -> list[str]:
     if metadata.own.get("captions") and kind != "JPEG":
         said.append("the IPTC captions of a JPEG are not kept in another format")
     if metadata.own.get("comment") and kind != "JPEG":
-        said.append("the comment of a JPEG is not kept in another format")
+        said.append(f"the comment of a {metadata.format} is not kept in another format")
+    if metadata.format == kind == "JPEG" and "qtables" not in metadata.own:
+        said.append(f"written at quality {pillow.QUALITY}: its own tables are those of ink")
+    if metadata.format in SUFFIXES.values() and metadata.format not in WRITTEN and kind == "PNG":
+        said.append(f"{metadata.format} is only read: what is restored is a PNG")
     if metadata.format == "PNG" and kind != "PNG":
         if metadata.own["text"]:
             said.append(f"the texts of a PNG are not kept ({', '.join(metadata.own['text'])})")
         if metadata.icc is None and (metadata.own["gamma"] or metadata.own["chromaticity"]):
             said.append("the gamma and the primaries of a PNG are not kept: its colours may change")
+    if metadata.own.get("cicp") and kind != "PNG":
+        said.append("which colours it is in (cICP) is not kept: they will look otherwise")
     return said
 
 
@@ -134,8 +136,8 @@ def check_target(path: Path, picture: Picture) -> None:
     """Raise ImageError if ``path`` cannot hold a picture like ``picture`` without loss."""
     suffix = path.suffix.lower()
     kind = SUFFIXES.get(suffix)
-    if kind is None:
-        raise ImageError(f"{path}: cannot write '{path.suffix}': use one of {', '.join(SUFFIXES)}")
+    if kind not in WRITTEN:
+        raise ImageError(f"{path}: cannot write '{path.suffix}': use one of {', '.join(WRITABLE)}")
     if not path.parent.is_dir():
         raise ImageError(f"{path}: the folder {path.parent} does not exist: create it first")
     if ON_WINDOWS and REFUSED_BY_WINDOWS.search(path.name):

@@ -109,6 +109,21 @@ def upright_xmp(xmp: bytes) -> bytes:
     return XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
 
 
+XMP_SIZE = re.compile(
+    rb"((?:exif:Pixel(?P<across>X|Y)Dimension|tiff:Image(?P<side>Width|Length))(?:=[\"']|>))\d+"
+)
+
+
+def xmp_of_size(xmp: bytes, width: int, height: int) -> bytes:
+    """Return XMP that says these numbers of pixels, where it says any."""
+
+    def renewed(found: re.Match[bytes]) -> bytes:
+        across = found["across"] == b"X" or found["side"] == b"Width"
+        return found[1] + str(width if across else height).encode()
+
+    return XMP_SIZE.sub(renewed, xmp)
+
+
 def from_values(values: np.ndarray) -> Float[Tensor, "c h w"]:
     """Return uint8 or uint16 (h, w[, c]) as float32 in [0, 1], floats as they are."""
     channels = values if values.ndim == 3 else values[..., None]

@@ -10,7 +10,7 @@ import torch
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
 from torch.nn import functional
 
-from convprior.pictures.picture import Picture
+from convprior.pictures.picture import Picture, xmp_of_size
 from convprior.pictures.tiff import XMP, alpha_of, black_for_white
 
 
@@ -63,7 +63,8 @@ def _written(page: Picture) -> dict[str, Any]:
         if metadata.dpi:
             arguments |= {"resolution": metadata.dpi, "resolutionunit": 2}
         if metadata.xmp:
-            arguments["extratags"] = [(XMP, 1, len(metadata.xmp), metadata.xmp, False)]
+            xmp = (XMP, 1, len(metadata.xmp), metadata.xmp, False)
+            arguments["extratags"] = [_of_size(xmp, page)]
         return arguments | {"data": values}
     own = metadata.own
     if own["planar"] == 2 and values.ndim == 3:
@@ -82,5 +83,15 @@ def _written(page: Picture) -> dict[str, Any]:
         "description": own["description"],
         "subfiletype": own["subfiletype"],
         "tile": own["tile"],
-        "extratags": own["tags"],
+        "extratags": tuple(_of_size(tag, page) for tag in own["tags"]),
     }
+
+
+def _of_size(tag: tuple[Any, ...], page: Picture) -> tuple[Any, ...]:
+    """Return a tag as it is, and XMP with the page's own width and height if it says any."""
+    code, kind, _, value, once = tag
+    if code != XMP or not isinstance(value, bytes):
+        return tag
+    height, width = page.pixels.shape[1:]
+    xmp = xmp_of_size(value, width, height)
+    return code, kind, len(xmp), xmp, once

@@ -67,6 +67,7 @@ def restore_one(
     rehearsal = time.monotonic()
     _rehearse(job, pages, [look.observation.size for _, _, look in understood], say)
     writing = time.monotonic() - rehearsal
+    quality = _quality(job, understood[0][0], pages[0], say)
     done, spreads = [], []
     for number, (page, repair) in enumerate(zip(pages, repairs, strict=True)):
         task, reason, look = understood[number]
@@ -102,7 +103,6 @@ def restore_one(
         target = _free(target)
         say(f"{job.target}: has appeared meanwhile and is left alone: the result is {target}")
         report.target = str(target)
-    quality = _quality(settings, report.pages[0].task, pages[0])
     files.write_pages(target, done, quality, before=before)
     if job.spread is not None:
         files.write_float(job.spread, spreads[0].mean(0, keepdim=True))
@@ -272,10 +272,16 @@ def _put_together(
     return levels.finish(look, page, pixels, opaque)
 
 
-def _quality(settings: Settings, task: Task, page: Picture) -> int | None:
-    if settings.quality is None and task == "dejpeg" and page.metadata.format == "JPEG":
-        return QUALITY  # its old tables would damage it again
-    return settings.quality
+def _quality(job: Job, task: Task, page: Picture, say: Callable[[str], None]) -> int | None:
+    """Return the quality to write at, None for that of the file that came; another one is said."""
+    asked, kind = job.settings.quality, files.SUFFIXES.get(job.target.suffix.lower())
+    if asked is not None or task != "dejpeg" or page.metadata.format != "JPEG" or kind != "JPEG":
+        return asked
+    say(
+        f"{job.source}: is written at quality {QUALITY}, and larger than it came: its own tables "
+        "would damage it again; --quality N sets another"
+    )
+    return QUALITY
 
 
 def _preview(job: Job, picture: Picture, say: Callable[[str], None]) -> None:
