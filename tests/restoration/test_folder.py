@@ -17,8 +17,9 @@ from PIL import Image
 from convprior import cli
 from convprior.ground.errors import InputError
 from convprior.restoration import folder
-from convprior.restoration.job import Job, Report, Watcher
+from convprior.restoration.job import Job, Watcher
 from convprior.restoration.one import restore_one
+from convprior.restoration.report import Report
 from convprior.restoration.settings import Settings
 from tests.conftest import clean_environment, colourful
 from tests.killing import every_kill

@@ -44,6 +44,9 @@ def read_pages(
     are not known. Raises ImageError for what is no such picture, and for what could not be written
     again without loss.
     """
+    refused = kinds.REFUSED.get(path.suffix.lower())
+    if refused is not None:
+        raise ImageError(f"{path}: is {kinds.advice(refused)}")
     data = _bytes(path)
     kind = _kind(data, path)
     if kind == "TIFF":
@@ -75,9 +78,8 @@ def _kind(data: bytes, path: Path) -> str:
     """Return what kind of picture a file is. Raises ImageError if it is not read, or ill named."""
     suffix = path.suffix.lower()
     named, found = SUFFIXES.get(suffix), kinds.of(data)
-    refused = kinds.REFUSED.get(suffix) if named is None else found
-    if refused in kinds.ADVICE:
-        raise ImageError(f"{path}: is {kinds.advice(refused)}")
+    if found in kinds.ADVICE:  # whatever its name says
+        raise ImageError(f"{path}: is {kinds.advice(found)}")
     if named is None:
         raise ImageError(f"{path}: cannot read '{path.suffix}': expected {', '.join(SUFFIXES)}")
     if not data:

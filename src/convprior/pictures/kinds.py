@@ -20,9 +20,9 @@ REFUSED = {
          ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2",
          ".srf", ".srw", ".x3f"), CAMERA),
     **dict.fromkeys(
-        (".ai", ".bpg", ".czi", ".dcm", ".dds", ".djvu", ".eps", ".exr", ".fit", ".fits", ".hdr",
-         ".ico", ".jls", ".jxr", ".lif", ".mrc", ".nd2", ".oib", ".pbm", ".pcx", ".pdf", ".pgm",
-         ".pnm", ".ppm", ".psb", ".psd", ".sgi", ".svg", ".tga", ".vsi", ".wdp", ".xcf"), OTHER),
+        (".bpg", ".czi", ".dcm", ".dds", ".djvu", ".exr", ".fit", ".fits", ".hdr", ".jls", ".jxr",
+         ".lif", ".mrc", ".nd2", ".oib", ".pbm", ".pcx", ".pdf", ".pgm", ".pnm", ".ppm", ".psb",
+         ".psd", ".sgi", ".tga", ".vsi", ".wdp", ".xcf"), OTHER),
 }  # fmt: skip
 ADVICE = {
     "HEIC": "convert it first, as by 'heif-convert photo.heic photo.png', or have the phone save "

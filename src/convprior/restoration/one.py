@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from convprior.ground import atomic
 from convprior.ground.errors import InputError
 from convprior.pictures import files
 from convprior.pictures.picture import ImageError, Picture
@@ -24,8 +25,9 @@ from convprior.prior.restore import Follower
 from convprior.prior.stopping import Stopper, typical_steps
 from convprior.problem.operators import IDENTITY, Operator, blur, downsampling, gaussian_kernel
 from convprior.restoration import levels, masks
-from convprior.restoration.job import Job, Page, Report, Watcher
+from convprior.restoration.job import Job, Watcher
 from convprior.restoration.levels import Look
+from convprior.restoration.report import Page, Report
 from convprior.restoration.settings import Settings, Task
 from convprior.restoration.task import choose
 from convprior.restoration.within_memory import restore_within_memory
@@ -295,6 +297,7 @@ def _preview(job: Job, picture: Picture, say: Callable[[str], None]) -> None:
 def _free(path: Path) -> Path:
     """Return a name like ``path`` that is not taken."""
     numbers = itertools.count(2)
+    stem = path.with_name(path.stem)
     return next(
-        other for n in numbers if not (other := path.with_stem(f"{path.stem}.{n}")).exists()
+        other for n in numbers if not (other := atomic.beside(stem, f".{n}{path.suffix}")).exists()
     )
