@@ -40,8 +40,7 @@ def command(
         list[Path],
         typer.Argument(
             metavar="INPUT",
-            help="PNG, JPEG, TIFF, WebP, AVIF, JPEG 2000, BMP, GIF files, or a folder; - is "
-            "standard input.",
+            help="PNG, JPEG, TIFF, WebP and other files, a folder; - is stdin.",
         ),
     ],
     task: Annotated[
@@ -126,7 +125,7 @@ def command(
             "-o",
             "--output",
             metavar="FILE",
-            help="A file, a folder, or - for standard output. Default: photo.restored.png.",
+            help="A file or folder; - is stdout. Default: photo.restored.png beside it.",
             rich_help_panel="The file",
         ),
     ] = None,
