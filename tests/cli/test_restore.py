@@ -323,6 +323,7 @@ def test_json_has_a_line_for_what_fails(photo: Path, capsys: pytest.CaptureFixtu
         ((broken,), "broken.png: broken or truncated picture"),
         ((photo, "--device", "abacus"), "no device 'abacus' here"),
         ((photo, "-o", "x" * 300 + ".png"), "File name too long"),
+        ((photo.with_name("x" * 300 + ".png"),), "File name too long"),
     ):
         old, sys.argv = sys.argv, ["convprior", "restore", "--json", *map(str, arguments)]
         try:
@@ -363,6 +364,8 @@ def test_several_files_need_a_folder(photo: Path, capsys: pytest.CaptureFixture[
         ((photo, "-", "-o", "out"), 2, "standard input and output are one picture"),
         ((photo, photo.with_name("none.png"), "-o", "out"), 1, "none.png: cannot be read"),
         ((photo, second, "-o", photo), 1, "photo.png: is a file: name the folder"),
+        (("/dev/stdin", "-o", photo.parent), 2, "is a folder, and standard input has no name"),
+        ((photo, "-o", photo.parent / "none"), 1, "a folder has to be there already"),
         ((photo, "-o", "-", "--json"), 2, "--json and --preview need -o FILE"),
     ]
     for arguments, expected, message in cases:

@@ -207,7 +207,7 @@ def command(
     if spread is not None and spread.suffix.lower() not in (".tif", ".tiff"):
         raise typer.BadParameter(f"--spread {spread}: is written as a TIFF: end its name in .tiff")
 
-    several = len(pictures) > 1 or pictures[0].is_dir()
+    several = len(pictures) > 1 or _is_folder(pictures[0])
     if several:
         if output is None:
             which = "a folder needs" if len(pictures) == 1 else "several pictures need"
@@ -216,6 +216,8 @@ def command(
             raise typer.BadParameter("standard input and output are one picture: give it alone")
         if spread is not None or preview is not None:
             raise typer.BadParameter("--spread and --preview take one picture, not a folder")
+    if output is not None and _is_folder(output) and pipes.is_input(pictures[0]):
+        raise typer.BadParameter(f"{output}: is a folder, and standard input has no name: -o FILE")
     target = _target(pictures[0], output) if output is None or not several else output
     if target in pipes.OUTPUTS and (as_json or preview is not None):
         raise typer.BadParameter("--json and --preview need -o FILE: the picture goes to stdout")
@@ -265,7 +267,14 @@ def _target(picture: Path, output: Path | None) -> Path:
     written = kinds.written_name(picture)
     if output is None:
         return atomic.beside(picture.with_name(picture.stem), f".restored{written.suffix}")
-    return output / written.name if output.is_dir() else output
+    return output / written.name if _is_folder(output) else output
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long, for one: it is said where the file is read or written
+        return False
 
 
 def _check_there(path: Path) -> None:

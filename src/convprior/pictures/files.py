@@ -139,7 +139,10 @@ def check_target(path: Path, picture: Picture) -> None:
     suffix = path.suffix.lower()
     kind = SUFFIXES.get(suffix)
     if kind not in WRITTEN:
-        raise ImageError(f"{path}: cannot write '{path.suffix}': use one of {', '.join(WRITABLE)}")
+        folder = "" if path.suffix else "; a folder has to be there already"
+        raise ImageError(
+            f"{path}: cannot write '{path.suffix}': use one of {', '.join(WRITABLE)}{folder}"
+        )
     if not path.parent.is_dir():
         raise ImageError(f"{path}: the folder {path.parent} does not exist: create it first")
     if ON_WINDOWS and REFUSED_BY_WINDOWS.search(path.name):
