@@ -366,7 +366,7 @@ def test_several_files_need_a_folder(photo: Path, capsys: pytest.CaptureFixture[
         ((photo, second, "-o", photo), 1, "photo.png: is a file: name the folder"),
         (("/dev/stdin", "-o", photo.parent), 2, "is a folder, and standard input has no name"),
         ((photo, "-o", photo.parent / "none"), 1, "a folder has to be there already"),
-        ((photo, "-o", "-", "--json"), 2, "--json and --preview need -o FILE"),
+        ((photo, "-o", "-", "--json"), 2, "--json, --preview and --mask auto need -o FILE"),
     ]
     for arguments, expected, message in cases:
         code, said = call(capsys, "restore", *arguments)

@@ -845,6 +845,13 @@ def test_rows_that_a_file_has_lost_are_unknown(tmp_path: Path) -> None:
             files.read_pages(path, accept_truncated=True)
 
 
+def test_of_what_is_stored_from_below_no_half_is_taken(tmp_path: Path) -> None:
+    data = encode(colourful(20, 40), "BMP")
+    (tmp_path / "half.bmp").write_bytes(data[: len(data) // 2])
+    with pytest.raises(ImageError, match=r"half\.bmp: broken or truncated .* of a JPEG or PNG"):
+        files.read_pages(tmp_path / "half.bmp", accept_truncated=True)
+
+
 def test_16_bit_grey_keeps_its_16_bits(tmp_path: Path) -> None:
     values = (np.arange(20 * 30, dtype=np.uint16) * 109).reshape(20, 30)
     for suffix in (".png", ".tif"):

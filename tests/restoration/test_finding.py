@@ -62,5 +62,7 @@ def test_of_what_a_shell_made_of_a_pattern_the_pictures_are_taken(folder: Path) 
     assert [line.partition(":")[0] for line in found.left_out] == [
         "3 left out, no pictures", "1 left out, folders"
     ]  # fmt: skip
-    with pytest.raises(InputError, match=r"deeper and 1 others: no pictures .*: give pictures, or"):
+    with pytest.raises(
+        InputError, match=r"deeper, .*notes\.txt: no pictures .*: give pictures, or one"
+    ):
         finding.find([folder / "deeper", folder / "notes.txt"], folder / "out", recursive=False)

@@ -219,8 +219,10 @@ def command(
     if output is not None and _is_folder(output) and pipes.is_input(pictures[0]):
         raise typer.BadParameter(f"{output}: is a folder, and standard input has no name: -o FILE")
     target = _target(pictures[0], output) if output is None or not several else output
-    if target in pipes.OUTPUTS and (as_json or preview is not None):
-        raise typer.BadParameter("--json and --preview need -o FILE: the picture goes to stdout")
+    if target in pipes.OUTPUTS and (as_json or preview is not None or mask == "auto"):
+        raise typer.BadParameter(
+            "--json, --preview and --mask auto need -o FILE: stdout has the picture alone"
+        )
     try:
         for path in pictures:
             _check_there(path)

@@ -20,7 +20,7 @@ from PIL import features
 from torch import Tensor
 
 from convprior.ground import atomic
-from convprior.pictures import kinds, pillow, tiff, tiff_writing
+from convprior.pictures import kinds, pillow, pillow_writing, tiff, tiff_writing
 from convprior.pictures.decoding import MOST_PIXELS
 from convprior.pictures.kinds import SUFFIXES, WRITABLE, WRITTEN
 from convprior.pictures.picture import ImageError, Picture
@@ -121,7 +121,7 @@ def lost(path: Path, picture: Picture) -> list[str]:
     if metadata.own.get("comment") and kind != "JPEG":
         said.append(f"the comment of a {metadata.format} is not kept in another format")
     if metadata.format == kind == "JPEG" and "qtables" not in metadata.own:
-        said.append(f"written at quality {pillow.QUALITY}: its own tables are those of ink")
+        said.append(f"written at quality {pillow_writing.QUALITY}: its own tables are those of ink")
     if metadata.format in SUFFIXES.values() and metadata.format not in WRITTEN and kind == "PNG":
         said.append(f"{metadata.format} is only read: what is restored is a PNG")
     if metadata.format == "PNG" and kind != "PNG":
@@ -181,7 +181,7 @@ def write_pages(
             if SUFFIXES[path.suffix.lower()] == "TIFF":
                 tiff_writing.write_pages(temporary, pages)
             else:
-                pillow.write(temporary, pages[0], quality)
+                pillow_writing.write(temporary, pages[0], quality)
     except (OSError, ValueError, struct.error) as error:
         if isinstance(error, OSError) and error.errno:
             raise ImageError(f"{path}: cannot be written ({error.strerror})") from None

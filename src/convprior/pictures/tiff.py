@@ -1,7 +1,6 @@
 """TIFF and OME-TIFF with tifffile: pages, numbers of 8 bits to 64, any channels, their tags."""
 
 import io
-from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -10,6 +9,7 @@ import tifffile
 import torch
 from tifffile import COMPRESSION, PHOTOMETRIC, TiffPage
 
+from convprior.pictures import copies, tiff_numbers
 from convprior.pictures.picture import (
     TURNED,
     Depth,
@@ -30,8 +30,7 @@ LAYOUT = {
     341, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532,
 }  # fmt: skip
 DESCRIPTION, ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 270, 274, 282, 283, 296
-XMP, ICC, GDAL_NODATA = 700, 34675, 42113
-REDUCED = 1  # of a page's kind: it is a smaller copy of another
+XMP, ICC = 700, 34675
 MOST_PAGES = 20_000
 CHANNELS = 4  # so many for each pixel that may be read
 FOREIGN = {34665, 34853}  # EXIF and GPS: folders of tags, which tifffile cannot write
@@ -40,9 +39,6 @@ LOSSLESS = {
     COMPRESSION.NONE, COMPRESSION.LZW, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE,
     COMPRESSION.PACKBITS, COMPRESSION.LZMA, COMPRESSION.ZSTD,
 }  # fmt: skip
-INTEGERS = ("uint8", "uint16")  # from black to white; all other numbers mean what they say
-PRECISE = ("int32", "uint32", "float64")  # of more digits than floats of 32 bits
-NUMBERS = (*INTEGERS, "int8", "int16", *PRECISE, "float16", "float32")
 SHOWN_AS_STORED = {PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB}
 
 
@@ -52,7 +48,7 @@ def read_pages(data: bytes, where: str, most_pixels: int) -> list[Picture]:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             pages = _pages(file, where, most_pixels)
             byteorder = file.byteorder + ("8" if file.is_bigtiff else "")
-            return _with_copies([
+            return copies.found([
                 _read_page(page, byteorder, where if len(pages) == 1 else f"{where}, page {n + 1}")
                 for n, page in enumerate(pages)
             ])  # fmt: skip
@@ -107,13 +103,15 @@ def _read_page(page: TiffPage, byteorder: str, where: str) -> Picture:
         raise ImageError(f"{where}: colours of kind {name} cannot be kept: save it as RGB or grey")
     if page.imagedepth != 1:
         raise ImageError(f"{where}: is a volume: save its slices as pages")
-    values = _values(page, where)
+    values = tiff_numbers.of(page, where)
     tag = page.tags.get(ORIENTATION)
     orientation = int(tag.value) if tag else 1
-    nothing = _no_data(page)
-    absent = upright(_absent(page, values, nothing), orientation)
-    values = upright(_as_seen(page, values), orientation)
-    place = alpha_of(tuple(page.extrasamples), 1 if values.ndim == 2 else values.shape[-1])
+    nothing = tiff_numbers.no_data(page)
+    absent = upright(tiff_numbers.absent(page, values, nothing), orientation)
+    values = upright(tiff_numbers.as_seen(page, values), orientation)
+    place = tiff_numbers.alpha_of(
+        tuple(page.extrasamples), 1 if values.ndim == 2 else values.shape[-1]
+    )
     if place is not None:
         values = np.concatenate([np.delete(values, place, -1), values[..., place, None]], -1)
     values, absent = np.ascontiguousarray(values), np.ascontiguousarray(absent)
@@ -137,7 +135,7 @@ def _read_page(page: TiffPage, byteorder: str, where: str) -> Picture:
             f"{int(gone.sum()):,} pixels have no value ({nothing:g}): they stay so, unless --mask "
             "marks them"
         )
-    if values.dtype.name in PRECISE:
+    if values.dtype.name in tiff_numbers.PRECISE:
         notes.append(f"what changes of its {values.dtype} has the seven digits of float32")
     if page.is_tiled and _tile(page, turned=False) is None:
         notes.append("its tiles become strips: their sides are no multiples of 16")
@@ -157,119 +155,8 @@ def _read_page(page: TiffPage, byteorder: str, where: str) -> Picture:
     )
 
 
-def _values(page: TiffPage, where: str) -> np.ndarray:
-    """Return the numbers (h, w[, c]) of a page as they are stored. Raises ImageError."""
-    values: np.ndarray = page.asarray()
-    bits = page.bitspersample
-    if bits == 1 and values.dtype in (np.uint8, np.bool_):
-        values = (values > 0).astype(np.uint8) * 255
-    elif values.dtype.name not in NUMBERS or bits != 8 * values.itemsize:
-        raise ImageError(
-            f"{where}: samples of {bits} bits ({values.dtype}) cannot be kept: save it as one of "
-            f"{', '.join(NUMBERS)}"
-        )
-    if page.axes == "SYX":
-        values = np.moveaxis(values, 0, -1)
-    elif page.axes not in ("YX", "YXS"):
-        raise ImageError(f"{where}: axes {page.axes} are not those of a picture")
-    return values
-
-
-def _as_seen(page: TiffPage, values: np.ndarray) -> np.ndarray:
-    """Return a page's numbers from black to white, and as colours where they name those."""
-    if page.photometric == PHOTOMETRIC.MINISWHITE and values.dtype.name in INTEGERS:
-        return black_for_white(values, len(page.extrasamples))
-    if page.photometric == PHOTOMETRIC.PALETTE:
-        assert page.colormap is not None
-        values = np.moveaxis(page.colormap[:, values] >> 8, 0, -1).astype(np.uint8)
-    return values
-
-
-def _with_copies(pages: list[Picture]) -> list[Picture]:
-    """Return the pages that are pictures of their own, each with its smaller copies.
-
-    A copy is said to be one (NewSubfileType 1), and follows its picture; what cannot be made anew
-    of its picture is no copy of it.
-    """
-    if all(page.metadata.own["subfiletype"] & REDUCED for page in pages):
-        return pages
-    found: list[Picture] = []
-    before: list[Picture] = []  # a thumbnail may also come first
-    for page in pages:
-        if not page.metadata.own["subfiletype"] & REDUCED:
-            found.append(_with_copy(page, before))
-            before = []
-        elif found:
-            found[-1] = _with_copy(found[-1], [page])
-        else:
-            before.append(page)
-    return found
-
-
-def _with_copy(page: Picture, copies: list[Picture]) -> Picture:
-    for copy in copies:
-        height, width = copy.pixels.shape[1:]
-        note = f"its smaller copy of {width}×{height} pixels is "
-        if _kind(copy) == _kind(page):
-            page = replace(page, copies=(*page.copies, replace(copy, known=None)))
-            note += "made anew"
-        else:
-            note += "of another kind, and not kept"
-        page = replace(page, notes=(*page.notes, note))
-    return page
-
-
-def _kind(page: Picture) -> tuple[Any, ...]:
-    stored = None if page.stored is None else page.stored.dtype
-    return len(page.pixels), page.alpha is None, page.depth, stored
-
-
 def _depth_of(page: TiffPage) -> int:
     return int(page.samplesperpixel) * int(page.imagedepth)
-
-
-def black_for_white(values: np.ndarray, extra: int) -> np.ndarray:
-    """Return integers with their colours inverted, but not their ``extra`` samples."""
-    inverted = np.iinfo(values.dtype).max - values
-    if values.ndim == 3 and extra:
-        inverted[..., -extra:] = values[..., -extra:]
-    return inverted
-
-
-def alpha_of(extrasamples: tuple[int, ...], channels: int) -> int | None:
-    """Return which channel says how opaque a pixel is, None if none does."""
-    first = channels - len(extrasamples)
-    found = [first + n for n, kind in enumerate(extrasamples) if kind in (1, 2)]
-    return found[0] if len(found) == 1 and first > 0 else None
-
-
-def _no_data(page: TiffPage) -> float | None:
-    """Return the number that stands for "no value", as GDAL notes it."""
-    tag = page.tags.get(GDAL_NODATA)
-    try:
-        return None if tag is None else float(tag.value)
-    except ValueError:
-        return None
-
-
-def _absent(page: TiffPage, values: np.ndarray, nothing: float | None) -> np.ndarray:
-    """Return where (h, w) numbers as stored stand for "no value".
-
-    In a colour all three do, as pure red has two zeros; elsewhere one band of them is enough.
-    """
-    bands = values if values.ndim == 3 else values[..., None]
-    if nothing is None:
-        return np.zeros(bands.shape[:2], bool)
-    bands = (
-        bands[..., : bands.shape[-1] - len(page.extrasamples)] if len(page.extrasamples) else bands
-    )
-    if np.isnan(nothing):
-        found = np.isnan(bands)
-    else:
-        with np.errstate(over="ignore"):
-            found = bands == (bands.dtype.type(nothing) if bands.dtype.kind == "f" else nothing)
-    together = np.all if page.photometric == PHOTOMETRIC.RGB else np.any
-    return np.asarray(together(found, -1))
 
 
 def _tile(page: TiffPage, turned: bool) -> tuple[int, int] | None:

@@ -1,17 +1,16 @@
 """TIFF and OME-TIFF with tifffile: pictures become pages as the file that came had them."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
-import torch
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
-from torch.nn import functional
 
+from convprior.pictures import copies
 from convprior.pictures.picture import Picture, xmp_of_size
-from convprior.pictures.tiff import XMP, alpha_of, black_for_white
+from convprior.pictures.tiff import XMP
+from convprior.pictures.tiff_numbers import alpha_of, black_for_white
 
 
 def write_pages(path: Path, pages: list[Picture]) -> None:
@@ -21,23 +20,8 @@ def write_pages(path: Path, pages: list[Picture]) -> None:
     large = order.endswith("8") or sum(page.pixels.numel() for page in pages) * 4 > 2**31
     with tifffile.TiffWriter(path, byteorder=order[0], bigtiff=large) as file:
         for page in pages:
-            for written in (page, *(_smaller(page, copy) for copy in page.copies)):
+            for written in (page, *(copies.smaller(page, copy) for copy in page.copies)):
                 file.write(**_written(written))
-
-
-def _smaller(page: Picture, copy: Picture) -> Picture:
-    """Return a smaller copy of a page with the page's pixels.
-
-    Where numbers stand for "no value" the nearest is taken: none may be mixed with others.
-    """
-    channels = torch.cat([page.pixels, *([] if page.alpha is None else [page.alpha[None]])])[None]
-    size = copy.pixels.shape[1:]
-    if page.absent is None:
-        small = functional.interpolate(channels, size, mode="bilinear", antialias=True)[0]
-    else:
-        small = functional.interpolate(channels, size, mode="nearest-exact")[0]
-    pixels, alpha = (small, None) if page.alpha is None else (small[:-1], small[-1])
-    return replace(copy, pixels=pixels, alpha=alpha)
 
 
 def _written(page: Picture) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def find(source: Path | Sequence[Path], target: Path, *, recursive: bool) -> Fou
     pictures = [path for path in source if _is_picture(path)]
     if not pictures:
         raise InputError(
-            f"{source[0]} and {len(source) - 1} others: no pictures "
+            f"{', '.join(map(str, source[:MOST_NAMES]))}: no pictures "
             f"({', '.join(kinds.SUFFIXES)}): give pictures, or one folder"
         )
     said = _said([path for path in others if not path.is_dir()], "no pictures", str)

@@ -18,7 +18,7 @@ from convprior.ground import atomic
 from convprior.ground.errors import InputError
 from convprior.pictures import files
 from convprior.pictures.picture import ImageError, Picture
-from convprior.pictures.pillow import QUALITY
+from convprior.pictures.pillow_writing import QUALITY
 from convprior.prior.iterates import DivergedError, Iterate
 from convprior.prior.patches.work import Work
 from convprior.prior.restore import Follower
