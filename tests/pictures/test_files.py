@@ -433,7 +433,24 @@ def test_a_smaller_copy_is_no_picture_of_its_own_and_made_anew(
         file.write(np.dstack([old] * 3), subfiletype=1, photometric="rgb")
     other = files.read(colour)
     assert not other.copies
-    assert "its smaller copy of 12×8 pixels is of another kind, and not kept" in other.notes
+    assert (
+        "its smaller copy of 12×8 pixels is of another kind or shape, and not kept" in other.notes
+    )
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_of_several_pages_each_has_its_own_copy(first: bool, tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "in.tif") as file:
+        for shade in (50, 200):
+            for reduced in (1, 0) if first else (0, 1):
+                size = (8, 12) if reduced else (32, 48)
+                file.write(np.full(size, shade, np.uint8), subfiletype=reduced, metadata=None)
+    pages = files.read_pages(tmp_path / "in.tif")
+    assert [page.copies[0].pixels.max() for page in pages] == [p.pixels.max() for p in pages]
+    with tifffile.TiffWriter(tmp_path / "in.tif") as file:
+        file.write(np.zeros((32, 48), np.uint8), metadata=None)
+        file.write(np.zeros((12, 8), np.uint8), subfiletype=1, metadata=None)
+    assert not files.read(tmp_path / "in.tif").copies  # it lies on its side: of something else
 
 
 def test_only_the_colours_are_inverted_where_white_is_zero(tmp_path: Path) -> None:

@@ -8,27 +8,25 @@ from torch.nn import functional
 
 from convprior.pictures.picture import Picture
 
+ROUNDED = 0.15  # so far off may be the ratio of a thumbnail's few pixels
 REDUCED = 1  # of the kind of a TIFF's page: a smaller copy of another one
 
 
 def found(pages: list[Picture]) -> list[Picture]:
     """Return the pages that are pictures of their own, each with its smaller copies.
 
-    A copy is said to be one (NewSubfileType 1), and follows its picture; what cannot be made anew
-    of its picture is no copy of it.
+    A copy is said to be one (NewSubfileType 1). It follows its picture, or, in a file that begins
+    with one, comes before it; it is written behind it.
     """
-    if all(page.metadata.own["subfiletype"] & REDUCED for page in pages):
+    reduced = [bool(page.metadata.own["subfiletype"] & REDUCED) for page in pages]
+    if all(reduced):
         return pages
-    whole: list[Picture] = []
-    before: list[Picture] = []  # a thumbnail may also come first
-    for page in pages:
-        if not page.metadata.own["subfiletype"] & REDUCED:
-            whole.append(_with_copy(page, before))
-            before = []
-        elif whole:
-            whole[-1] = _with_copy(whole[-1], [page])
-        else:
-            before.append(page)
+    whole = [page for page, is_copy in zip(pages, reduced, strict=True) if not is_copy]
+    for number, page in enumerate(pages):
+        if reduced[number]:
+            so_far = reduced[:number].count(False)
+            of = min(so_far, len(whole) - 1) if reduced[0] else so_far - 1
+            whole[of] = _with_copy(whole[of], page)
     return whole
 
 
@@ -47,17 +45,18 @@ def smaller(page: Picture, copy: Picture) -> Picture:
     return replace(copy, pixels=pixels, alpha=alpha)
 
 
-def _with_copy(page: Picture, copies: list[Picture]) -> Picture:
-    for copy in copies:
-        height, width = copy.pixels.shape[1:]
-        note = f"its smaller copy of {width}×{height} pixels is "
-        if _kind(copy) == _kind(page):
-            page = replace(page, copies=(*page.copies, replace(copy, known=None)))
-            note += "made anew"
-        else:
-            note += "of another kind, and not kept"
-        page = replace(page, notes=(*page.notes, note))
-    return page
+def _with_copy(page: Picture, copy: Picture) -> Picture:
+    """Return a picture with one more copy; what cannot be made anew of it is left out, and said."""
+    height, width = copy.pixels.shape[1:]
+    across, down = page.pixels.shape[2] / width, page.pixels.shape[1] / height
+    note = f"its smaller copy of {width}×{height} pixels is "
+    copies = page.copies
+    if _kind(copy) == _kind(page) and abs(across - down) <= ROUNDED * max(across, down):
+        copies = (*copies, replace(copy, known=None))
+        note += "made anew"
+    else:
+        note += "of another kind or shape, and not kept"
+    return replace(page, copies=copies, notes=(*page.notes, note))
 
 
 def _kind(page: Picture) -> tuple[Any, ...]:
