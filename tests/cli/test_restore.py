@@ -406,7 +406,7 @@ def test_a_picture_comes_through_a_pipe(given: tuple[str, ...], photo: Path) -> 
     [
         (b"", "standard input: is empty: pipe a picture into it"),
         (b"hello", "standard input: not a picture that can be read (expected PNG, "),
-        (b"\xff\x0a", "standard input: is JPEG XL that is not read: convert it first"),
+        (b"\xff\x0a", "standard input: is JPEG XL, which is not read: convert it first"),
         (b"\x89PNG\r\n\x1a\n", "error: standard-input.png: not a picture that can be read"),
     ],
 )

@@ -644,6 +644,10 @@ def test_a_thumbnail_that_shows_the_damage_is_dropped_and_said(tmp_path: Path) -
         assert kept is not None
         assert kept.index(note) == exif.index(note)
         assert not files.read(tmp_path / "out.jpg").notes
+        lying = bytearray(exif)  # that its thumbnail begins with the header
+        at = exif.index(struct.pack(order + "HHII", 0x201, 4, 1, 120)) + 8
+        struct.pack_into(order + "I", lying, at, 0)
+        assert len(exif_in_place.without_thumbnail(bytes(lying))) == len(exif)
     broken = b"Exif\0\0II*\0" + struct.pack("<I", 4_000_000)
     assert exif_in_place.without_thumbnail(broken) == exif_in_place.upright(broken) == broken
 
@@ -798,10 +802,10 @@ def test_jpeg_2000_is_read_or_refused_with_the_way(tmp_path: Path) -> None:
 def test_a_kind_that_is_not_read_is_named_with_the_way(tmp_path: Path) -> None:
     heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
     for name, data, said in (
-        ("a.heic", heic, "is HEIC that is not read: convert it first, as by 'heif-convert"),
-        ("a.jpg", heic, "is HEIC that is not read"),  # as phones' pictures come to be named
-        ("a.jxl", b"\xff\x0a", "is JPEG XL that is not read: convert it first, as by 'djxl"),
-        ("a.CR2", b"II*\0", "is camera raw that is not read: develop it to a 16-bit TIFF"),
+        ("a.heic", heic, "is HEIC, which is not read: convert it first, as by 'heif-convert"),
+        ("a.jpg", heic, "is HEIC, which is not read"),  # as phones' pictures come to be named
+        ("a.jxl", b"\xff\x0a", "is JPEG XL, which is not read: convert it first, as by 'djxl"),
+        ("a.CR2", b"II*\0", "is camera raw, which is not read: develop it to a 16-bit TIFF"),
         ("a.psd", b"8BPS", "is a kind of picture that is not read: save it as PNG or TIFF"),
         ("a.txt", b"text", r"cannot read '\.txt': expected \.png, "),
     ):

@@ -29,13 +29,13 @@ def test_pictures_are_found_and_the_rest_is_named_and_counted(folder: Path) -> N
         "B.JPG", "a.png", "c.jfif", "d.heic", "lost.png"
     ]  # fmt: skip
     assert found.left_out == (
-        "2 left out, no pictures: Thumbs.db, notes.txt",
-        "1 left out, hidden: .hidden.png",
-        "1 left out, folders: --recursive takes what is in them: deeper",
+        "2 left out (no pictures): Thumbs.db, notes.txt",
+        "1 left out (hidden): .hidden.png",
+        "1 left out (folders; --recursive takes what is in them): deeper",
     )
     deeper = finding.find(folder, folder / "out", recursive=True)
     assert Path("deeper/e.png") in [place for _, place in deeper.pictures]
-    assert deeper.left_out[1:] == ("2 left out, hidden: .git/f.png, .hidden.png",)
+    assert deeper.left_out[1:] == ("2 left out (hidden): .git/f.png, .hidden.png",)
 
 
 def test_results_that_lie_in_the_folder_are_not_spoken_of(folder: Path) -> None:
@@ -49,7 +49,7 @@ def test_of_many_the_first_are_named(tmp_path: Path) -> None:
     for number in range(1015):
         (tmp_path / f"{number:04}.txt").touch()
     (said,) = finding.find(tmp_path, tmp_path / "out", recursive=False).left_out
-    assert said.startswith("1,015 left out, no pictures: 0000.txt, 0001.txt")
+    assert said.startswith("1,015 left out (no pictures): 0000.txt, 0001.txt")
     assert said.endswith("0011.txt, and 1,003 more")
 
 
@@ -60,7 +60,7 @@ def test_of_what_a_shell_made_of_a_pattern_the_pictures_are_taken(folder: Path) 
         "B.JPG", "a.png", "c.jfif", "d.heic", "lost.png"
     ]  # fmt: skip
     assert [line.partition(":")[0] for line in found.left_out] == [
-        "3 left out, no pictures", "1 left out, folders"
+        "3 left out (no pictures)", "1 left out (folders; give each alone)"
     ]  # fmt: skip
     with pytest.raises(
         InputError, match=r"deeper, .*notes\.txt: no pictures .*: give pictures, or one"

@@ -470,10 +470,10 @@ def test_bitmaps_become_png_and_what_is_not_read_fails_with_the_way(
     finally:
         sys.argv = old
     shown = capsys.readouterr()
-    assert "1 left out, no pictures: notes.txt" in shown.err
-    assert "1 left out, folders: --recursive takes what is in them: deeper" in shown.err
+    assert "1 left out (no pictures): notes.txt" in shown.err
+    assert "1 left out (folders; --recursive takes what is in them): deeper" in shown.err
     assert "1 of 4 pictures failed:" in shown.err
-    assert "d.heic: is HEIC that is not read: convert it first" in shown.err
+    assert "d.heic: is HEIC, which is not read: convert it first" in shown.err
     assert [bool(json.loads(line)["error"]) for line in shown.out.splitlines()] == [
         False, False, False, True
     ]  # fmt: skip

@@ -35,8 +35,8 @@ ADVICE = {
 
 def advice(kind: str) -> str:
     """Return what is to be said of a file of a kind that is not read."""
-    named = "a kind of picture" if kind == OTHER else kind
-    return f"{named} that is not read: {ADVICE[kind]}"
+    named = "a kind of picture that" if kind == OTHER else f"{kind}, which"
+    return f"{named} is not read: {ADVICE[kind]}"
 
 
 def written_name(path: Path) -> Path:

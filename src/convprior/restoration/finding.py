@@ -37,7 +37,7 @@ def find(source: Path | Sequence[Path], target: Path, *, recursive: bool) -> Fou
             f"({', '.join(kinds.SUFFIXES)}): give pictures, or one folder"
         )
     said = _said([path for path in others if not path.is_dir()], "no pictures", str)
-    said += _said([path for path in others if path.is_dir()], "folders: give each alone", str)
+    said += _said([path for path in others if path.is_dir()], "folders; give each alone", str)
     names = (kinds.written_name(Path(path.name)) for path in pictures)
     return Found(tuple(zip(pictures, names, strict=True)), tuple(said))
 
@@ -68,7 +68,7 @@ def _in_folder(source: Path, target: Path, recursive: bool) -> Found:
     said = [
         *_said([path for path in others if not path.name.endswith(OURS)], "no pictures", below),
         *_said(hidden, "hidden", below),
-        *_said(folders, "folders: --recursive takes what is in them", below),
+        *_said(folders, "folders; --recursive takes what is in them", below),
     ]
     places = (kinds.written_name(path.relative_to(source)) for path in pictures)
     return Found(tuple(zip(pictures, places, strict=True)), tuple(said))
@@ -90,4 +90,4 @@ def _said(paths: list[Path], why: str, named: Callable[[Path], str]) -> list[str
         return []
     names = ", ".join(named(path) for path in paths[:MOST_NAMES])
     more = f", and {len(paths) - MOST_NAMES:,} more" if len(paths) > MOST_NAMES else ""
-    return [f"{len(paths):,} left out, {why}: {names}{more}"]
+    return [f"{len(paths):,} left out ({why}): {names}{more}"]
