@@ -1,5 +1,6 @@
 """Which pixels to repair: a mask file, the transparency, a colour, or what is plainly broken."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -37,15 +38,14 @@ def read(
     """
     said: list[str] = []
     file: Path | None = None
+    if picture.absent is not None:  # a number that stands for "no value" is no dead pixel
+        picture = replace(picture, pixels=torch.where(picture.absent, torch.nan, picture.pixels))
     if source == "alpha":
         if picture.alpha is None:
             raise MaskError(f"{path}: has no transparency: --mask alpha repairs transparent pixels")
         repair = picture.alpha < 0.5
     elif source == "auto":
-        pixels = picture.pixels
-        if picture.absent is not None:
-            pixels = torch.where(picture.absent, torch.nan, pixels)
-        repair = broken(pixels)
+        repair = broken(picture.pixels)
         if not bool(repair.any()):
             return None, [f"{path}: no dead pixels and no scratches found"]
     elif source.startswith("#"):
