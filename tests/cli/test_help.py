@@ -62,7 +62,8 @@ def test_every_command_has_its_help_in_a_file() -> None:
 
 
 def test_help_and_wrong_usage_do_not_wait_for_torch() -> None:
-    for arguments in (["--help"], ["restore", "-h"], ["restore", "p.png", "--runs", "0"]):
+    for arguments in (["--help"], ["restore", "-h"], ["restore", "p.png", "--runs", "0"],
+                      ["restore", "no-such-file.png"]):  # fmt: skip
         script = (
             f"import sys; sys.argv = ['convprior', *{arguments}]\n"
             "from convprior import cli\n"

@@ -1,5 +1,6 @@
 """The tool as its user meets it: the command, its messages, its files."""
 
+import io
 import json
 import math
 import os
@@ -312,6 +313,152 @@ def test_json_is_for_machines_and_quiet_says_nothing(
     assert said["target"] == str(photo.with_name("photo.restored.png"))
     assert said["error"] is None
     assert said["pages"][0]["steps"] == 10
+
+
+def test_json_has_a_line_for_what_fails(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = photo.with_name("broken.png")
+    broken.write_bytes(photo.read_bytes()[:60])
+    for arguments, said in (
+        ((photo.with_name("none.png"),), "none.png: cannot be read (No such file"),
+        ((broken,), "broken.png: broken or truncated picture"),
+        ((photo, "--device", "abacus"), "no device 'abacus' here"),
+        ((photo, "-o", "x" * 300 + ".png"), "File name too long"),
+        ((photo.with_name("x" * 300 + ".png"),), "File name too long"),
+    ):
+        old, sys.argv = sys.argv, ["convprior", "restore", "--json", *map(str, arguments)]
+        try:
+            with pytest.raises(SystemExit, match="1"):
+                cli.main()
+        finally:
+            sys.argv = old
+        shown = capsys.readouterr()
+        (line,) = shown.out.splitlines()
+        assert said in json.loads(line)["error"]
+        assert json.loads(line)["source"] == str(arguments[0])
+        assert said in shown.err
+
+
+def test_a_folder_as_output_takes_the_file_s_name(
+    photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = photo.parent / "out"
+    out.mkdir()
+    bitmap = photo.with_name("scan.bmp")
+    Image.open(photo).save(bitmap)
+    for source in (photo, bitmap):
+        code, said = call(capsys, "restore", source, "-o", out, *FAST)
+        assert code == 0, said
+    assert [path.name for path in sorted(out.iterdir())] == ["photo.png", "scan.png"]
+    code, said = call(capsys, "restore", bitmap, *FAST)
+    assert code == 0, said
+    assert "BMP is only read: what is restored is a PNG" in said
+    assert (photo.parent / "scan.restored.png").exists()
+
+
+def test_several_files_need_a_folder(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    second = photo.with_name("second.png")
+    colourful(20, 20).save(second)
+    cases: list[tuple[tuple, int, str]] = [
+        ((photo, second), 2, "several pictures need -o: where the restored pictures go"),
+        ((photo, second, "-o", "-"), 2, "standard input and output are one picture"),
+        ((photo, "-", "-o", "out"), 2, "standard input and output are one picture"),
+        ((photo, photo.with_name("none.png"), "-o", "out"), 1, "none.png: cannot be read"),
+        ((photo, second, "-o", photo), 1, "photo.png: is a file: name the folder"),
+        (("/dev/stdin", "-o", photo.parent), 2, "is a folder, and standard input has no name"),
+        ((photo, "-o", photo.parent / "none"), 1, "a folder has to be there already"),
+        ((photo, "-o", "-", "--json"), 2, "--json, --preview and --mask auto need -o FILE"),
+    ]
+    for arguments, expected, message in cases:
+        code, said = call(capsys, "restore", *arguments)
+        assert code == expected, said
+        assert message in " ".join(said.split())
+    code, said = call(capsys, "restore", photo, second, "-o", photo.parent / "out", *FAST)
+    assert code == 0, said
+    assert (photo.parent / "out/photo.png").exists()
+    assert (photo.parent / "out/second.png").exists()
+
+
+@pytest.mark.parametrize(
+    "given", [("-",), ("/dev/stdin", "-o", "-"), ("/dev/stdin", "-o", "out.png")]
+)
+def test_a_picture_comes_through_a_pipe(given: tuple[str, ...], photo: Path) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("convprior"), "restore", *given, *FAST],
+        cwd=photo.parent, env=clean_environment(), capture_output=True, timeout=120,
+        check=False, input=photo.read_bytes(),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = done.stderr.decode()
+    assert "standard-input.png: denoise, 33×21" in said
+    assert "/tmp" not in said
+    data = done.stdout
+    if "out.png" in given:
+        assert not data
+        data = (photo.parent / "out.png").read_bytes()
+    else:
+        assert "standard-output.png: step" in said
+    with Image.open(io.BytesIO(data)) as out:
+        assert (out.format, out.size) == ("PNG", (33, 21))
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "standard input: is empty: pipe a picture into it"),
+        (b"hello", "standard input: not a picture that can be read (expected PNG, "),
+        (b"\xff\x0a", "standard input: is JPEG XL, which is not read: convert it first"),
+        (b"\x89PNG\r\n\x1a\n", "error: standard-input.png: not a picture that can be read"),
+    ],
+)
+def test_what_is_wrong_in_a_pipe_is_one_line_and_nothing_comes_out(
+    data: bytes, said: str, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("convprior"), "restore", "-", "--device", "cpu"],
+        cwd=tmp_path, env=clean_environment(), capture_output=True, timeout=120, check=False,
+        input=data,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert said in done.stderr.decode()
+    assert len(done.stderr.splitlines()) == 1
+    assert not done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_strongly_compressed_jpeg_is_written_better_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "in.jpg"
+    colourful(40, 30).save(source, quality=30)
+    code, said = call(capsys, "restore", source, *FAST)
+    assert code == 0, said
+    assert "in.jpg: is written at quality 95, and larger than it came" in said
+    for options in (("--quality", 80), ("-o", tmp_path / "out.png"), ("--task", "denoise")):
+        code, said = call(capsys, "restore", source, "--overwrite", *options, *FAST)
+        assert code == 0, said
+        assert "quality" not in said
+
+
+def test_no_data_and_its_type_go_through_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ground = np.random.default_rng(0).normal(400, 30, (40, 30)).astype(np.int16)
+    ground[10:20, :] = -9999
+    tags = [(42113, 2, 0, "-9999", True)]
+    tifffile.imwrite(tmp_path / "in.tif", ground, extratags=tags, metadata=None)
+    code, said = call(
+        capsys, "restore", tmp_path / "in.tif", "-o", tmp_path / "out.tif", "--device", "cpu",
+        "--time-limit", "4s",
+    )  # fmt: skip
+    assert code == 0, said
+    assert "300 pixels have no value (-9999): they stay so" in said
+    assert "nothing is missing" in said
+    restored = tifffile.imread(tmp_path / "out.tif")
+    assert restored.dtype == np.int16
+    assert np.array_equal(restored == -9999, ground == -9999)
+    valid = restored[restored != -9999].astype(float)
+    assert abs(valid.mean() - 400) < 5
+    assert valid.std() < 25
 
 
 def test_the_best_so_far_lies_beside_the_output_until_it_is_there(

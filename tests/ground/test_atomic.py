@@ -146,3 +146,17 @@ def test_a_name_that_is_no_text_can_be_written_and_counted(tmp_path: Path) -> No
     assert resume.fingerprint(tmp_path / name) != resume.fingerprint(tmp_path)
     atomic.write_json(tmp_path / "a.json", {"source": name, "other": "é"})
     assert json.loads((tmp_path / "a.json").read_text()) == {"source": name, "other": "é"}
+
+
+def test_a_name_with_an_ending_is_cut_where_it_is_too_long_and_no_other_s() -> None:
+    assert atomic.beside(Path("a/photo.png"), ".json") == Path("a/photo.png.json")
+    names = {
+        atomic.beside(Path("a") / (letter * 80 + end), ".convprior.json")
+        for letter in ("照", "xyz")
+        for end in ("1234567", "1234568")
+    }
+    assert len(names) == 4
+    for path in names:
+        assert 240 < len(os.fsencode(path.name)) <= 255
+        assert path.name.endswith(".convprior.json")
+        path.name.encode()  # no half of a letter

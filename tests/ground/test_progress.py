@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from rich.cells import cell_len
 
 from convprior.ground.progress import Meter
 
@@ -54,3 +55,34 @@ def test_a_name_in_brackets_is_shown_as_it_is(
     shown = capsys.readouterr().err
     assert "[red]label" in shown
     assert "[bold]scan[/bold] (1 of 2)" in shown
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_on_a_narrow_terminal_the_bar_is_shorter_and_how_long_still_is_said(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    name = "写真" if columns < 120 else "photo"  # two columns each
+    with Meter("restoring", terminal=True) as meter:
+        meter.show(0.5, f"{name * 3}.png · step 350 · held-out error 12.5/255 · 120 s left")
+        assert meter.bar is not None
+        meter.bar.refresh()
+        line = meter.console.render_lines(meter.bar.get_renderable(), pad=False)
+    assert len(line) == 1
+    shown = "".join(part.text for part in line[0])
+    assert cell_len(shown) <= columns
+    assert "━━━" in shown
+    assert "120 s left" in shown
+    assert ("restoring" in shown) == (columns >= 80)
+    capsys.readouterr()
+
+
+def test_a_terminal_that_can_draw_nothing_has_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    with Meter("restoring", terminal=True, every=0.0) as meter:
+        meter.show(0.5, "step 350")
+    assert capsys.readouterr().err == "restoring: step 350\n"

@@ -37,10 +37,11 @@ def seeds(kind: str) -> list[bytes]:
     exif[0x010F] = "maker"
     modes = {"L": values[..., 0], "RGB": values[..., :3], "RGBA": values}
     found = []
+    said = {"exif": exif.tobytes(), "icc_profile": b"profile" * 9}
     for mode, pixels in modes.items():
-        if (kind, mode) == ("JPEG", "RGBA"):
+        if mode == "RGBA" and kind in ("JPEG", "BMP", "GIF"):
             continue
-        for options in ({}, {"exif": exif.tobytes(), "icc_profile": b"profile" * 9}):
+        for options in ({}, {} if kind in ("BMP", "GIF", "JPEG2000") else said):
             data = io.BytesIO()
             Image.fromarray(np.ascontiguousarray(pixels)).save(data, kind, **options)
             found.append(data.getvalue())
@@ -56,6 +57,10 @@ def seeds(kind: str) -> list[bytes]:
         ):  # fmt: skip
             data = io.BytesIO()
             tifffile.imwrite(data, deep, photometric="rgb", **options)
+            found.append(data.getvalue())
+        for numbers in (deep.astype(np.int16), deep.astype(np.float64)):
+            data = io.BytesIO()
+            tifffile.imwrite(data, numbers, photometric="rgb", extratags=[(42113, 2, 0, "7", True)])
             found.append(data.getvalue())
         data = io.BytesIO()
         tifffile.imwrite(data, np.stack([deep[..., 0]] * 3).astype(np.float32), ome=True)
@@ -90,14 +95,15 @@ def main() -> None:
     """Run."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for kind in ("PNG", "JPEG", "WEBP", "TIFF"):
+    for kind in ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000"):
         feed(kind, int(sys.argv[1]))
 
 
 def feed(kind: str, most: int) -> None:
     """Read mutated files of one format and say what came of them."""
     valid = seeds(kind)
-    path = Path(tempfile.mkdtemp()) / f"fuzz.{kind.lower()}"
+    suffix = next(suffix for suffix, named in files.SUFFIXES.items() if named == kind)
+    path = Path(tempfile.mkdtemp()) / f"fuzz{suffix}"
     read = refused = 0
     for number in range(most):
         draw = random.Random(f"{kind} {number}")

@@ -14,11 +14,12 @@ import tifffile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, features
 from PIL.JpegImagePlugin import get_sampling
 from PIL.PngImagePlugin import PngInfo
 
 from convprior.pictures import decoding, files
+from convprior.pictures import exif as exif_in_place
 from convprior.pictures.files import ImageError, Picture
 from convprior.pictures.picture import to_values, upright
 from tests.conftest import colourful, encode
@@ -146,10 +147,16 @@ def test_a_camera_s_second_pictures_are_noted(tmp_path: Path) -> None:
     assert "only its first picture is kept" in picture.notes[0]
 
 
-def test_ink_is_converted_by_its_profile_or_refused(tmp_path: Path) -> None:
+def test_ink_is_converted_by_its_profile_or_as_browsers_do_and_said(tmp_path: Path) -> None:
     cmyk = colourful(8, 8).convert("CMYK")
-    with pytest.raises(ImageError, match=r"ink\.jpg: is CMYK without a colour profile"):
-        files.read(save(tmp_path / "ink.jpg", cmyk))
+    picture = files.read(save(tmp_path / "ink.jpg", cmyk, quality=100, subsampling=0))
+    assert "converted from CMYK to sRGB as browsers do it: it has no profile" in picture.notes[0]
+    inks = np.asarray(Image.open(tmp_path / "ink.jpg"), float) / 255
+    light = (1 - inks[..., :3]) * (1 - inks[..., 3:])
+    assert np.allclose(picture.pixels.permute(1, 2, 0).numpy(), light, atol=2 / 255)
+    assert "written at quality 95" in str(files.lost(tmp_path / "out.jpg", picture))
+    assert not files.lost(tmp_path / "out.png", picture)
+    files.write(tmp_path / "out.jpg", picture)
     # No free CMYK profile comes with our libraries: what is no profile of ink is refused too.
     with pytest.raises(ImageError, match="its CMYK profile cannot be used"):
         files.read(save(tmp_path / "ink.jpg", cmyk, icc_profile=PROFILE))
@@ -315,12 +322,135 @@ def test_what_is_no_data_to_gdal_is_unknown_and_said(tmp_path: Path) -> None:
         values[2:4, 5] = float(nothing)
         tifffile.imwrite(tmp_path / "in.tif", values, extratags=[(42113, 2, 0, nothing, True)])
         picture = files.read(tmp_path / "in.tif")
-        assert picture.known is not None
-        assert int((~picture.known).sum()) == 2
-        assert "2 pixels have no value" in picture.notes[-1]
+        assert picture.known is None
+        assert picture.absent is not None
+        assert int(picture.absent.sum()) == 2
+        assert "2 pixels have no value (" in picture.notes[-1]
+        assert "they stay so, unless --mask marks them" in picture.notes[-1]
         files.write(tmp_path / "out.tif", picture)
         with tifffile.TiffFile(tmp_path / "out.tif") as out:
             assert out.pages[0].tags[42113].value == nothing
+
+
+@pytest.mark.parametrize(
+    ("kind", "nothing"),
+    [
+        (np.uint8, 0),
+        (np.uint16, 65535),
+        (np.int16, -9999),
+        (np.int32, -(2**31)),
+        (np.float64, -1e300),
+    ],
+)
+def test_no_data_of_any_type_is_absent_and_goes_out_to_the_bit(
+    kind: type, nothing: float, tmp_path: Path
+) -> None:
+    values = np.arange(1, 127).reshape(9, 14).astype(kind)
+    values[2:4, 5] = nothing
+    tifffile.imwrite(tmp_path / "in.tif", values, extratags=[(42113, 2, 0, str(nothing), True)])
+    picture = files.read(tmp_path / "in.tif")
+    assert picture.absent is not None
+    assert np.array_equal(picture.absent.numpy(), values == nothing)
+    files.write(tmp_path / "out.tif", picture)
+    assert np.array_equal(tifffile.imread(tmp_path / "out.tif"), values)
+    colours = np.dstack([values, values + 1, values + 1])  # in a colour all three stand for it
+    tifffile.imwrite(tmp_path / "in.tif", colours, photometric="rgb",
+                     extratags=[(42113, 2, 0, str(nothing), True)])  # fmt: skip
+    absent = files.read(tmp_path / "in.tif").absent
+    assert absent is None or bool((colours[absent.numpy()] == nothing).all())
+
+
+@pytest.mark.parametrize("kind", ["int8", "int16", "int32", "uint32", "float16", "float64"])
+@pytest.mark.parametrize("channels", [1, 4])
+def test_numbers_of_any_type_keep_it_and_what_nothing_changed_to_the_bit(
+    kind: str, channels: int, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    wide = {"int32": 2**31, "uint32": 2**32, "float16": 2**11, "int8": 128}.get(kind, 2**15)
+    values = (rng.random((9, 14, channels)) * wide - (0 if kind[0] == "u" else wide / 3)).astype(
+        kind
+    )
+    tifffile.imwrite(tmp_path / "in.tif", values.squeeze(), photometric="minisblack",
+                     planarconfig="contig" if channels > 1 else None)  # fmt: skip
+    picture = files.read(tmp_path / "in.tif")
+    files.write(tmp_path / "out.tif", picture)
+    out = tifffile.imread(tmp_path / "out.tif")
+    assert out.dtype == kind
+    assert np.array_equal(out, values.squeeze())
+    # What is restored lies in the type's range, rounded.
+    files.write(tmp_path / "out.tif", replace(picture, pixels=picture.pixels * 2.5))
+    grown = tifffile.imread(tmp_path / "out.tif").astype(float)
+    wanted = values.squeeze().astype(np.float32).astype(float) * 2.5
+    if kind[0] != "f":
+        wanted = np.clip(wanted, np.iinfo(kind).min, np.iinfo(kind).max)
+    # float32 has 24 bits, float16 eleven
+    assert np.allclose(grown, wanted, rtol=1e-3 if kind == "float16" else 1e-6, atol=0.6)
+    with pytest.raises(ImageError, match=rf"png cannot keep {kind} values: write TIFF"):
+        files.write(tmp_path / "out.png", picture)
+    precise = kind in ("int32", "uint32", "float64")
+    assert any("seven digits" in note for note in picture.notes) == precise
+
+
+def test_tiles_stay_tiles(tmp_path: Path) -> None:
+    values = np.zeros((70, 50, 3), np.uint8)
+    options = {"photometric": "rgb", "compression": "lzw", "tile": (32, 16)}
+    tifffile.imwrite(tmp_path / "in.tif", values, **options, extratags=[(274, 3, 1, 6, True)])
+    files.write(tmp_path / "out.tif", files.read(tmp_path / "in.tif"))
+    with tifffile.TiffFile(tmp_path / "out.tif") as out:
+        assert out.pages[0].tile == (16, 32)  # turned as the picture
+        assert out.pages[0].shape == (50, 70, 3)
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("nothing", [None, 7])
+def test_a_smaller_copy_is_no_picture_of_its_own_and_made_anew(
+    first: bool, nothing: int | None, tmp_path: Path
+) -> None:
+    values = np.full((32, 48), 200, np.uint8)
+    values[:, 24:] = 7
+    old = np.full((8, 12), 90, np.uint8)
+    tags = [] if nothing is None else [(42113, 2, 0, str(nothing), True)]
+    with tifffile.TiffWriter(tmp_path / "in.tif") as file:
+        written = [(values, 0), (old, 1)]
+        for page, kind in reversed(written) if first else written:
+            file.write(page, subfiletype=kind, extratags=tags, metadata=None)
+    picture = files.read(tmp_path / "in.tif")
+    assert picture.pixels.shape == (1, 32, 48)
+    assert "its smaller copy of 12×8 pixels is made anew" in picture.notes
+    assert "its smaller copies are not kept" in str(files.lost(tmp_path / "out.png", picture))
+    files.write(tmp_path / "out.tif", picture)
+    with tifffile.TiffFile(tmp_path / "out.tif") as out:
+        whole, small = (page.asarray() for page in out.pages)
+        assert [int(page.subfiletype) for page in out.pages] == [0, 1]
+    assert np.array_equal(whole, values)
+    assert small.shape == (8, 12)
+    assert set(small[:, :5].flat) == {200}
+    assert set(small[:, 7:].flat) == {7}
+    assert nothing is None or set(small.flat) == {200, 7}  # no number between them
+    colour = tmp_path / "colour.tif"
+    with tifffile.TiffWriter(colour) as file:
+        file.write(values)
+        file.write(np.dstack([old] * 3), subfiletype=1, photometric="rgb")
+    other = files.read(colour)
+    assert not other.copies
+    assert (
+        "its smaller copy of 12×8 pixels is of another kind or shape, and not kept" in other.notes
+    )
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_of_several_pages_each_has_its_own_copy(first: bool, tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "in.tif") as file:
+        for shade in (50, 200):
+            for reduced in (1, 0) if first else (0, 1):
+                size = (8, 12) if reduced else (32, 48)
+                file.write(np.full(size, shade, np.uint8), subfiletype=reduced, metadata=None)
+    pages = files.read_pages(tmp_path / "in.tif")
+    assert [page.copies[0].pixels.max() for page in pages] == [p.pixels.max() for p in pages]
+    with tifffile.TiffWriter(tmp_path / "in.tif") as file:
+        file.write(np.zeros((32, 48), np.uint8), metadata=None)
+        file.write(np.zeros((12, 8), np.uint8), subfiletype=1, metadata=None)
+    assert not files.read(tmp_path / "in.tif").copies  # it lies on its side: of something else
 
 
 def test_only_the_colours_are_inverted_where_white_is_zero(tmp_path: Path) -> None:
@@ -493,6 +623,197 @@ def test_exif_says_the_size_that_the_picture_has(tmp_path: Path) -> None:
         assert (said[0xA002], said[0xA003]) == out.size == (8, 12)
 
 
+def test_a_thumbnail_that_shows_the_damage_is_dropped_and_said(tmp_path: Path) -> None:
+    small = encode(colourful(8, 6), "JPEG")
+    note = b"a maker's note, at its place"  # which points into itself
+    for order in "<", ">":
+        # One tag each: the directory, that of EXIF, the note; then the thumbnail's directory.
+        body = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", 8)
+        body += struct.pack(order + "HHHIII", 1, 0x8769, 4, 1, 26, 90)
+        body += struct.pack(order + "HHHIII", 1, 0x927C, 7, len(note), 44, 0) + note
+        body = body.ljust(90, b"\0")
+        body += struct.pack(order + "HHHIIHHIII", 2, 0x201, 4, 1, 120, 0x202, 4, 1, len(small), 0)
+        exif = b"Exif\0\0" + body.ljust(120, b"\0") + small
+        source = save(tmp_path / "in.jpg", colourful(12, 8), exif=exif)
+        picture = files.read(source)
+        said = "the thumbnail in its EXIF, which shows it as it came, is not kept"
+        assert picture.notes == (said,)
+        files.write(tmp_path / "out.jpg", picture)
+        assert small not in (tmp_path / "out.jpg").read_bytes()
+        kept = files.read(tmp_path / "out.jpg").metadata.exif
+        assert kept is not None
+        assert kept.index(note) == exif.index(note)
+        assert not files.read(tmp_path / "out.jpg").notes
+        lying = bytearray(exif)  # that its thumbnail begins with the header
+        at = exif.index(struct.pack(order + "HHII", 0x201, 4, 1, 120)) + 8
+        struct.pack_into(order + "I", lying, at, 0)
+        assert len(exif_in_place.without_thumbnail(bytes(lying))) == len(exif)
+    broken = b"Exif\0\0II*\0" + struct.pack("<I", 4_000_000)
+    assert exif_in_place.without_thumbnail(broken) == exif_in_place.upright(broken) == broken
+
+
+def test_what_is_not_understood_of_exif_stays_to_the_byte_when_it_is_turned(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    exif.get_ifd(0x8769).update({0xA002: 70_000, 0xA003: 8, 0x927C: b"Nikon\0 at 1234"})
+    came = exif.tobytes()
+    files.write(
+        tmp_path / "out.jpg", files.read(save(tmp_path / "in.jpg", colourful(12, 8), exif=came))
+    )
+    kept = files.read(tmp_path / "out.jpg").metadata.exif
+    assert kept is not None
+    assert len(kept) == len(came)
+    assert sum(a != b for a, b in zip(kept, came, strict=True)) <= 8  # one, 12 and 8
+
+
+def test_photoshop_s_thumbnail_is_dropped_and_its_captions_stay(tmp_path: Path) -> None:
+    def block(number: int, content: bytes) -> bytes:
+        odd = content + b"\0" * (len(content) % 2)
+        return b"8BIM" + struct.pack(">HHI", number, 0, len(content)) + odd
+
+    captions, thumbnail = block(1028, b"by-line"), block(1036, b"a small JPEG")
+    body = b"Photoshop 3.0\0" + captions + thumbnail + block(1061, b"digest")
+    part = b"\xff\xed" + struct.pack(">H", len(body) + 2) + body
+    picture = files.read(save(tmp_path / "in.jpg", colourful(8, 8), extra=part))
+    assert "the thumbnail of Photoshop, which shows it as it came, is not kept" in picture.notes
+    files.write(tmp_path / "out.jpg", picture)
+    data = (tmp_path / "out.jpg").read_bytes()
+    assert captions + block(1061, b"digest") in data
+    assert b"a small JPEG" not in data
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+def test_xmp_says_the_size_that_the_picture_has(suffix: str, tmp_path: Path) -> None:
+    xmp = b"<x exif:PixelXDimension='9' exif:PixelYDimension=\"6\"><tiff:ImageWidth>9<"
+    picture = files.read(save(tmp_path / "in.png", colourful(9, 6)))
+    said = replace(picture.metadata, xmp=xmp)
+    files.write(tmp_path / f"in{suffix}", replace(picture, metadata=said))
+    picture = files.read(tmp_path / f"in{suffix}")
+    files.write(tmp_path / f"out{suffix}", replace(picture, pixels=torch.zeros(3, 100, 120)))
+    kept = files.read(tmp_path / f"out{suffix}").metadata.xmp
+    assert (
+        kept == b"<x exif:PixelXDimension='120' exif:PixelYDimension=\"100\"><tiff:ImageWidth>120<"
+    )
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_png_keeps_which_colours_it_is_in(deep: bool, tmp_path: Path) -> None:
+    pq = b"\x09\x10\x00\x01"  # BT.2020, PQ
+    data = imagecodecs.png_encode(DEEP[..., :3].copy()) if deep else encode(colourful(9, 9), "PNG")
+    chunk = b"\0\0\0\x04cICP" + pq + struct.pack(">I", zlib.crc32(b"cICP" + pq))
+    (tmp_path / "in.png").write_bytes(data[:33] + chunk + data[33:])
+    picture = files.read(tmp_path / "in.png")
+    assert picture.notes == ()
+    files.write(tmp_path / "out.png", picture)
+    files.write(tmp_path / "bare.png", files.without_metadata(picture))
+    for name in ("out.png", "bare.png"):
+        assert chunk in (tmp_path / name).read_bytes()
+    assert "(cICP) is not kept" in str(files.lost(tmp_path / "out.tif", picture))
+
+
+def test_bitmaps_and_gifs_are_read_and_go_out_as_png(tmp_path: Path) -> None:
+    image = colourful(20, 10)
+    few = image.quantize(7)
+    for name, shown in (("a.bmp", image), ("b.dib", image.convert("L")), ("c.gif", few)):
+        options = {"format": "GIF", "comment": b"mine"} if "gif" in name else {"format": "BMP"}
+        source = save(tmp_path / name, shown, **options)
+        picture = files.read(source)
+        kind = {".dib": "BMP"}.get(source.suffix, source.suffix[1:].upper())
+        assert f"{kind} is only read: what is restored is a PNG" in str(
+            files.lost(tmp_path / "out.png", picture)
+        )
+        files.write(tmp_path / "out.png", picture)
+        with Image.open(tmp_path / "out.png") as out:
+            wanted = shown.convert("RGB") if shown.mode == "P" else shown
+            assert np.array_equal(np.asarray(out), np.asarray(wanted))
+        with pytest.raises(ImageError, match=r"cannot write '\.\w+': use one of \.png, \.webp, .*"):
+            files.write(source, picture)
+    assert "the comment of a GIF is not kept" in str(files.lost(tmp_path / "out.png", picture))
+    save(tmp_path / "moves.gif", few, save_all=True, append_images=[image.rotate(180).quantize(5)])
+    with pytest.raises(ImageError, match=r"moves\.gif: is an animation: give one picture a file"):
+        files.read(tmp_path / "moves.gif")
+    few.info["transparency"] = 3
+    transparent = files.read(save(tmp_path / "t.gif", few, transparency=3))
+    assert transparent.alpha is not None
+    assert 0 < float(transparent.alpha.mean()) < 1
+
+
+@pytest.mark.parametrize("suffix", [".jpe", ".jif", ".jfif"])
+def test_a_jpeg_of_any_name_is_one(suffix: str, tmp_path: Path) -> None:
+    source = save(tmp_path / f"in{suffix}", colourful(20, 10), format="JPEG", quality=60)
+    files.write(tmp_path / f"out{suffix}", files.read(source))
+    with Image.open(source) as before, Image.open(tmp_path / f"out{suffix}") as after:
+        assert after.format == "JPEG"
+        assert after.quantization == before.quantization
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+def test_avif_is_read_with_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exif = Image.Exif()
+    exif[MAKE] = "Pixel"
+    source = tmp_path / "in.avif"
+    save(source, colourful(20, 12), quality=95, subsampling="4:4:4", exif=exif, icc_profile=PROFILE)
+    picture = files.read(source)
+    assert picture.notes == ()
+    assert picture.metadata.icc == PROFILE
+    files.write(tmp_path / "out.png", picture)
+    with Image.open(tmp_path / "out.png") as out:
+        assert out.getexif()[MAKE] == "Pixel"
+        assert np.abs(np.asarray(out, float) - np.asarray(colourful(20, 12))).mean() < 4
+    data = save(source, colourful(20, 12), quality=90).read_bytes()
+    at = data.index(b"colrnclx") + 8
+    source.write_bytes(data[:at] + b"\0\x09\0\x10" + data[at + 4 :])
+    assert files.read(source).metadata.own["cicp"] == b"\x09\x10\x00\x01"
+    deep = imagecodecs.avif_encode(DEEP[..., :3] >> 6, bitspersample=10)
+    source.write_bytes(deep)
+    assert "its 10 bits are read as 8" in files.read(source).notes
+    monkeypatch.setattr(features, "check", lambda _: False)
+    with pytest.raises(ImageError, match=r"the Pillow that is installed here reads no AVIF"):
+        files.read(source)
+
+
+@pytest.mark.skipif(not features.check("jpg_2000"), reason="this Pillow has no JPEG 2000")
+def test_jpeg_2000_is_read_or_refused_with_the_way(tmp_path: Path) -> None:
+    for suffix in (".jp2", ".j2k"):
+        picture = files.read(save(tmp_path / f"in{suffix}", colourful(40, 30)))
+        assert np.array_equal(to_values(picture.pixels), np.asarray(colourful(40, 30)))
+        assert picture.notes == ()
+    data = (tmp_path / "in.jp2").read_bytes()
+    at = data.index(b"colr") - 4
+    colour = b"colr\x02\0\0" + PROFILE  # in the place of the name of sRGB
+    size = int.from_bytes(data[at : at + 4])
+    header = data.index(b"jp2h") - 4
+    longer = int.from_bytes(data[header : header + 4]) + len(colour) + 4 - size
+    profiled = (
+        data[:header] + longer.to_bytes(4) + data[header + 4 : at]
+        + (len(colour) + 4).to_bytes(4) + colour + data[at + size :]
+    )  # fmt: skip
+    (tmp_path / "in.jp2").write_bytes(profiled + b"\0\0\0\x0cxml <a/>")
+    picture = files.read(tmp_path / "in.jp2")
+    assert picture.metadata.icc == PROFILE
+    assert "its parts xml  are not kept" in picture.notes
+    (tmp_path / "in.jp2").write_bytes(imagecodecs.jpeg2k_encode(DEEP[..., :3].copy(), level=0))
+    with pytest.raises(
+        ImageError, match=r"in\.jp2: a JPEG 2000 of 16 bits is not read: convert it"
+    ):
+        files.read(tmp_path / "in.jp2")
+
+
+def test_a_kind_that_is_not_read_is_named_with_the_way(tmp_path: Path) -> None:
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    for name, data, said in (
+        ("a.heic", heic, "is HEIC, which is not read: convert it first, as by 'heif-convert"),
+        ("a.jpg", heic, "is HEIC, which is not read"),  # as phones' pictures come to be named
+        ("a.jxl", b"\xff\x0a", "is JPEG XL, which is not read: convert it first, as by 'djxl"),
+        ("a.CR2", b"II*\0", "is camera raw, which is not read: develop it to a 16-bit TIFF"),
+        ("a.psd", b"8BPS", "is a kind of picture that is not read: save it as PNG or TIFF"),
+        ("a.txt", b"text", r"cannot read '\.txt': expected \.png, "),
+    ):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(ImageError, match=f"{name}: {said}"):
+            files.read(tmp_path / name)
+
+
 def test_a_palette_and_one_bit_become_grey_or_colour(tmp_path: Path) -> None:
     few = colourful(20, 10).quantize(7)
     for suffix in (".png", ".tif"):
@@ -509,12 +830,11 @@ def test_what_a_tiff_cannot_keep_is_refused_or_noted(tmp_path: Path) -> None:
     tifffile.imwrite(path, DEEP, photometric="separated")
     with pytest.raises(ImageError, match="colours of kind SEPARATED cannot be kept"):
         files.read(path)
-    tifffile.imwrite(path, DEEP[..., 0].astype(np.float64))
-    with pytest.raises(ImageError, match=r"samples of 64 bits \(float64\) cannot be kept"):
-        files.read(path)
-    tifffile.imwrite(path, DEEP[..., 0].astype(np.int16))
-    with pytest.raises(ImageError, match=r"samples of 16 bits \(int16\)"):
-        files.read(path)
+    for kind, bits in ((np.int64, 64), (np.complex64, 64)):
+        tifffile.imwrite(path, DEEP[..., 0].astype(kind))
+        said = rf"samples of {bits} bits .* cannot be kept: save it as one of uint8, uint16, int8"
+        with pytest.raises(ImageError, match=said):
+            files.read(path)
     with tifffile.TiffWriter(path) as file:
         file.write(DEEP[..., 0], subifds=1)
         file.write(DEEP[::2, ::2, 0], subfiletype=1)
@@ -546,6 +866,13 @@ def test_rows_that_a_file_has_lost_are_unknown(tmp_path: Path) -> None:
             files.read_pages(path, accept_truncated=True)
 
 
+def test_of_what_is_stored_from_below_no_half_is_taken(tmp_path: Path) -> None:
+    data = encode(colourful(20, 40), "BMP")
+    (tmp_path / "half.bmp").write_bytes(data[: len(data) // 2])
+    with pytest.raises(ImageError, match=r"half\.bmp: broken or truncated .* of a JPEG or PNG"):
+        files.read_pages(tmp_path / "half.bmp", accept_truncated=True)
+
+
 def test_16_bit_grey_keeps_its_16_bits(tmp_path: Path) -> None:
     values = (np.arange(20 * 30, dtype=np.uint16) * 109).reshape(20, 30)
     for suffix in (".png", ".tif"):
@@ -575,7 +902,7 @@ def test_what_a_format_cannot_hold_is_refused(tmp_path: Path) -> None:
 def test_files_that_are_no_pictures_give_one_clear_error(tmp_path: Path) -> None:
     cases = {
         "empty.png": (b"", "the file is empty"),
-        "text.png": (b"hello, I am a text", "not a picture that can be read .*PNG, JPEG"),
+        "text.png": (b"hello, I am a text", "not a picture that can be read .*PNG, WEBP"),
         "short.png": (encode(colourful(40, 40), "PNG")[:-60], "broken or truncated"),
         "named.jpg": (encode(colourful(8, 8), "PNG"), "is a PNG file by its content, not JPEG"),
         "short.tif": (encode(colourful(40, 40), "TIFF")[:200], "broken or truncated"),

@@ -90,6 +90,17 @@ def test_what_has_no_value_does_not_count_in_the_difference(tmp_path: Path) -> N
     assert "the two differ by 0.0/255" in page
 
 
+def test_what_stands_for_no_value_does_not_press_the_others_together(tmp_path: Path) -> None:
+    ground = np.linspace(100, 200, 72, dtype=np.int16).reshape(8, 9)
+    ground[0, 0] = -9999
+    for name in ("a.tif", "b.tif"):
+        tags = [(42113, 2, 0, "-9999", True)]
+        tifffile.imwrite(tmp_path / name, ground, extratags=tags, metadata=None)
+    shown, _ = pictures(slider.page(tmp_path / "a.tif", tmp_path / "b.tif"))
+    assert (shown[0, 0], shown[0, 1], shown[-1, -1]) == (0, 0, 255)
+    assert 120 < shown[4, 0] < 135
+
+
 def test_a_name_that_is_no_text_is_shown_as_well_as_can_be(tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.png")
     colourful(8, 8).save(tmp_path / name)

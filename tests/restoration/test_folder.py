@@ -17,8 +17,9 @@ from PIL import Image
 from convprior import cli
 from convprior.ground.errors import InputError
 from convprior.restoration import folder
-from convprior.restoration.job import Job, Report, Watcher
+from convprior.restoration.job import Job, Watcher
 from convprior.restoration.one import restore_one
+from convprior.restoration.report import Report
 from convprior.restoration.settings import Settings
 from tests.conftest import clean_environment, colourful
 from tests.killing import every_kill
@@ -436,3 +437,63 @@ def test_a_disk_that_cannot_be_written_to_fails_each_picture_and_keeps_what_is_t
     assert len(reports) == 4
     assert all("No space left on device" in str(r.error) for r in reports.values())
     assert files(tree / "out") == before
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "照", "Я"])
+def test_names_as_long_as_can_be_are_restored_and_known_again(letter: str, tree: Path) -> None:
+    longest = letter * ((255 - len(".png")) // len(letter.encode()))
+    other = longest[:-1]
+    for path in (tree / "in").glob("*.*"):
+        path.unlink()
+    for name in (f"{longest}.png", f"{other}.png"):
+        scratched(tree / "in" / name)
+    auto = Settings(max_steps=2, mask="auto")
+    tasks = folder.plan(tree / "in", tree / "out", auto, recursive=False, overwrite=False)
+    assert [report.error for report in work(tasks).values()] == [None, None]
+    names = {path.name for path in (tree / "out").iterdir()}
+    assert {f"{longest}.png", f"{other}.png"} <= names
+    assert len(names) == 6  # each with its note and its mask
+    again = folder.plan(tree / "in", tree / "out", auto, recursive=False, overwrite=False)
+    assert [task.done for task in again] == [True, True]
+
+
+def test_bitmaps_become_png_and_what_is_not_read_fails_with_the_way(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    colourful(9, 8).save(tree / "in/c.bmp")
+    (tree / "in/d.heic").write_bytes(b"")
+    old, sys.argv = sys.argv, ["convprior", "restore", f"{tree}/in", "-o", f"{tree}/out",
+                               "--device", "cpu", "--max-steps", "1", "--json"]  # fmt: skip
+    try:
+        with pytest.raises(SystemExit, match="1"):
+            cli.main()
+    finally:
+        sys.argv = old
+    shown = capsys.readouterr()
+    assert "1 left out (no pictures): notes.txt" in shown.err
+    assert "1 left out (folders; --recursive takes what is in them): deeper" in shown.err
+    assert "1 of 4 pictures failed:" in shown.err
+    assert "d.heic: is HEIC, which is not read: convert it first" in shown.err
+    assert [bool(json.loads(line)["error"]) for line in shown.out.splitlines()] == [
+        False, False, False, True
+    ]  # fmt: skip
+    assert list(files(tree / "out")) == ["a.png", "b.jpg", "c.png"]
+    colourful(9, 8).save(tree / "in/c.png")
+    with pytest.raises(InputError, match=r"c\.bmp and .*c\.png: both would write .*c\.png: rename"):
+        plan(tree)
+
+
+def test_several_files_go_into_a_folder_and_are_not_done_twice(tree: Path) -> None:
+    def plan_given() -> list[folder.Planned]:
+        given = [tree / "in/a.png", tree / "in/deeper/c.png"]
+        return folder.plan(given, tree / "out", TINY_WORK, recursive=False, overwrite=False)
+
+    assert list(work(plan_given())) == ["a.png", "c.png"]
+    assert list(files(tree / "out")) == ["a.png", "c.png"]
+    assert work(plan_given()) == {}
+    with pytest.raises(InputError, match="deeper: is the folder of the originals"):
+        folder.plan([tree / "in/a.png", tree / "in/deeper/c.png"], tree / "in/deeper", TINY_WORK,
+                    recursive=False, overwrite=False)  # fmt: skip
+    with pytest.raises(InputError, match=r"a\.png: is a file: name the folder where"):
+        folder.plan(tree / "in/deeper", tree / "in/a.png", TINY_WORK,
+                    recursive=False, overwrite=False)  # fmt: skip

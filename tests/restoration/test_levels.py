@@ -155,3 +155,29 @@ def test_a_mask_over_all_that_can_be_seen_is_refused(depth: Depth) -> None:
     alpha[:20] = 1.0
     with pytest.raises(InputError, match="no pixel is known"):
         levels.look(Picture(discs(), alpha, depth=depth), alpha > 0)
+
+
+def test_what_stands_for_no_value_is_not_seen_and_stays_unless_it_is_to_be_repaired() -> None:
+    pixels = torch.rand(1, 12, 10) * 50 + 100
+    absent = torch.zeros(12, 10, dtype=torch.bool)
+    absent[3:6, 4:8] = True
+    pixels[:, absent] = -9999.0
+    picture = Picture(pixels, depth=32, absent=absent)
+    seen = levels.look(picture, None)
+    assert not seen.masked
+    assert seen.low > 0
+    assert torch.equal(seen.observation.known, ~absent)
+    restored = levels.finish(seen, picture, torch.full((1, 12, 10), 0.5), None).pixels
+    assert torch.equal(restored[:, absent], pixels[:, absent])
+    assert not (restored[:, ~absent] == pixels[:, ~absent]).any()
+    repair = torch.zeros_like(absent)
+    repair[3:6, 4:6] = True
+    seen = levels.look(picture, repair)
+    assert seen.masked
+    restored = levels.finish(seen, picture, torch.full((1, 12, 10), 0.5), None).pixels
+    assert torch.equal(restored == -9999, (absent & ~repair)[None])
+    doubled = levels.look(picture, None, same_size=False).under("superresolve", downsampling(2))
+    grown = levels.finish(doubled, picture, torch.full((1, 24, 20), 0.5), None)
+    assert grown.absent is not None
+    assert torch.equal(grown.pixels == -9999, grown.absent[None])
+    assert int(grown.absent.sum()) == 4 * int(absent.sum())

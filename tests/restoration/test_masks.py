@@ -154,3 +154,40 @@ def test_a_value_that_is_missing_hides_no_dead_pixel_and_is_none() -> None:
     assert bool(found[20, 20])
     assert not bool(found[40, 40])
     assert not bool(masks.broken(torch.full((1, 9, 9), torch.nan)).any())
+
+
+@pytest.mark.parametrize("colour", [(255, 255, 255), (255, 0, 0), (0, 0, 0)])
+def test_of_a_mask_painted_on_transparency_the_paint_counts(
+    tmp_path: Path, colour: tuple[int, int, int]
+) -> None:
+    mask = Image.new("RGBA", (12, 8), (255, 255, 255, 0))  # white, and not to be seen
+    mask.paste((*colour, 255), (2, 3, 6, 5))
+    mask.save(tmp_path / "mask.png")
+    repair, said = masks.read(str(tmp_path / "mask.png"), picture(), HERE, False)
+    assert repair is not None
+    assert int(repair.sum()) == 8
+    assert bool(repair[3:5, 2:6].all())
+    assert any("has no white; what is painted" in line for line in said) == (sum(colour) < 765)
+    mask.paste((255, 255, 255, 255), (8, 0, 9, 1))  # then white is what is meant
+    mask.save(tmp_path / "mask.png")
+    repair, _ = masks.read(str(tmp_path / "mask.png"), picture(), HERE, False)
+    assert repair is not None
+    assert int(repair.sum()) == (9 if sum(colour) == 765 else 1)
+
+
+def test_of_a_mask_without_white_the_largest_value_is_said(tmp_path: Path) -> None:
+    marks(2, 3, 6, 5).point(lambda value: value // 255).save(tmp_path / "mask.png")
+    said = r"marks no pixel .*; white means repair, which is 255 here, and its largest value is 1"
+    with pytest.raises(MaskError, match=said):
+        masks.read(str(tmp_path / "mask.png"), picture(), HERE, False)
+
+
+def test_what_stands_for_no_value_is_no_dead_pixel() -> None:
+    pixels = discs()[:1] * 100
+    absent = torch.zeros(64, 64, dtype=torch.bool)
+    absent[10:30, 10:12] = True
+    pixels[:, absent] = -9999.0
+    pixels[0, 50, 50] = 4000.0
+    repair, _ = masks.read("auto", Picture(pixels, depth=32, absent=absent), HERE, False)
+    assert repair is not None
+    assert repair.nonzero().tolist() == [[50, 50]]

@@ -27,7 +27,8 @@ class GroupedCommand(TyperCommand):
                 name = parameter.rich_help_panel or name
             record = parameter.get_help_record(ctx)
             if record is not None:
-                groups.setdefault(name, []).append(record)
+                option = record[0].replace("<list[Path]>", "<path>...")  # in words for people
+                groups.setdefault(name, []).append((option, record[1]))
         for name, records in groups.items():
             with formatter.section(name):
                 formatter.write_dl(

@@ -1,4 +1,4 @@
-"""`convprior restore`: a picture or a folder of pictures."""
+"""`convprior restore`: a picture, several, or a folder of them."""
 
 import math
 import re
@@ -9,6 +9,11 @@ from typing import Annotated
 
 import typer
 
+from convprior.cli import pipes
+from convprior.ground import atomic
+from convprior.ground.errors import InputError
+from convprior.pictures import kinds
+from convprior.restoration.report import Report
 from convprior.restoration.settings import Asked, Precision, Settings
 
 EXAMPLES = """\b
@@ -31,8 +36,12 @@ def seconds(text: str) -> float:
 
 
 def command(
-    picture: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="A PNG, JPEG, TIFF or WebP file, or a folder.")
+    pictures: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="INPUT",
+            help="PNG, JPEG, TIFF, WebP and other files, a folder; - is stdin.",
+        ),
     ],
     task: Annotated[
         Asked,
@@ -116,7 +125,7 @@ def command(
             "-o",
             "--output",
             metavar="FILE",
-            help="Default: photo.restored.png beside photo.png.",
+            help="A file or folder; - is stdout. Default: photo.restored.png beside it.",
             rich_help_panel="The file",
         ),
     ] = None,
@@ -171,8 +180,8 @@ def command(
     stay as they are. dejpeg: the traces of JPEG. superresolve: enlarge. deblur: undo a known blur.
     auto looks at the picture and says what it chose.
 
-    Of a folder comes the same tree under -o; what is done is skipped. The exit code is 0 if all is
-    done, 1 if some failed, 2 for wrong usage, 130 after Ctrl-C.
+    Of a folder, and of several files, comes the same tree under -o; what is done is skipped. The
+    exit code is 0 if all is done, 1 if some failed, 2 for wrong usage, 130 after Ctrl-C.
     """
     begun = time.monotonic()  # before torch is loaded, which takes seconds
     typed = {
@@ -198,28 +207,83 @@ def command(
     if spread is not None and spread.suffix.lower() not in (".tif", ".tiff"):
         raise typer.BadParameter(f"--spread {spread}: is written as a TIFF: end its name in .tiff")
 
-    from convprior.cli import running
-    from convprior.ground.progress import Meter
-    from convprior.restoration import folder
-    from convprior.restoration.job import Job
-
-    progress = running.Progress(
-        Meter("restoring", quiet=quiet),
-        verbose=verbose,
-        max_steps=max_steps,
-        runs=runs,
-        preview_every=math.inf if preview is None else preview,
-    )
-    if picture.is_dir():
+    several = len(pictures) > 1 or _is_folder(pictures[0])
+    if several:
         if output is None:
-            raise typer.BadParameter("a folder needs -o: where the restored pictures go")
+            which = "a folder needs" if len(pictures) == 1 else "several pictures need"
+            raise typer.BadParameter(f"{which} -o: where the restored pictures go")
+        if output in pipes.OUTPUTS or any(pipes.is_input(path) for path in pictures):
+            raise typer.BadParameter("standard input and output are one picture: give it alone")
         if spread is not None or preview is not None:
             raise typer.BadParameter("--spread and --preview take one picture, not a folder")
-        tasks = folder.plan(picture, output, settings, recursive=recursive, overwrite=overwrite)
-        code = running.restore_folder(tasks, device, progress, as_json=as_json)
-    else:
-        target = output or picture.with_suffix(f".restored{picture.suffix}")
-        job = Job(picture, target, settings, spread, overwrite, previews=preview is not None)
-        code = running.restore_file(job, device, progress, as_json=as_json, begun=begun)
+    if output is not None and _is_folder(output) and pipes.is_input(pictures[0]):
+        raise typer.BadParameter(f"{output}: is a folder, and standard input has no name: -o FILE")
+    target = _target(pictures[0], output) if output is None or not several else output
+    if target in pipes.OUTPUTS and (as_json or preview is not None or mask == "auto"):
+        raise typer.BadParameter(
+            "--json, --preview and --mask auto need -o FILE: stdout has the picture alone"
+        )
+    try:
+        for path in pictures:
+            _check_there(path)
+
+        from convprior.cli import running
+        from convprior.ground.progress import Meter
+        from convprior.restoration import folder
+        from convprior.restoration.job import Job
+
+        progress = running.Progress(
+            Meter("restoring", quiet=quiet),
+            verbose=verbose,
+            max_steps=max_steps,
+            runs=runs,
+            preview_every=math.inf if preview is None else preview,
+        )
+        if several:
+            tasks = folder.plan(
+                pictures[0] if len(pictures) == 1 else pictures, target, settings,
+                recursive=recursive, overwrite=overwrite, say=progress.say,
+            )  # fmt: skip
+            code = running.restore_folder(tasks, device, progress, as_json=as_json)
+        else:
+            with pipes.opened(pictures[0], target) as ends:
+                progress.plain = ends.plain
+                job = Job(
+                    ends.source, ends.target, settings, spread, overwrite,
+                    previews=preview is not None,
+                )  # fmt: skip
+                code = running.restore_file(job, device, progress, as_json=as_json, begun=begun)
+    except (InputError, OSError) as error:
+        if as_json:  # whatever comes of it, there is a line
+            source = ", ".join(str(path) for path in pictures)
+            print(Report(source, str(target), error=str(error)).line(), flush=True)
+        raise
     if code:
         sys.exit(code)
+
+
+def _target(picture: Path, output: Path | None) -> Path:
+    """Return where the result of one picture goes."""
+    if output is None and pipes.is_input(picture):
+        return pipes.STREAM
+    written = kinds.written_name(picture)
+    if output is None:
+        return atomic.beside(picture.with_name(picture.stem), f".restored{written.suffix}")
+    return output / written.name if _is_folder(output) else output
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long, for one: it is said where the file is read or written
+        return False
+
+
+def _check_there(path: Path) -> None:
+    """Raise InputError for a file that is not there: torch, which takes seconds, is not loaded."""
+    if pipes.is_input(path):
+        return
+    try:
+        path.stat()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None

@@ -1,6 +1,5 @@
 """Work on a file or a folder, show how far it is and what comes of it, return the exit code."""
 
-import json
 import math
 import sys
 import time
@@ -13,8 +12,9 @@ from convprior.ground.progress import Meter
 from convprior.prior.iterates import Iterate
 from convprior.restoration import folder, selftest
 from convprior.restoration.folder import Planned
-from convprior.restoration.job import Job, Report, Watcher
+from convprior.restoration.job import Job, Watcher
 from convprior.restoration.one import restore_one
+from convprior.restoration.report import Report
 from convprior.restoration.settings import Task
 
 
@@ -30,6 +30,7 @@ class Progress(Watcher):
         self.pages_done, self.pages = 0, 1
         self.begun = self.start = self.stepping = self.previewed = time.monotonic()
         self.run = 0
+        self.plain: Callable[[str], str] = str  # makes of a message what is to be said
 
     def file(self, number: int, name: str) -> "Progress":
         """Take the name of the next file, counted from 0, and watch it."""
@@ -38,7 +39,7 @@ class Progress(Watcher):
 
     def say(self, text: str) -> None:
         """Print a line, also above a bar; nothing if quiet."""
-        self.meter.say(text)
+        self.meter.say(self.plain(text))
 
     def begin(self, page: int, pages: int, task: Task, reason: str, size: tuple[int, int]) -> None:
         """Say what is about to be done, and why."""
@@ -94,14 +95,14 @@ def restore_file(job: Job, device: str, progress: Progress, *, as_json: bool, be
         try:
             report = restore_one(job, using, progress.file(0, job.source.name), begun=begun)
         except KeyboardInterrupt:
-            print(
-                "interrupted before there was a picture of each page: nothing written",
-                file=sys.stderr,
-            )
+            said = "interrupted before there was a picture of each page: nothing written"
+            print(said, file=sys.stderr)
+            if as_json:
+                print(Report(str(job.source), str(job.target), error=said).line(), flush=True)
             return 130
     _tell(report, progress, as_json)
     if report.error:
-        print(f"error: {report.error}", file=sys.stderr)
+        print(progress.plain(f"error: {report.error}"), file=sys.stderr)
         return 1
     return 130 if report.pages[-1].ended == "interrupted" else 0
 
@@ -127,7 +128,7 @@ def restore_folder(tasks: list[Planned], device: str, progress: Progress, *, as_
                 for note in report.notes if len(using) > 1 else []:  # one device says them itself
                     progress.say(note)
                 if as_json:
-                    print(json.dumps(report.as_json()), flush=True)
+                    print(report.line(), flush=True)
         except KeyboardInterrupt:
             print("interrupted: the same command goes on from here", file=sys.stderr)
             return 130
@@ -153,7 +154,7 @@ def _checked(names: str, progress: Progress) -> list[str]:
 
 def _tell(report: Report, progress: Progress, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(report.as_json()), flush=True)
+        print(progress.plain(report.line()), flush=True)
     page = report.pages[-1]
     reason = {
         "patches": "by alike patches",

@@ -27,7 +27,22 @@ log = logging.getLogger(__name__)
 
 MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 MADE = re.compile(r"\.convprior-(\w{8})-(\d+)-\w{8}(\.\w+)?")  # by a process of a machine
+LONGEST = 255  # bytes of a name, on nearly all file systems
 WEEK = 7 * 24 * 3600  # seconds, after which another machine's process is taken for dead
+
+
+def beside(target: Path, ending: str) -> Path:
+    """Return the path of a file beside a target that has its name and an ending.
+
+    Where that is longer than a name can be it is cut, and has a digest of the whole in it.
+    """
+    name = target.name + ending
+    if len(os.fsencode(name)) <= LONGEST:
+        return target.with_name(name)
+    digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:8]
+    room = LONGEST - len(os.fsencode(f"~{digest}{ending}"))
+    cut = os.fsencode(target.name)[:room].decode(errors="ignore")  # no half of a letter is left
+    return target.with_name(f"{cut}~{digest}{ending}")
 
 
 @contextmanager
@@ -66,7 +81,7 @@ def folder(target: Path) -> Iterator[Path]:
     just then leaves the old one under its hidden name, from which the next call puts it back.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    old = target.with_name(f".{target.name}.replaced")
+    old = beside(target.with_name(f".{target.name}"), ".replaced")
     if old.exists() and not target.exists():
         old.replace(target)
     shutil.rmtree(old, ignore_errors=True)

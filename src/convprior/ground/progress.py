@@ -4,9 +4,13 @@ import os
 import sys
 import time
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 
+SHORT, LONG = 6, 40  # characters of a bar
+WORDS = 56  # characters that are said, mostly
+NARROW = 79  # characters, below which they are needed for words
 EVERY = 10.0  # seconds between two lines where there is no terminal
 
 
@@ -31,13 +35,24 @@ class Meter:
         self.quiet, self.every = quiet, every
         self.begun = self.shown = time.monotonic()
         self.bar: Progress | None = None
-        if (sys.stderr.isatty() if terminal is None else terminal) and not quiet:
-            self.bar = Progress(
-                TextColumn("{task.description}", markup=False), BarColumn(),
-                TextColumn("{task.fields[said]}", markup=False),
-                TimeElapsedColumn(), console=self.console, transient=True,
-            )  # fmt: skip
+        self.room = 0  # characters, for what is said beside a bar
+        drawn = sys.stderr.isatty() if terminal is None else terminal
+        if drawn and not quiet and not self.console.is_dumb_terminal:
+            self.bar = Progress(*self._columns(), console=self.console, transient=True)
             self.task = self.bar.add_task(self.label, total=1.0, said="starting")
+
+    def _columns(self) -> list[ProgressColumn]:
+        """Return what a line is made of; on a narrow terminal, a short bar and the words alone."""
+        room = self.console.width - 1
+        words = TextColumn("{task.fields[said]}", markup=False)
+        if room < NARROW:
+            self.room = room - SHORT - 1
+            return [BarColumn(SHORT), words]
+        beside = len(self.label) + len("0:00:00") + 3
+        bar = min(max(room - beside - WORDS, SHORT), LONG)
+        self.room = room - beside - bar
+        label = TextColumn("{task.description}", markup=False)
+        return [label, BarColumn(bar), words, TimeElapsedColumn()]
 
     def __enter__(self) -> "Meter":
         self.begun = self.shown = time.monotonic()
@@ -57,7 +72,7 @@ class Meter:
     def show(self, share: float, said: str, *, at_once: bool = False) -> None:
         """Show the share that is done and what is ``said`` of it; ``at_once`` waits for no turn."""
         if self.bar:
-            self.bar.update(self.task, completed=share, said=said)
+            self.bar.update(self.task, completed=share, said=_ending(said, self.room))
             return
         now = time.monotonic()
         if now - self.shown >= self.every or at_once:
@@ -71,3 +86,12 @@ class Meter:
             rest = (time.monotonic() - self.begun) * (total - done) / done
             left = f", {rest:.0f} s left" if rest < 120 else f", {rest / 60:.0f} min left"
         self.show(done / total, f"{int(done)} of {total} {what}{left}")
+
+
+def _ending(text: str, room: int) -> str:
+    """Return a text, of which only the end is left where there is less room: how long still."""
+    if cell_len(text) <= room:
+        return text
+    while text and cell_len(text) >= room:
+        text = text[1:]
+    return f"…{text}"

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from convprior.pictures.picture import ImageError, from_values, to_values
 
-DECODED = ("PNG", "JPEG", "TIFF", "WEBP")  # the only decoders that a file reaches
+DECODED = ("PNG", "JPEG", "TIFF", "WEBP")  # the only decoders that a training picture reaches
 MOST_PIXELS = 100_000_000  # a decompression bomb is refused before it is decoded
 
 

@@ -16,25 +16,18 @@ import numpy as np
 import tifffile
 import torch
 from jaxtyping import Bool, Float
+from PIL import features
 from torch import Tensor
 
 from convprior.ground import atomic
-from convprior.pictures import pillow, tiff
-from convprior.pictures.decoding import DECODED, MOST_PIXELS
+from convprior.pictures import kinds, pillow, pillow_writing, tiff, tiff_writing
+from convprior.pictures.decoding import MOST_PIXELS
+from convprior.pictures.kinds import SUFFIXES, WRITABLE, WRITTEN
 from convprior.pictures.picture import ImageError, Picture
 
-__all__ = ["MOST_PIXELS", "ImageError", "Picture"]  # they are of this door too
+__all__ = ["MOST_PIXELS", "SUFFIXES", "ImageError", "Picture"]  # they are of this door too
 
-SUFFIXES = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
-
-
+OF_PILLOW = {"AVIF": "avif", "JPEG2000": "jpg_2000"}  # which not every Pillow can read
 ON_WINDOWS = os.name == "nt"
 # Characters, endings and the names of devices: a file called aux.png would be written to nowhere.
 REFUSED_BY_WINDOWS = re.compile(
@@ -45,22 +38,18 @@ REFUSED_BY_WINDOWS = re.compile(
 def read_pages(
     path: Path, *, most_pixels: int = MOST_PIXELS, accept_truncated: bool = False
 ) -> list[Picture]:
-    """Read a PNG, JPEG, WebP or TIFF file: its pages, of which only TIFF can have several.
+    """Read a file of one of the `kinds`: its pages, of which only TIFF can have several.
 
     Pixels are upright. ``accept_truncated`` takes what there is of a damaged file: the missing rows
     are not known. Raises ImageError for what is no such picture, and for what could not be written
     again without loss.
     """
+    refused = kinds.REFUSED.get(path.suffix.lower())
+    if refused is not None:
+        raise ImageError(f"{path}: is {kinds.advice(refused)}")
     data = _bytes(path)
-    named = SUFFIXES.get(path.suffix.lower())
-    if named is None:
-        raise ImageError(f"{path}: cannot read '{path.suffix}': expected {', '.join(SUFFIXES)}")
-    found = _format(data, str(path))
-    if found != named:
-        raise ImageError(
-            f"{path}: is a {found} file by its content, not {named}: rename it to tell the truth"
-        )
-    if found == "TIFF":
+    kind = _kind(data, path)
+    if kind == "TIFF":
         return tiff.read_pages(data, str(path), most_pixels)
     try:
         return [pillow.read(data, str(path), most_pixels, accept_truncated)]
@@ -85,19 +74,28 @@ def _bytes(path: Path) -> bytes:
         raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def _format(data: bytes, where: str) -> str:
-    """Return the format that a file's first bytes name."""
+def _kind(data: bytes, path: Path) -> str:
+    """Return what kind of picture a file is. Raises ImageError if it is not read, or ill named."""
+    suffix = path.suffix.lower()
+    named, found = SUFFIXES.get(suffix), kinds.of(data)
+    if found in kinds.ADVICE:  # whatever its name says
+        raise ImageError(f"{path}: is {kinds.advice(found)}")
+    if named is None:
+        raise ImageError(f"{path}: cannot read '{path.suffix}': expected {', '.join(SUFFIXES)}")
     if not data:
-        raise ImageError(f"{where}: the file is empty")
-    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return "TIFF"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if data.startswith(b"\xff\xd8"):
-        return "JPEG"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    raise ImageError(f"{where}: not a picture that can be read (expected {', '.join(DECODED)})")
+        raise ImageError(f"{path}: the file is empty")
+    if found is None:
+        expected = ", ".join(dict.fromkeys(SUFFIXES.values()))
+        raise ImageError(f"{path}: not a picture that can be read (expected {expected})")
+    if found != named:
+        raise ImageError(
+            f"{path}: is a {found} file by its content, not {named}: rename it to tell the truth"
+        )
+    if found in OF_PILLOW and not features.check(OF_PILLOW[found]):
+        raise ImageError(
+            f"{path}: the Pillow that is installed here reads no {found}: save it as PNG"
+        )
+    return found
 
 
 def read_mask(path: Path) -> Bool[Tensor, "h w"]:
@@ -112,6 +110,8 @@ def lost(path: Path, picture: Picture) -> list[str]:
     said = []
     if metadata.exif and kind == "TIFF":
         said.append("EXIF is not kept in a TIFF")
+    if picture.copies and kind != "TIFF":
+        said.append("its smaller copies are not kept in another format")
     if metadata.format == "TIFF" and kind != "TIFF":
         said.append("the tags of a TIFF are not kept in another format (profile, XMP, dpi are)")
         if 1 in metadata.own.get("extrasamples", ()):
@@ -119,12 +119,18 @@ def lost(path: Path, picture: Picture) -> list[str]:
     if metadata.own.get("captions") and kind != "JPEG":
         said.append("the IPTC captions of a JPEG are not kept in another format")
     if metadata.own.get("comment") and kind != "JPEG":
-        said.append("the comment of a JPEG is not kept in another format")
+        said.append(f"the comment of a {metadata.format} is not kept in another format")
+    if metadata.format == kind == "JPEG" and "qtables" not in metadata.own:
+        said.append(f"written at quality {pillow_writing.QUALITY}: its own tables are those of ink")
+    if metadata.format in SUFFIXES.values() and metadata.format not in WRITTEN and kind == "PNG":
+        said.append(f"{metadata.format} is only read: what is restored is a PNG")
     if metadata.format == "PNG" and kind != "PNG":
         if metadata.own["text"]:
             said.append(f"the texts of a PNG are not kept ({', '.join(metadata.own['text'])})")
         if metadata.icc is None and (metadata.own["gamma"] or metadata.own["chromaticity"]):
             said.append("the gamma and the primaries of a PNG are not kept: its colours may change")
+    if metadata.own.get("cicp") and kind != "PNG":
+        said.append("which colours it is in (cICP) is not kept: they will look otherwise")
     return said
 
 
@@ -132,8 +138,11 @@ def check_target(path: Path, picture: Picture) -> None:
     """Raise ImageError if ``path`` cannot hold a picture like ``picture`` without loss."""
     suffix = path.suffix.lower()
     kind = SUFFIXES.get(suffix)
-    if kind is None:
-        raise ImageError(f"{path}: cannot write '{path.suffix}': use one of {', '.join(SUFFIXES)}")
+    if kind not in WRITTEN:
+        folder = "" if path.suffix else "; a folder has to be there already"
+        raise ImageError(
+            f"{path}: cannot write '{path.suffix}': use one of {', '.join(WRITABLE)}{folder}"
+        )
     if not path.parent.is_dir():
         raise ImageError(f"{path}: the folder {path.parent} does not exist: create it first")
     if ON_WINDOWS and REFUSED_BY_WINDOWS.search(path.name):
@@ -143,7 +152,8 @@ def check_target(path: Path, picture: Picture) -> None:
     if picture.depth == 16 and kind not in ("PNG", "TIFF"):
         raise ImageError(f"{path}: {suffix} cannot keep 16 bits: write PNG or TIFF")
     if picture.depth == 32 and kind != "TIFF":
-        raise ImageError(f"{path}: {suffix} cannot keep floating-point values: write TIFF")
+        numbers = "floating-point" if picture.stored is None else picture.stored.dtype
+        raise ImageError(f"{path}: {suffix} cannot keep {numbers} values: write TIFF")
     if len(picture.pixels) not in (1, 3) and kind != "TIFF":
         raise ImageError(f"{path}: {suffix} cannot keep {len(picture.pixels)} channels: write TIFF")
 
@@ -169,9 +179,9 @@ def write_pages(
     try:
         with atomic.file(path, keep=not try_only, before=before) as temporary:
             if SUFFIXES[path.suffix.lower()] == "TIFF":
-                tiff.write_pages(temporary, pages)
+                tiff_writing.write_pages(temporary, pages)
             else:
-                pillow.write(temporary, pages[0], quality)
+                pillow_writing.write(temporary, pages[0], quality)
     except (OSError, ValueError, struct.error) as error:
         if isinstance(error, OSError) and error.errno:
             raise ImageError(f"{path}: cannot be written ({error.strerror})") from None
@@ -189,7 +199,7 @@ def without_metadata(picture: Picture) -> Picture:
 
     Without its profile, or with another kind of transparency, a picture has other colours.
     """
-    return replace(picture, metadata=picture.metadata.of_colours(), notes=())
+    return replace(picture, metadata=picture.metadata.of_colours(), notes=(), copies=())
 
 
 def write_float(path: Path, picture: Float[Tensor, "c h w"]) -> None:

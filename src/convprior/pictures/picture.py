@@ -74,10 +74,13 @@ class Metadata:
 class Picture:
     """A picture from a file, or for one.
 
-    ``pixels`` are in [0, 1] where the file holds integers of ``depth`` 8 or 16 bits, and as they
-    are stored where it holds floats of 32. ``alpha`` is (h, w) in [0, 1] or None. ``known`` is
-    (h, w), False where the file has no value, or None where it has them all. ``notes`` say what of
-    the file cannot be kept.
+    ``pixels`` are in [0, 1] where the file holds unsigned integers of ``depth`` 8 or 16 bits, and
+    its own numbers where it holds any others: that is depth 32. ``alpha`` is (h, w) in [0, 1] or
+    None. ``known`` is (h, w), False where the file has no value, or None where it has them all;
+    ``absent`` is (h, w), True where its number stands for "no value" and is to stay. ``stored`` are
+    the file's numbers, as ``values`` returns them, where floats of 32 bits are not their type.
+    ``copies`` are smaller ones of the same picture, made anew where it is written. ``notes`` say
+    what of the file cannot be kept.
     """
 
     pixels: Float[Tensor, "c h w"]
@@ -86,12 +89,16 @@ class Picture:
     known: Bool[Tensor, "h w"] | None = None
     metadata: Metadata = Metadata()
     notes: tuple[str, ...] = ()
+    absent: Bool[Tensor, "h w"] | None = None
+    stored: np.ndarray | None = None
+    copies: tuple["Picture", ...] = ()
 
     def values(self) -> np.ndarray:
         """Return (h, w[, c]) as a file of this depth holds them, transparency last."""
-        if self.alpha is None:
-            return to_values(self.pixels, self.depth)
-        return to_values(torch.cat([self.pixels, self.alpha[None]]), self.depth)
+        alpha = self.alpha
+        pixels = self.pixels if alpha is None else torch.cat([self.pixels, alpha[None]])
+        values = to_values(pixels, self.depth)
+        return values if self.stored is None else _in_their_type(values, self.stored)
 
 
 XMP_CONTINUED = re.compile(rb"\s*xmpNote:HasExtendedXMP=(\"[^\"]*\"|'[^']*')")  # elsewhere
@@ -102,6 +109,21 @@ def upright_xmp(xmp: bytes) -> bytes:
     """Return XMP that says that its picture is upright, and that it is whole."""
     xmp = XMP_CONTINUED.sub(lambda found: b" " * len(found[0]), xmp)
     return XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
+
+
+XMP_SIZE = re.compile(
+    rb"((?:exif:Pixel(?P<across>X|Y)Dimension|tiff:Image(?P<side>Width|Length))(?:=[\"']|>))\d+"
+)
+
+
+def xmp_of_size(xmp: bytes, width: int, height: int) -> bytes:
+    """Return XMP that says these numbers of pixels, where it says any."""
+
+    def renewed(found: re.Match[bytes]) -> bytes:
+        across = found["across"] == b"X" or found["side"] == b"Width"
+        return found[1] + str(width if across else height).encode()
+
+    return XMP_SIZE.sub(renewed, xmp)
 
 
 def from_values(values: np.ndarray) -> Float[Tensor, "c h w"]:
@@ -122,6 +144,25 @@ def to_values(picture: Float[Tensor, "c h w"], depth: Depth = 8) -> np.ndarray:
             values = (values.clamp(0, 1).double() * (2**depth - 1)).round()
         whole[top : top + STRIP] = values.numpy()
     return whole[..., 0] if whole.shape[-1] == 1 else whole
+
+
+def as_floats(stored: np.ndarray) -> np.ndarray:
+    """Return numbers of any type as floats of 32 bits, infinite beyond their range."""
+    with np.errstate(over="ignore"):
+        return stored.astype(np.float32)
+
+
+def _in_their_type(values: np.ndarray, stored: np.ndarray) -> np.ndarray:
+    """Return floats of 32 bits in the type of the numbers that came, those unchanged to the bit."""
+    restored = values.astype(np.float64)
+    if stored.dtype.kind in "iu":
+        limits = np.iinfo(stored.dtype)
+        restored = np.clip(np.rint(restored), limits.min, limits.max)
+    with np.errstate(over="ignore"):
+        restored = restored.astype(stored.dtype)
+    if stored.shape != values.shape:  # enlarged: none of them is there any more
+        return restored
+    return np.where(values == as_floats(stored), stored, restored)
 
 
 TURNED = (5, 6, 7, 8)  # of EXIF's orientations, those that swap the sides

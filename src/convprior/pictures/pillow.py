@@ -1,9 +1,8 @@
-"""PNG, JPEG and WebP: Pillow decodes and encodes, imagecodecs the 16-bit PNG that Pillow cannot."""
+"""All but TIFF: Pillow decodes, imagecodecs the 16-bit PNG that Pillow cannot."""
 
 import io
 import struct
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import imagecodecs
@@ -17,7 +16,8 @@ from PIL import (
     PngImagePlugin,
 )
 
-from convprior.pictures import not_kept
+from convprior.pictures import exif as exif_in_place
+from convprior.pictures import kinds, not_kept, photoshop
 from convprior.pictures.decoding import decode
 from convprior.pictures.picture import (
     TURNED,
@@ -29,16 +29,15 @@ from convprior.pictures.picture import (
     upright_xmp,
 )
 
-FORMATS = ("PNG", "JPEG", "WEBP")
-IHDR_END = 33  # bytes of a PNG's signature and its first chunk, which is always the header
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "AVIF", "JPEG2000")
 JPEG_ROWS = 16  # that are decoded at once: the last of them may be there in part
-QUALITY = 95  # of lossy formats, where the source has none to keep
+SAVED = ("PNG", "JPEG")  # what there is of a truncated one: others do not begin with the first row
 EXIF_AS_TEXT = ("Raw profile type exif", "Raw profile type APP1")  # as ImageMagick writes it
 KEPT_AS_STORED = {"L", "LA", "RGB", "RGBA"}
 
 
 def read(data: bytes, where: str, most_pixels: int, accept_truncated: bool) -> Picture:
-    """Return the picture of a PNG, JPEG or WebP file. Raises ImageError."""
+    """Return the picture of a file of one of the `FORMATS`. Raises ImageError."""
     image, missing_rows = _open(data, where, most_pixels, accept_truncated)
     notes = []
     if image.format == "MPO":
@@ -51,10 +50,12 @@ def read(data: bytes, where: str, most_pixels: int, accept_truncated: bool) -> P
         del image.info["exif"]
         orientation = 1
         notes.append("its EXIF is broken and not kept")
-    metadata = _metadata(image, orientation, data)
+    notes += _reduced(image, data, where)
+    metadata, left_out = _metadata(image, orientation, data)
+    notes += left_out
     if image.mode == "CMYK":
-        image, metadata = _from_cmyk(image, metadata, where)
-        notes.append("converted from CMYK to sRGB by its profile")
+        image, metadata, by = _from_cmyk(image, metadata, where)
+        notes.append(f"converted from CMYK to sRGB {by}")
     notes += not_kept.named(image, data)
     bits = _bits(data) if image.format == "PNG" else 8
     deep = bits == 16
@@ -83,7 +84,7 @@ def _open(data: bytes, where: str, limit: int, accept_truncated: bool) -> tuple[
     except ImageError as error:
         if "truncated" not in str(error):
             raise
-        if not accept_truncated:
+        if not accept_truncated or kinds.of(data) not in SAVED:
             raise ImageError(
                 f"{error}; --accept-truncated restores what there is of a JPEG or PNG"
             ) from None
@@ -128,12 +129,34 @@ def _decode_deep(data: bytes, where: str) -> np.ndarray:
         ) from None
 
 
-def _from_cmyk(image: Image.Image, metadata: Metadata, where: str) -> tuple[Image.Image, Metadata]:
+def _reduced(image: Image.Image, data: bytes, where: str) -> list[str]:
+    """Return what is to be said of more than 8 bits that are read as 8. Raises ImageError."""
+    if image.format == "AVIF":
+        at = data.find(b"av1C")
+        deep = data[at + 6] if 0 <= at < len(data) - 6 else 0
+        return [f"its {12 if deep & 0x20 else 10} bits are read as 8"] if deep & 0x40 else []
+    if image.format == "JPEG2000":
+        at = data.find(b"\xff\x4f\xff\x51") + 42  # how the first component is stored
+        if at < len(data) and data[at] & 0x7F > 7:
+            raise ImageError(
+                f"{where}: a JPEG 2000 of {(data[at] & 0x7F) + 1} bits is not read: convert it "
+                "first, as by 'opj_decompress -i photo.jp2 -o photo.tif'"
+            )
+    return []
+
+
+def _from_cmyk(
+    image: Image.Image, metadata: Metadata, where: str
+) -> tuple[Image.Image, Metadata, str]:
+    """Return the image in sRGB, with metadata that say so, and by what. Raises ImageError.
+
+    Without a profile light is what neither an ink nor the black takes, (1 - C)(1 - K), as browsers
+    have it.
+    """
     if metadata.icc is None:
-        raise ImageError(
-            f"{where}: is CMYK without a colour profile, which can be shown in many ways: convert "
-            "it to RGB with the program that made it"
-        )
+        plain = image.convert("RGB")
+        plain.format = image.format
+        return plain, metadata, "as browsers do it: it has no profile, and print may look otherwise"
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(metadata.icc))
@@ -142,17 +165,20 @@ def _from_cmyk(image: Image.Image, metadata: Metadata, where: str) -> tuple[Imag
         raise ImageError(f"{where}: its CMYK profile cannot be used ({error})") from None
     assert converted is not None
     converted.format = image.format
-    return converted, replace(metadata, icc=srgb.tobytes())
+    return converted, replace(metadata, icc=srgb.tobytes()), "by its profile"
 
 
-def _metadata(image: Image.Image, orientation: int, data: bytes) -> Metadata:
-    """Return what is kept of an open file, its orientation reset."""
-    info = image.info
+def _metadata(image: Image.Image, orientation: int, data: bytes) -> tuple[Metadata, list[str]]:
+    """Return what is kept of an open file, its orientation reset, and what is said of it."""
+    info, said = image.info, []
     exif = info.get("exif")
-    if orientation != 1 or any(name in info for name in EXIF_AS_TEXT):
-        tags = image.getexif()
-        tags[ExifTags.Base.Orientation] = 1
-        exif = tags.tobytes()
+    if any(name in info for name in EXIF_AS_TEXT):
+        exif = image.getexif().tobytes()
+    if exif:
+        whole = exif_in_place.upright(exif)
+        exif = exif_in_place.without_thumbnail(whole)
+        if exif != whole:
+            said.append("the thumbnail in its EXIF, which shows it as it came, is not kept")
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
     dpi = info.get("dpi")
@@ -162,114 +188,49 @@ def _metadata(image: Image.Image, orientation: int, data: bytes) -> Metadata:
         own["subsampling"] = max(JpegImagePlugin.get_sampling(image), 0)
         own["progressive"] = bool(info.get("progressive"))
         own["comment"] = info.get("comment", b"")
+        came = [content for marker, content in image.applist if marker == "APP13"]
+        kept = [photoshop.without_thumbnail(content) for content in came]
+        if kept != came:
+            said.append("the thumbnail of Photoshop, which shows it as it came, is not kept")
         own["captions"] = b"".join(  # IPTC: what agencies and archives write
-            b"\xff\xed" + struct.pack(">H", len(content) + 2) + content
-            for marker, content in image.applist
-            if marker == "APP13"
+            b"\xff\xed" + struct.pack(">H", len(content) + 2) + content for content in kept
         )
     if isinstance(image, PngImagePlugin.PngImageFile):
         kept_elsewhere = {"XML:com.adobe.xmp", *EXIF_AS_TEXT}
         own["text"] = {k: v for k, v in image.text.items() if k not in kept_elsewhere}
         own["gamma"], own["srgb"] = info.get("gamma"), info.get("srgb")
+        own["cicp"] = dict(not_kept.png_chunks(data)).get("cICP")
         own["chromaticity"] = info.get("chromaticity")
+    if image.format == "AVIF":
+        own["cicp"] = _cicp_of_avif(data)
+    if image.format == "GIF":
+        own["comment"] = info.get("comment", b"")
     if image.format == "WEBP":  # four bytes that could be by chance: then nothing is lost either
         own["lossless"] = b"VP8L" in data
-    return Metadata(
+    metadata = Metadata(
         "JPEG" if image.format == "MPO" else str(image.format),
-        info.get("icc_profile"),
+        info.get("icc_profile") or (_profile_of_jp2(data) if image.format == "JPEG2000" else None),
         exif,
         upright_xmp(xmp) if xmp else None,
         dpi[::-1] if dpi and orientation in TURNED else dpi,
         own,
     )
+    return metadata, said
 
 
-def write(path: Path, picture: Picture, quality: int | None = None) -> None:
-    """Write a PNG, JPEG or WebP file, chosen by the suffix of ``path``.
-
-    A JPEG from a JPEG keeps its quantisation and subsampling unless ``quality``, 1 to 100, is
-    given. Raises OSError and what encoders raise.
-    """
-    metadata, suffix = picture.metadata, path.suffix.lower()
-    options: dict[str, Any] = {"icc_profile": metadata.icc}  # None: none
-    if metadata.exif:
-        options["exif"] = _of_size(metadata.exif, picture)
-    if suffix == ".png":
-        data = _png(picture, options)
-    else:
-        if metadata.xmp:
-            options["xmp"] = metadata.xmp
-        if suffix == ".webp":
-            lossless = quality is None and metadata.own.get("lossless", False)
-            # exact: the colours of what is transparent, too
-            options |= {"lossless": True, "exact": True} if lossless else {}
-            options["quality"] = quality or QUALITY
-            form = "WEBP"
-        else:
-            options |= _jpeg_options(metadata, quality)
-            form = "JPEG"
-        encoded = io.BytesIO()
-        Image.fromarray(picture.values()).save(encoded, form, **options)
-        data = encoded.getvalue()
-    path.write_bytes(data)
+def _cicp_of_avif(data: bytes) -> bytes | None:
+    """Return which colours an AVIF says its numbers are, as a PNG says it; None for sRGB."""
+    at = data.find(b"colrnclx") + 8
+    primaries, transfer = (int.from_bytes(data[n : n + 2]) for n in (at, at + 2))
+    usual = primaries in (1, 2) and transfer in (1, 2, 6, 13)
+    if at < 8 or usual or max(primaries, transfer) > 99:
+        return None
+    return bytes((primaries, transfer, 0, 1))
 
 
-def _of_size(exif: bytes, picture: Picture) -> bytes:
-    """Return EXIF that says the picture's own width and height, if it says any that can be read."""
-    tags = Image.Exif()
-    height, width = picture.pixels.shape[1:]
-    says = {
-        ExifTags.Base.ImageWidth: width, ExifTags.Base.ImageLength: height,
-        ExifTags.Base.ExifImageWidth: width, ExifTags.Base.ExifImageHeight: height,
-    }  # fmt: skip
-    changed = False
-    try:
-        tags.load(exif)
-        for part in (tags, tags.get_ifd(ExifTags.IFD.Exif)):
-            for tag, value in says.items():
-                if part.get(tag, value) != value:
-                    part[tag], changed = value, True
-        return tags.tobytes() if changed else exif
-    except Exception:  # a parser of its own, which raises anything: as it came, then
-        return exif
-
-
-def _jpeg_options(metadata: Metadata, quality: int | None) -> dict[str, Any]:
-    options: dict[str, Any] = {"dpi": tuple(map(round, metadata.dpi))} if metadata.dpi else {}
-    if metadata.format == "JPEG" and "qtables" in metadata.own:
-        options["comment"], options["extra"] = metadata.own["comment"], metadata.own["captions"]
-        options["progressive"] = metadata.own["progressive"]
-        if quality is None:
-            return options | {k: metadata.own[k] for k in ("qtables", "subsampling")}
-    return options | {"quality": quality or QUALITY, "subsampling": 0}
-
-
-def _png(picture: Picture, options: dict[str, Any]) -> bytes:
-    metadata = picture.metadata
-    chunks = PngImagePlugin.PngInfo()
-    if metadata.format == "PNG":
-        for key, value in metadata.own["text"].items():
-            chunks.add_itxt(key, value, getattr(value, "lang", ""), getattr(value, "tkey", ""))
-        if metadata.own["chromaticity"]:
-            corners = [round(100_000 * x) for x in metadata.own["chromaticity"]]
-            chunks.add(b"cHRM", struct.pack(">8I", *corners))
-        if metadata.own["gamma"]:
-            chunks.add(b"gAMA", struct.pack(">I", round(100_000 * metadata.own["gamma"])))
-        if metadata.own["srgb"] is not None:
-            chunks.add(b"sRGB", bytes([metadata.own["srgb"]]))
-    if metadata.xmp:
-        chunks.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
-    options = {**options, "pnginfo": chunks}
-    if metadata.dpi:
-        options["dpi"] = metadata.dpi
-    if picture.depth == 8:
-        encoded = io.BytesIO()
-        Image.fromarray(picture.values()).save(encoded, "PNG", **options)
-        return encoded.getvalue()
-    deep = bytes(imagecodecs.png_encode(picture.values(), level=6))
-    # Pillow writes the metadata of a single pixel; its chunks belong behind the header of the rest.
-    said = io.BytesIO()
-    for kind, content, _ in PngImagePlugin.getchunks(Image.new("L", (1, 1)), **options):
-        if kind not in (b"IHDR", b"IDAT", b"IEND"):
-            PngImagePlugin.putchunk(said, kind, content)
-    return deep[:IHDR_END] + said.getvalue() + deep[IHDR_END:]
+def _profile_of_jp2(data: bytes) -> bytes | None:
+    """Return the colour profile of a JPEG 2000, which Pillow reads past."""
+    at = data.find(b"colr\x02")
+    if at < 4:
+        return None
+    return data[at + 7 : at - 4 + int.from_bytes(data[at - 4 : at])]

@@ -1,21 +1,22 @@
-"""TIFF and OME-TIFF with tifffile: pages, 8 and 16 bits and floats, any channels, their tags."""
+"""TIFF and OME-TIFF with tifffile: pages, numbers of 8 bits to 64, any channels, their tags."""
 
 import io
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
 import torch
-from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffPage
+from tifffile import COMPRESSION, PHOTOMETRIC, TiffPage
 
+from convprior.pictures import copies, tiff_numbers
 from convprior.pictures.picture import (
     TURNED,
     Depth,
     ImageError,
     Metadata,
     Picture,
+    as_floats,
     from_values,
     upright,
     upright_xmp,
@@ -29,7 +30,7 @@ LAYOUT = {
     341, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532,
 }  # fmt: skip
 DESCRIPTION, ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 270, 274, 282, 283, 296
-XMP, ICC, GDAL_NODATA = 700, 34675, 42113
+XMP, ICC = 700, 34675
 MOST_PAGES = 20_000
 CHANNELS = 4  # so many for each pixel that may be read
 FOREIGN = {34665, 34853}  # EXIF and GPS: folders of tags, which tifffile cannot write
@@ -47,10 +48,10 @@ def read_pages(data: bytes, where: str, most_pixels: int) -> list[Picture]:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             pages = _pages(file, where, most_pixels)
             byteorder = file.byteorder + ("8" if file.is_bigtiff else "")
-            return [
+            return copies.found([
                 _read_page(page, byteorder, where if len(pages) == 1 else f"{where}, page {n + 1}")
                 for n, page in enumerate(pages)
-            ]
+            ])  # fmt: skip
     except ImageError:
         raise
     except MemoryError:
@@ -94,48 +95,32 @@ def _read_page(page: TiffPage, byteorder: str, where: str) -> Picture:
             f"{where}: holds smaller copies of itself (a pyramid), which would not fit the "
             "restored picture: save it without them"
         )
-    palette = page.photometric == PHOTOMETRIC.PALETTE
-    decoded = page.photometric == PHOTOMETRIC.YCBCR and page.compression == COMPRESSION.JPEG
-    if not (page.photometric in SHOWN_AS_STORED or palette or decoded):
+    as_rgb = page.photometric == PHOTOMETRIC.PALETTE or (
+        page.photometric == PHOTOMETRIC.YCBCR and page.compression == COMPRESSION.JPEG
+    )
+    if not (page.photometric in SHOWN_AS_STORED or as_rgb):
         name = getattr(page.photometric, "name", page.photometric)
         raise ImageError(f"{where}: colours of kind {name} cannot be kept: save it as RGB or grey")
     if page.imagedepth != 1:
         raise ImageError(f"{where}: is a volume: save its slices as pages")
-    values = page.asarray()
-    if page.bitspersample == 1 and values.dtype in (np.uint8, np.bool_):
-        values = (values > 0).astype(np.uint8) * 255
-    elif values.dtype == np.float16:
-        values = values.astype(np.float32)
-    kind = (values.dtype.kind, page.bitspersample)
-    if kind not in (("u", 1), ("u", 8), ("u", 16), ("f", 16), ("f", 32)):
-        raise ImageError(
-            f"{where}: samples of {page.bitspersample} bits ({values.dtype}) cannot be kept: save "
-            "it with 8 or 16 bits, or as 32-bit float"
-        )
-    if page.axes == "SYX":
-        values = np.moveaxis(values, 0, -1)
-    elif page.axes not in ("YX", "YXS"):
-        raise ImageError(f"{where}: axes {page.axes} are not those of a picture")
-    if page.photometric == PHOTOMETRIC.MINISWHITE and values.dtype.kind == "u":
-        values = _black_for_white(values, len(page.extrasamples))
-    if palette:
-        assert page.colormap is not None
-        values = np.moveaxis(page.colormap[:, values] >> 8, 0, -1).astype(np.uint8)
+    values = tiff_numbers.of(page, where)
     tag = page.tags.get(ORIENTATION)
     orientation = int(tag.value) if tag else 1
-    values = upright(values, orientation)
-    depth: Depth = 32 if values.dtype == np.float32 else 16 if values.dtype == np.uint16 else 8
-    pixels = from_values(np.ascontiguousarray(values))
-    place = _alpha_of(tuple(page.extrasamples), len(pixels))
-    alpha = None
+    nothing = tiff_numbers.no_data(page)
+    absent = upright(tiff_numbers.absent(page, values, nothing), orientation)
+    values = upright(tiff_numbers.as_seen(page, values), orientation)
+    place = tiff_numbers.alpha_of(
+        tuple(page.extrasamples), 1 if values.ndim == 2 else values.shape[-1]
+    )
     if place is not None:
-        alpha = pixels[place]
-        pixels = torch.cat([pixels[:place], pixels[place + 1 :]])
-    known = torch.isfinite(pixels).all(0)
-    nothing = _no_data(page) if depth == 32 else None
-    if nothing is not None:
-        known &= (pixels != nothing).all(0)
-    if not known.any():
+        values = np.concatenate([np.delete(values, place, -1), values[..., place, None]], -1)
+    values, absent = np.ascontiguousarray(values), np.ascontiguousarray(absent)
+    depth: Depth = 8 if values.dtype == np.uint8 else 16 if values.dtype == np.uint16 else 32
+    pixels = from_values(values if depth != 32 else as_floats(values))
+    pixels, alpha = (pixels, None) if place is None else (pixels[:-1], pixels[-1])
+    gone = torch.from_numpy(absent)
+    known = torch.isfinite(pixels).all(0) | gone
+    if not (known & ~gone).any():
         raise ImageError(f"{where}: no pixel has a finite value")
     notes = [
         f"the tag {tag.name} is not kept"
@@ -143,10 +128,17 @@ def _read_page(page: TiffPage, byteorder: str, where: str) -> Picture:
         if tag.code not in LAYOUT | FOREIGN and not _plain(tag.value)
     ]
     if not known.all():
-        name = "no value" if nothing is None else f"no value (NaN, or {nothing:g})"
-        notes.append(f"{int((~known).sum()):,} pixels have {name}: they are filled in")
-    if page.dtype == np.float16:
-        notes.append("floats of 16 bits become floats of 32")
+        beyond = ", or one too large for float32" if values.dtype == np.float64 else ""
+        notes.append(f"{int((~known).sum()):,} pixels have no value{beyond}: they are filled in")
+    if gone.any():
+        notes.append(
+            f"{int(gone.sum()):,} pixels have no value ({nothing:g}): they stay so, unless --mask "
+            "marks them"
+        )
+    if values.dtype.name in tiff_numbers.PRECISE:
+        notes.append(f"what changes of its {values.dtype} has the seven digits of float32")
+    if page.is_tiled and _tile(page, turned=False) is None:
+        notes.append("its tiles become strips: their sides are no multiples of 16")
     if any(code in page.tags for code in FOREIGN):
         notes.append("the EXIF part of a TIFF is not kept (all its other tags are)")
     if page.compression not in LOSSLESS:
@@ -156,8 +148,10 @@ def _read_page(page: TiffPage, byteorder: str, where: str) -> Picture:
         alpha,
         depth,
         None if known.all() else known,
-        _metadata(page, byteorder, palette or decoded, turned=orientation in TURNED),
+        _metadata(page, byteorder, as_rgb, turned=orientation in TURNED),
         tuple(notes),
+        absent=gone if gone.any() else None,
+        stored=values if depth == 32 and values.dtype != np.float32 else None,
     )
 
 
@@ -165,28 +159,12 @@ def _depth_of(page: TiffPage) -> int:
     return int(page.samplesperpixel) * int(page.imagedepth)
 
 
-def _black_for_white(values: np.ndarray, extra: int) -> np.ndarray:
-    """Return integers with their colours inverted, but not their ``extra`` samples."""
-    inverted = np.iinfo(values.dtype).max - values
-    if values.ndim == 3 and extra:
-        inverted[..., -extra:] = values[..., -extra:]
-    return inverted
-
-
-def _alpha_of(extrasamples: tuple[int, ...], channels: int) -> int | None:
-    """Return which channel says how opaque a pixel is, None if none does."""
-    first = channels - len(extrasamples)
-    found = [first + n for n, kind in enumerate(extrasamples) if kind in (1, 2)]
-    return found[0] if len(found) == 1 and first > 0 else None
-
-
-def _no_data(page: TiffPage) -> float | None:
-    """Return the number that stands for "no value", as GDAL notes it."""
-    tag = page.tags.get(GDAL_NODATA)
-    try:
-        return None if tag is None else float(np.float32(tag.value))
-    except ValueError:
+def _tile(page: TiffPage, turned: bool) -> tuple[int, int] | None:
+    """Return the height and width of a page's tiles, None if it has none that can be written."""
+    if not page.is_tiled or page.tilelength % 16 or page.tilewidth % 16:
         return None
+    tile = (int(page.tilelength), int(page.tilewidth))
+    return tile[::-1] if turned else tile
 
 
 def _metadata(page: TiffPage, byteorder: str, as_rgb: bool, turned: bool) -> Metadata:
@@ -209,6 +187,7 @@ def _metadata(page: TiffPage, byteorder: str, as_rgb: bool, turned: bool) -> Met
         ),
         "predictor": page.predictor if page.predictor in (1, 2, 3) else 1,
         "planar": page.planarconfig,
+        "tile": _tile(page, turned),
         "description": tags.get(DESCRIPTION),
         "resolution": (across, down) if X_RESOLUTION in tags and Y_RESOLUTION in tags else None,
         "unit": unit,
@@ -236,58 +215,3 @@ def _kept_tag(tag: tifffile.TiffTag) -> tuple[Any, ...]:
     if tag.code == XMP and isinstance(value, bytes):
         value = upright_xmp(value)  # as long as it was
     return (tag.code, tag.dtype, tag.count, value, False)
-
-
-def write_pages(path: Path, pages: list[Picture]) -> None:
-    """Write pictures as the pages of a TIFF file. Raises OSError and what tifffile raises."""
-    own = pages[0].metadata.own if pages[0].metadata.format == "TIFF" else {}
-    order = own.get("byteorder", "<")
-    large = order.endswith("8") or sum(page.pixels.numel() for page in pages) * 4 > 2**31
-    with tifffile.TiffWriter(path, byteorder=order[0], bigtiff=large) as file:
-        for page in pages:
-            file.write(**_written(page))
-
-
-def _written(page: Picture) -> dict[str, Any]:
-    """Return the arguments of tifffile's writer for a page."""
-    metadata = page.metadata
-    values = page.values()
-    extra = metadata.own.get("extrasamples", ())
-    place = _alpha_of(tuple(extra), values.shape[-1]) if page.alpha is not None else None
-    if place is not None:  # where it was: it comes last
-        values = np.insert(values[..., :-1], place, values[..., -1], axis=-1)
-    if metadata.own.get("photometric") == PHOTOMETRIC.MINISWHITE and page.depth != 32:
-        values = _black_for_white(values, len(extra))
-    arguments: dict[str, Any] = {
-        "photometric": PHOTOMETRIC.RGB if len(page.pixels) == 3 else PHOTOMETRIC.MINISBLACK,
-        "extrasamples": () if page.alpha is None else (EXTRASAMPLE.UNASSALPHA,),
-        "compression": COMPRESSION.ADOBE_DEFLATE,
-        "iccprofile": metadata.icc,
-        "metadata": None,
-        "software": False,
-        "contiguous": False,
-    }
-    if metadata.format != "TIFF":
-        if metadata.dpi:
-            arguments |= {"resolution": metadata.dpi, "resolutionunit": 2}
-        if metadata.xmp:
-            arguments["extratags"] = [(XMP, 1, len(metadata.xmp), metadata.xmp, False)]
-        return arguments | {"data": values}
-    own = metadata.own
-    if own["planar"] == 2 and values.ndim == 3:
-        values = np.ascontiguousarray(np.moveaxis(values, -1, 0))
-        arguments["planarconfig"] = 2
-    elif values.ndim == 3:
-        arguments["planarconfig"] = 1
-    if own["resolution"]:
-        arguments |= {"resolution": own["resolution"], "resolutionunit": own["unit"]}
-    return arguments | {
-        "data": values,
-        "photometric": own["photometric"],
-        "extrasamples": own["extrasamples"],
-        "compression": own["compression"],
-        "predictor": own["predictor"] if own["predictor"] > 1 else None,
-        "description": own["description"],
-        "subfiletype": own["subfiletype"],
-        "extratags": own["tags"],
-    }

@@ -1,5 +1,6 @@
 """One page that lays a restored picture over the observed one, with a slider between them."""
 
+from dataclasses import replace
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -21,7 +22,7 @@ def page(observed: Path, restored: Path) -> str:
 
     The restored picture may be larger by a whole number: the other one is shown enlarged.
     """
-    befores, afters = files.read_pages(observed), files.read_pages(restored)
+    befores, afters = _pictures(observed), _pictures(restored)
     if len(befores) != len(afters):
         raise InputError(
             f"{observed} has {len(befores)} pages, {restored} {len(afters)}: compare a picture "
@@ -43,6 +44,17 @@ def page(observed: Path, restored: Path) -> str:
         figures="\n".join(figures),
         fit=max(640, max(after.pixels.shape[2] for after in afters)),
     )
+
+
+def _pictures(path: Path) -> list[Picture]:
+    """Return a file's pictures, with NaN for the numbers that stand for "no value"."""
+    pages = files.read_pages(path)
+    return [
+        page
+        if page.absent is None
+        else replace(page, pixels=torch.where(page.absent, torch.nan, page.pixels))
+        for page in pages
+    ]
 
 
 def _figure(before: Picture, after: Picture) -> str:

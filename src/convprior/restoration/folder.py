@@ -8,8 +8,8 @@ the power went out. Several processes may work on one folder: each picture has a
 
 import json
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,12 @@ from filelock import FileLock, Timeout
 
 from convprior.ground import atomic, resume, sharing
 from convprior.ground.errors import InputError
-from convprior.pictures import files
-from convprior.restoration import masks
-from convprior.restoration.job import Job, Report, Watcher
+from convprior.restoration import finding, masks
+from convprior.restoration.finding import OURS as SIDECAR
+from convprior.restoration.job import Job, Watcher
 from convprior.restoration.one import restore_one
+from convprior.restoration.report import Report
 from convprior.restoration.settings import Settings
-
-SIDECAR = ".convprior.json"
 
 
 @dataclass(frozen=True)
@@ -37,31 +36,29 @@ class Planned:
 
 
 def plan(
-    source: Path, target: Path, settings: Settings, *, recursive: bool, overwrite: bool
+    source: Path | Sequence[Path],
+    target: Path,
+    settings: Settings,
+    *,
+    recursive: bool,
+    overwrite: bool,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[Planned]:
-    """Return a job for each picture in a folder, in order of their names. Raises InputError.
+    """Return a job for each picture: of a folder, in order of their names, or as they are given.
 
-    A file in the way that is not a result of ours is refused unless ``overwrite``.
+    A file in the way that is not a result of ours is refused unless ``overwrite``. ``say`` is told
+    what is left out. Raises InputError.
     """
-    if target.resolve() == source.resolve():
+    folders = [source] if isinstance(source, Path) else [path.parent for path in source]
+    if target.resolve() in [folder.resolve() for folder in folders]:
         raise InputError(f"{target}: is the folder of the originals: choose another -o")
-    found = sorted(source.rglob("*") if recursive else source.glob("*"))
-    pictures = [
-        path
-        for path in found
-        if path.is_file()
-        and path.suffix.lower() in files.SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(source).parts)
-        and not path.resolve().is_relative_to(target.resolve())
-    ]
-    if not pictures:
-        deeper = "" if recursive else ", or --recursive for those in its folders"
-        raise InputError(
-            f"{source}: no pictures ({', '.join(files.SUFFIXES)}): give another folder{deeper}"
-        )
+    if target.is_file():
+        raise InputError(f"{target}: is a file: name the folder where the restored pictures go")
+    found = finding.find(source, target, recursive=recursive)
+    for line in found.left_out:
+        say(line)
     tasks = []
-    for path in pictures:
-        relative = path.relative_to(source)
+    for path, relative in found.pictures:
         state = _state(target / relative)
         job = Job(
             path, target / relative, _of_folder(settings, relative.parent), overwrite=overwrite,
@@ -136,7 +133,7 @@ def _done(job: Job, identity: str, state: dict[str, Any]) -> bool:
 
 
 def _sidecar(target: Path) -> Path:
-    return target.with_name(target.name + SIDECAR)
+    return atomic.beside(target, SIDECAR)
 
 
 def run(
@@ -170,7 +167,7 @@ def _died(numbered: tuple[int, Planned]) -> Report:
 def _do(task: Planned, watcher: Watcher) -> Report:
     """Do a task unless another process is at it; what fails is in its report."""
     job = task.job
-    lock = FileLock(job.target.with_name(f".{job.target.name}.lock"))
+    lock = FileLock(atomic.beside(job.target.with_name(f".{job.target.name}"), ".lock"))
     try:
         job.target.parent.mkdir(parents=True, exist_ok=True)
         with lock.acquire(timeout=0):
@@ -209,7 +206,7 @@ def _do_alone(job: Job, identity: str, watcher: Watcher) -> Report:
         if report.error is None and report.target == str(job.target):
             there = {resume.digest_of(path) for path in job.written() if path.exists()}
             ours = sorted(there & {*before, *written})
-            ended = {"result": report.as_json()["pages"], "files": ours}
+            ended = {"result": [asdict(page) for page in report.pages], "files": ours}
             atomic.write_json(_sidecar(job.target), begun | ended)
         return report
     finally:

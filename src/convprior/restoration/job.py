@@ -1,11 +1,10 @@
-"""What there is to do with one file, what came of it, and what is told meanwhile."""
+"""What there is to do with one file, and what is told meanwhile."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from convprior.ground import resume
+from convprior.ground import atomic, resume
 from convprior.prior.iterates import Iterate
 from convprior.restoration.settings import Settings, Task
 
@@ -35,49 +34,22 @@ class Job:
     def found(self) -> Path:
         """Where what `auto` finds broken is shown."""
         pages = self.target.suffix.lower() in (".tif", ".tiff")  # there can be several
-        return self.target.with_name(f"{self.target.stem}.mask{'.tif' if pages else '.png'}")
+        return atomic.beside(
+            self.target.with_name(self.target.stem), f".mask{'.tif' if pages else '.png'}"
+        )
 
     @property
     def preview(self) -> Path:
         """Where the best picture so far lies while the job works."""
-        return self.target.with_name(f"{self.target.stem}.preview{self.target.suffix}")
+        return atomic.beside(
+            self.target.with_name(self.target.stem), f".preview{self.target.suffix}"
+        )
 
     def written(self) -> list[Path]:
         """Return all files that the job writes."""
         extra = [self.spread] if self.spread else []
         extra += [self.found] if self.settings.mask == "auto" else []
         return [self.target, *extra, *([self.preview] if self.previews else [])]
-
-
-@dataclass(frozen=True)
-class Page:
-    """What came of one page; ``runs`` were averaged, and the rest is of the last of them.
-
-    ``steps`` is 0 where patches alone restored it.
-    """
-
-    task: Task
-    reason: str
-    runs: int
-    steps: int
-    best_step: int
-    ended: str
-
-
-@dataclass
-class Report:
-    """What came of a job. ``error`` is None if all went well."""
-
-    source: str
-    target: str
-    pages: list[Page] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    error: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
 
 
 class Watcher:

@@ -32,8 +32,9 @@ class Look:
     """What one look at a picture tells, and the way back from the network's values to its own.
 
     ``observation`` is what is seen without knowing the task; it carries the noise. ``beyond``
-    (h, w) are known pixels that are too far from all others to be seen by the network. ``masked``
-    says that pixels are missing or to be repaired; of these, ``impulses`` are salt and pepper.
+    (h, w) are pixels that the network does not see and that stay as they are: known ones too far
+    from all others, and those whose number stands for "no value". ``masked`` says that pixels are
+    missing or to be repaired; of these, ``impulses`` are salt and pepper.
     """
 
     observation: Observation
@@ -60,7 +61,8 @@ def look(picture: Picture, repair: Bool[Tensor, "h w"] | None, *, same_size: boo
     """
     if picture.alpha is not None and not bool((picture.alpha > 0).any()):
         raise InputError("every pixel is transparent: there is nothing that could be seen restored")
-    known = _known(picture, repair)
+    absent = _absent(picture, repair)
+    known = _known(picture, repair) & ~absent
     if not known.any():
         raise InputError("no pixel is known: there is nothing to restore from")
     struck = impulses.find(picture.pixels, known)
@@ -74,7 +76,7 @@ def look(picture: Picture, repair: Bool[Tensor, "h w"] | None, *, same_size: boo
         )
     # Eight bits are taken as they are.
     scaled = picture.pixels if (low, high) == (0.0, 1.0) else (picture.pixels - low) / (high - low)
-    beyond = known & ((picture.pixels < low) | (picture.pixels > high)).any(0)
+    beyond = absent | known & ((picture.pixels < low) | (picture.pixels > high)).any(0)
     count = int(struck.sum())
     masked = repair is not None or picture.known is not None or count > 0
     return Look(Observation(scaled, known & ~beyond), beyond, low, high, masked, count)
@@ -87,6 +89,13 @@ def _known(picture: Picture, repair: Tensor | None) -> Bool[Tensor, "h w"]:
     if picture.alpha is not None:
         known &= picture.alpha > 0  # the colour of what is wholly transparent means nothing
     return known if repair is None else known & ~repair
+
+
+def _absent(picture: Picture, repair: Tensor | None) -> Bool[Tensor, "h w"]:
+    """Return what has no value and is to have none."""
+    if picture.absent is None:
+        return torch.zeros(picture.pixels.shape[1:], dtype=torch.bool)
+    return picture.absent if repair is None else picture.absent & ~repair
 
 
 def _range(picture: Picture, known: Bool[Tensor, "h w"], same_size: bool) -> tuple[float, float]:
@@ -129,20 +138,25 @@ def finish(
 ) -> Picture:
     """Return the picture to be written: the restored pixels in the place of the observed ones.
 
-    Known pixels of an exact observation, those beyond all others, and the colours of what is wholly
-    transparent stay to the bit. ``opaque`` (h, w) marks transparent pixels that were repaired to be
-    seen.
+    Known pixels of an exact observation, those that the look left out, and the colours of what is
+    wholly transparent stay to the bit. ``opaque`` (h, w) marks transparent pixels that were
+    repaired to be seen.
     """
     as_it_is = (look.low, look.high) == (0.0, 1.0)
     pixels = restored if as_it_is else restored * (look.high - look.low) + look.low
     scale = look.observation.operator.scale
-    alpha = picture.alpha
+    alpha, absent = picture.alpha, picture.absent
     if scale == 1:
         kept = look.beyond | (look.observation.known & look.observation.exact)
         if alpha is not None and opaque is None:
             kept = kept | (alpha == 0)
         pixels = torch.where(kept, picture.pixels, pixels)
-    elif alpha is not None:
+    if scale > 1 and absent is not None:
+        absent = absent.repeat_interleave(scale, 0).repeat_interleave(scale, 1)
+        kept = look.beyond.repeat_interleave(scale, 0).repeat_interleave(scale, 1)
+        there = picture.pixels.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
+        pixels = torch.where(kept, there, pixels)
+    if scale > 1 and alpha is not None:
         grown = functional.interpolate(
             alpha[None, None], scale_factor=scale, mode="bicubic", antialias=True
         )
@@ -152,4 +166,6 @@ def finish(
     if alpha is not None and opaque is not None:
         alpha = torch.where(opaque, 1.0, alpha)
     metadata = picture.metadata.enlarged(scale) if scale > 1 else picture.metadata
-    return replace(picture, pixels=pixels, alpha=alpha, known=None, metadata=metadata)
+    return replace(
+        picture, pixels=pixels, alpha=alpha, known=None, metadata=metadata, absent=absent
+    )

@@ -1,5 +1,6 @@
 """Which pixels to repair: a mask file, the transparency, a colour, or what is plainly broken."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -37,6 +38,8 @@ def read(
     """
     said: list[str] = []
     file: Path | None = None
+    if picture.absent is not None:  # a number that stands for "no value" is no dead pixel
+        picture = replace(picture, pixels=torch.where(picture.absent, torch.nan, picture.pixels))
     if source == "alpha":
         if picture.alpha is None:
             raise MaskError(f"{path}: has no transparency: --mask alpha repairs transparent pixels")
@@ -49,9 +52,12 @@ def read(
         repair = _of_colour(source, picture, path)
     else:
         file = file_of(Path(source), path)
-        mask = files.read(file, most_pixels=most_pixels).pixels.mean(0)
+        painted = files.read(file, most_pixels=most_pixels)
+        mask, marks = _marks(painted)
         if bool(((mask > 0.02) & (mask < 0.98)).any()):
             said.append(f"{file}: has greys; what is lighter than half is repaired")
+        if marks:
+            said.append(f"{file}: {marks}")
         repair = mask >= 0.5
         if repair.shape != picture.pixels.shape[1:]:
             height, width = picture.pixels.shape[1:]
@@ -64,6 +70,8 @@ def read(
         repair = ~repair
     colour = "black" if invert else "white"
     hint = f"; {colour} means repair" if file else ""
+    if file and not invert:
+        hint += _lightest(painted)
     if bool(repair.all()):
         raise MaskError(f"{where}: marks every pixel of {path}: nothing would be known{hint}")
     if not bool(repair.any()):
@@ -73,6 +81,30 @@ def read(
         hint = "" if invert else "; --invert-mask if it marks what is to stay"
         said.append(f"{where}: {share:.0%} of the picture is to be repaired{hint}")
     return repair, said
+
+
+def _marks(painted: Picture) -> tuple[Float[Tensor, "h w"], str]:
+    """Return what a mask's file marks, 1 for white, and what is to be said of it.
+
+    What is transparent marks nothing. Where nothing opaque is white, but something has been painted
+    on transparency, that is what was meant, whatever its colour.
+    """
+    light = painted.pixels.mean(0)
+    if painted.alpha is None or bool((painted.alpha == 1).all()):
+        return light, ""
+    white = light * painted.alpha
+    if bool((white >= 0.5).any()) or not bool((painted.alpha >= 0.5).any()):
+        return white, ""
+    return painted.alpha, "has no white; what is painted on its transparency is repaired"
+
+
+def _lightest(painted: Picture) -> str:
+    """Return what is to be said of a mask that has no white."""
+    lightest = float(painted.pixels.amax())
+    if painted.depth == 32 or lightest >= 0.5:
+        return ""
+    white = 2**painted.depth - 1
+    return f", which is {white:,} here, and its largest value is {round(lightest * white):,}"
 
 
 def file_of(source: Path, path: Path) -> Path:

@@ -14,18 +14,20 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from convprior.ground import atomic
 from convprior.ground.errors import InputError
 from convprior.pictures import files
 from convprior.pictures.picture import ImageError, Picture
-from convprior.pictures.pillow import QUALITY
+from convprior.pictures.pillow_writing import QUALITY
 from convprior.prior.iterates import DivergedError, Iterate
 from convprior.prior.patches.work import Work
 from convprior.prior.restore import Follower
 from convprior.prior.stopping import Stopper, typical_steps
 from convprior.problem.operators import IDENTITY, Operator, blur, downsampling, gaussian_kernel
 from convprior.restoration import levels, masks
-from convprior.restoration.job import Job, Page, Report, Watcher
+from convprior.restoration.job import Job, Watcher
 from convprior.restoration.levels import Look
+from convprior.restoration.report import Page, Report
 from convprior.restoration.settings import Settings, Task
 from convprior.restoration.task import choose
 from convprior.restoration.within_memory import restore_within_memory
@@ -67,6 +69,7 @@ def restore_one(
     rehearsal = time.monotonic()
     _rehearse(job, pages, [look.observation.size for _, _, look in understood], say)
     writing = time.monotonic() - rehearsal
+    quality = _quality(job, understood[0][0], pages[0], say)
     done, spreads = [], []
     for number, (page, repair) in enumerate(zip(pages, repairs, strict=True)):
         task, reason, look = understood[number]
@@ -103,7 +106,6 @@ def restore_one(
         target = _free(target)
         say(f"{job.target}: has appeared meanwhile and is left alone: the result is {target}")
         report.target = str(target)
-    quality = _quality(settings, report.pages[0].task, pages[0])
     files.write_pages(target, done, quality, before=before)
     if job.spread is not None:
         files.write_float(job.spread, spreads[0].mean(0, keepdim=True))
@@ -213,7 +215,7 @@ def _as_written(settings: Settings, page: Picture, size: tuple[int, int]) -> Pic
     grown = page.pixels.new_zeros(1).expand(len(page.pixels), *size)
     alpha = None if page.alpha is None else page.alpha.new_ones(1).expand(*size)
     metadata = page.metadata.enlarged(scale)
-    return replace(page, pixels=grown, alpha=alpha, known=None, metadata=metadata)
+    return replace(page, pixels=grown, alpha=alpha, known=None, absent=None, metadata=metadata)
 
 
 def _understand(job: Job, page: Picture, repair: Tensor | None) -> tuple[Task, str, Look]:
@@ -273,10 +275,16 @@ def _put_together(
     return levels.finish(look, page, pixels, opaque)
 
 
-def _quality(settings: Settings, task: Task, page: Picture) -> int | None:
-    if settings.quality is None and task == "dejpeg" and page.metadata.format == "JPEG":
-        return QUALITY  # its old tables would damage it again
-    return settings.quality
+def _quality(job: Job, task: Task, page: Picture, say: Callable[[str], None]) -> int | None:
+    """Return the quality to write at, None for that of the file that came; another one is said."""
+    asked, kind = job.settings.quality, files.SUFFIXES.get(job.target.suffix.lower())
+    if asked is not None or task != "dejpeg" or page.metadata.format != "JPEG" or kind != "JPEG":
+        return asked
+    say(
+        f"{job.source}: is written at quality {QUALITY}, and larger than it came: its own tables "
+        "would damage it again; --quality N sets another"
+    )
+    return QUALITY
 
 
 def _preview(job: Job, picture: Picture, say: Callable[[str], None]) -> None:
@@ -290,6 +298,7 @@ def _preview(job: Job, picture: Picture, say: Callable[[str], None]) -> None:
 def _free(path: Path) -> Path:
     """Return a name like ``path`` that is not taken."""
     numbers = itertools.count(2)
+    stem = path.with_name(path.stem)
     return next(
-        other for n in numbers if not (other := path.with_stem(f"{path.stem}.{n}")).exists()
+        other for n in numbers if not (other := atomic.beside(stem, f".{n}{path.suffix}")).exists()
     )
