@@ -176,8 +176,7 @@ def command(
     pictures, and those given time, also get an untrained network, stopped before it learns the
     damage. Format, depth and metadata stay. Ctrl-C writes the best so far of a single picture.
 
-    denoise: noise, also with holes. inpaint: holes in a picture without noise, whose other pixels
-    stay as they are. dejpeg: the traces of JPEG. superresolve: enlarge. deblur: undo a known blur.
+    denoise: noise, and with it holes. inpaint: holes alone, all other pixels stay as they are. dejpeg: the traces of JPEG. superresolve: enlarge. deblur: undo a known blur.
     auto looks at the picture and says what it chose.
 
     Of a folder, and of several files, comes the same tree under -o; what is done is skipped. The

@@ -19,7 +19,7 @@ FOREIGN = 8.0  # deviations: what lies beyond is neither noise nor a detail that
 MOSTLY_PICTURE = 0.6  # from this share on, the residual is put back and patches have little to do
 # Where noise has hidden a pixel, its neighbours' mean stands in: patches look worse than they are.
 HANDICAP = 0.1
-FAR_OFF = 1.5  # missing pixels are farther from what is known than held-out ones: so much worse
+GONE_ON_FROM = 0.7  # of the error of both together, to go on with patches: more blurs again
 
 
 def put_back(
@@ -98,7 +98,7 @@ def combine_exact(
     blind = Filling(replace(observation, known=observation.known & ~held_out))
     worth = _worth(average, blind.done(), observation, held_out)
     start = average.lerp(patched, worth.weight)
-    return Filling(observation, start, max(FAR_OFF * worth.error, LAST_ERROR)).done()
+    return Filling(observation, start, max(GONE_ON_FROM * worth.error, LAST_ERROR)).done()
 
 
 @dataclass(frozen=True)

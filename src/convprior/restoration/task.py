@@ -20,15 +20,13 @@ def choose(look: Look, metadata: Metadata) -> tuple[Task, str]:
         if NOISY < deviation < math.inf:
             return "denoise", f"{struck}, and noise of {255 * deviation:.0f}/255: both are repaired"
         return "inpaint", f"{struck}, and hardly any noise: the others stay as they are"
-    if look.masked and deviation == math.inf:
-        return "inpaint", "some is missing, and too little is known to measure noise"
+    strength = f"noise of {255 * deviation:.0f}/255"
+    if look.masked:
+        if NOISY < deviation < math.inf:
+            return "inpaint", f"some is missing, the rest stays, its {strength} too: see --task"
+        return "inpaint", "some is missing, the rest stays as it is"
     if deviation == math.inf:
         return "denoise", "nothing is missing; too small to measure noise"
-    strength = f"noise of {255 * deviation:.0f}/255"
-    if look.masked and deviation <= NOISY:
-        return "inpaint", f"some is missing, and hardly any noise: {strength}"
-    if look.masked:
-        return "denoise", f"some is missing, and {strength}: both are repaired"
     tables = metadata.own.get("qtables") if metadata.format == "JPEG" else None
     if tables and fmean(next(iter(tables.values()))) > COARSE:
         return "dejpeg", "a strongly compressed JPEG"

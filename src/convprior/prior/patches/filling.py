@@ -25,7 +25,8 @@ CELL = 96  # pixels
 AROUND = 28  # pixels around a cell: alike patches are looked for that far
 SIDE, STRIDE, REACH, SIMILAR = 6, 4, 16, 48
 ROUNDS = 24
-# Each round is a step towards a fixed point: longer ones, with some of the last, are there sooner.
+# Each round is a step towards a fixed point. From far off, longer ones with some of the last are
+# there in half the rounds; a good start they would lead astray.
 OVER, MOMENTUM = 1.8, 0.75
 MATCH_EVERY = 6  # rounds
 FIRST_ERROR, LAST_ERROR = 20 / 255, 1 / 255  # deviations that a guess is thought to be off by
@@ -80,6 +81,7 @@ class Filling(Work):
         else:  # nobody knows what is in the middle of a hole as large as a cell: the mean of all
             mean = self.observed[:, self.known].mean(1)[:, None, None]
             return mean.expand(-1, rows.stop - rows.start, columns.stop - columns.start)
+        over, momentum = (OVER, MOMENTUM) if self.start is None else (1.0, 0.0)
         grid = Grid.over(picture, SIDE, STRIDE, REACH)
         tile = Tile(grid, 0, 0, *grid.counts())
         touched = _touched(~known, grid)
@@ -93,7 +95,7 @@ class Filling(Work):
             total, weight = torch.zeros_like(picture), torch.zeros_like(picture)
             tile.add(sums.total, total)
             tile.add(sums.weight, weight)
-            step = OVER * (total / weight - picture) + MOMENTUM * step
+            step = over * (total / weight - picture) + momentum * step
             picture = torch.where(known, exact, picture + step)
         return picture[
             :, rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
