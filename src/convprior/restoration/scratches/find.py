@@ -14,7 +14,8 @@ from convprior.restoration.scratches.lines import lines
 
 FEW = 0.001  # share of the values beyond each end of what counts as the picture's range
 LOOKED_AT = 1_000_000  # values: enough to tell it
-MOST = 0.12  # share of the picture: more is no damage but a wall of bricks
+MOST = 0.025  # length of all scratches per area, 1/pixels: more is no damage but a wall of bricks
+EDGES = 2  # pixels of soft edges, at both sides together
 
 
 def scratches_and_dust(
@@ -38,5 +39,7 @@ def scratches_and_dust(
         scratched = torch.zeros_like(found)
         if chosen.any():
             scratched = covering.covered(light, own, chosen, width)
+            if float(scratched.float().mean()) > MOST * (width + EDGES):
+                scratched = torch.zeros_like(found)
         found |= scratched | dust(light, scratched, sensitivity)
-    return found if float(found.float().mean()) <= MOST else torch.zeros_like(found)
+    return found

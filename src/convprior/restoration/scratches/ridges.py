@@ -21,7 +21,7 @@ ASIDE = 3  # pixels from its middle to where its sides are looked at
 MOST = 3.0  # a pixel's ridge, in units of the surroundings' variation: no single one makes a line
 LEAST = 0.03  # of the range: the surroundings vary by so much at least
 AROUND = 33  # pixels: side of the square in which that is measured
-TILE = 256  # pixels: what is worked on lies in the processor's cache
+TILE = 160  # pixels: with what is around, below the 32,768 from which torch wakes other threads
 
 
 @dataclass(frozen=True)
