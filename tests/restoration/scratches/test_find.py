@@ -149,13 +149,12 @@ def test_the_unit_of_the_values_does_not_matter() -> None:
 
 
 def test_more_sensitivity_finds_fainter_ones() -> None:
-    counts = {sensitivity: 0 for sensitivity in (0.25, 1.0, 4.0)}
+    counts = dict.fromkeys((0.25, 1.0, 4.0), 0)
     for seed in range(3):
-        pixels, truth = scratched(scene(seed), (190, 190, 190), 1, seed)
+        pixels, truth = scratched(scene(seed), (155, 155, 155), 1, seed)
         for sensitivity in counts:
             counts[sensitivity] += int(scratches_and_dust(pixels, sensitivity)[truth].sum())
-    assert counts[0.25] <= counts[1.0] <= counts[4.0]
-    assert counts[0.25] < counts[4.0]
+    assert 1.2 * counts[0.25] < counts[1.0] < 1.02 * counts[4.0]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (35, 37), (101, 67)])
