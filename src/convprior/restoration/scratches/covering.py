@@ -16,7 +16,7 @@ AS_USUAL = 0.5  # of the line's contrast: so much tells a pixel of it,
 FAINT, SAME = 0.05, 0.06  # of the range: or a contrast and the line's own lightness
 PIECE = 0.6  # of the contrast around: less is beyond the end
 # Of the contrast, below the line's lightness and above what is around:
-CORE, FIRST, SECOND = (0.5, 0.4), (0.85, 0.15), (0.65, 0.3)
+CORE, FIRST, SECOND = (0.5, 0.5), (0.85, 0.25), (0.6, 0.4)
 
 
 def covered(

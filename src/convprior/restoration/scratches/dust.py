@@ -17,7 +17,7 @@ RING = ((0, 3), (1, 3), (2, 2), (3, 1), (3, 0), (3, -1), (2, -2), (1, -3))  # pi
 SCALES = (1, 2)
 WEAK, SPECK, STRONG = 2.0, 3.0, 5.0  # contrasts, in units of the surroundings' variation
 LIGHT, EXTREME = 0.7, 0.75  # share of the range: a speck is so light, one that tells of dust
-FEW = 4  # strong ones, in a picture without scratches, are no dust
+FEW = 4  # strong ones at least, in a picture without scratches: fewer may be the light in eyes
 OTHERS = 2.0  # so many times those that are not extreme must the extreme ones be,
 WEAKER = 0.5  # and those that are weaker
 
