@@ -51,6 +51,22 @@ def test_the_page_needs_nothing_else_and_shows_both(
     assert f"differ by {np.sqrt((difference**2).mean()):.1f}/255" in page
 
 
+def test_what_a_mask_marks_is_shown_red(tmp_path: Path) -> None:
+    Image.new("L", (20, 10), 100).save(tmp_path / "one.png")
+    mask = Image.new("L", (20, 10))
+    mask.putpixel((3, 2), 255)
+    mask.save(tmp_path / "mask.png")
+    page = slider.page(tmp_path / "one.png", tmp_path / "one.png", tmp_path / "mask.png")
+    assert "red: 1 marked" in page
+    restored, observed = pictures(page)
+    assert (restored == 100).all()
+    assert observed[2, 3].tolist() == [178, 55, 55]
+    assert (np.delete(observed.reshape(-1, 3), 43, 0) == 100).all()
+    Image.new("L", (9, 9)).save(tmp_path / "mask.png")
+    with pytest.raises(InputError, match=r"has other pages or another size than .*one\.png"):
+        slider.page(tmp_path / "one.png", tmp_path / "one.png", tmp_path / "mask.png")
+
+
 def test_an_enlarged_picture_lies_over_its_pixels(tmp_path: Path) -> None:
     colourful(20, 10).save(tmp_path / "small.png")
     colourful(60, 30).save(tmp_path / "large.png")

@@ -143,7 +143,7 @@ def test_stuck_pixels_and_scratches_are_found_and_edges_left() -> None:
 def test_nothing_broken_is_said_and_no_mask() -> None:
     repair, said = masks.read("auto", Picture(discs()), HERE, False)
     assert repair is None
-    assert said == ["photo.png: no dead pixels and no scratches found"]
+    assert said == ["photo.png: no dead pixels, scratches or dust found"]
 
 
 def test_a_value_that_is_missing_hides_no_dead_pixel_and_is_none() -> None:

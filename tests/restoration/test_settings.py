@@ -19,6 +19,8 @@ from convprior.restoration.settings import Settings
         ({"scale": 2}, "--scale needs --task superresolve: nothing else enlarges"),
         ({"task": "deblur", "kernel": "gaussian:x"}, "'gaussian:x' is no kernel: write gaussian:1"),
         ({"task": "deblur", "kernel": "gaussian"}, "'gaussian' is no kernel: write gaussian:1.5"),
+        ({"sensitivity": 2, "mask": "m.png"}, "--sensitivity needs --mask auto: it says how much"),
+        ({"sensitivity": 9, "mask": "auto"}, "sensitivity\n.*less than or equal to 4"),
         ({"task": "paint"}, "task\n.*should be 'auto', 'denoise', 'inpaint', 'dejpeg', 'superres"),
         ({"precision": "int8"}, "precision\n.*should be 'float32' or 'bfloat16'"),
         ({"scale": 5, "task": "superresolve"}, "scale\n.*less than or equal to 4"),

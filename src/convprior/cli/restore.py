@@ -52,12 +52,20 @@ def command(
         typer.Option(
             metavar="MASK",
             help="What to repair: white in a file (or in a folder's file of the same name), alpha, "
-            "a colour as '#ff00ff', or auto for dead pixels and scratches.",
+            "a colour as '#ff00ff', or auto for dead pixels, scratches and dust.",
         ),
     ] = None,
     invert_mask: Annotated[
         bool, typer.Option("--invert-mask", help="Repair what the mask does not mark.")
     ] = False,
+    sensitivity: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="With --mask auto: find fainter scratches, or fewer (0.25 to 4; default "
+            f"{DEFAULT.sensitivity:g}).",
+        ),
+    ] = None,
     scale: Annotated[
         int | None,
         typer.Option(
@@ -176,8 +184,8 @@ def command(
     pictures, and those given time, also get an untrained network, stopped before it learns the
     damage. Format, depth and metadata stay. Ctrl-C writes the best so far of a single picture.
 
-    denoise: noise, and with it holes. inpaint: holes alone, all other pixels stay as they are. dejpeg: the traces of JPEG. superresolve: enlarge. deblur: undo a known blur.
-    auto looks at the picture and says what it chose.
+    denoise: noise, and with it holes. inpaint: holes alone, all else stays. dejpeg: the traces of
+    JPEG. superresolve: enlarge. deblur: undo a known blur. auto looks and says what it chose.
 
     Of a folder, and of several files, comes the same tree under -o; what is done is skipped. The
     exit code is 0 if all is done, 1 if some failed, 2 for wrong usage, 130 after Ctrl-C.
@@ -187,6 +195,7 @@ def command(
         "task": task,
         "mask": mask,
         "invert_mask": invert_mask,
+        "sensitivity": sensitivity,
         "scale": scale,
         "kernel": kernel,
         "seed": seed,

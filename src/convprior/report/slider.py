@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from convprior.ground.errors import InputError
@@ -17,19 +17,28 @@ from convprior.pictures.picture import Picture
 PAGE = Template((resources.files("convprior.report") / "slider.html").read_text(encoding="utf-8"))
 
 
-def page(observed: Path, restored: Path) -> str:
+MARK = (0.9, 0.1, 0.1)  # red
+STRENGTH = 0.6  # share of that colour where the observed picture is marked
+
+
+def page(observed: Path, restored: Path, mask: Path | None = None) -> str:
     """Return the page for two files, as HTML that needs nothing else. Raises InputError.
 
-    The restored picture may be larger by a whole number: the other one is shown enlarged.
+    The restored picture may be larger by a whole number: the other one is shown enlarged. Where
+    ``mask`` is white, the observed picture is shown red: this was repaired.
     """
     befores, afters = _pictures(observed), _pictures(restored)
+    masks = [None] * len(befores) if mask is None else files.read_pages(mask)
+    shapes = [picture.pixels.shape[1:] for picture in befores]
+    if mask is not None and [each.pixels.shape[1:] for each in masks if each] != shapes:
+        raise InputError(f"{mask}: has other pages or another size than {observed}, so is no mask")
     if len(befores) != len(afters):
         raise InputError(
             f"{observed} has {len(befores)} pages, {restored} {len(afters)}: compare a picture "
             "with what was made of it"
         )
     figures = []
-    for before, after in zip(befores, afters, strict=True):
+    for before, after, marks in zip(befores, afters, masks, strict=True):
         size, larger = before.pixels.shape, after.pixels.shape
         scale = larger[1] / size[1]
         if len(after.pixels) != len(before.pixels) or scale % 1 or larger[2] != size[2] * scale:
@@ -38,7 +47,7 @@ def page(observed: Path, restored: Path) -> str:
                 f"{larger[2]}×{larger[1]} with {larger[0]}: compare a picture with what was made "
                 "of it"
             )
-        figures.append(_figure(before, after))
+        figures.append(_figure(before, after, marks))
     return PAGE.substitute(
         title=escape(f"{observed.name} → {restored.name}".encode(errors="replace").decode()),
         figures="\n".join(figures),
@@ -57,12 +66,13 @@ def _pictures(path: Path) -> list[Picture]:
     ]
 
 
-def _figure(before: Picture, after: Picture) -> str:
+def _figure(before: Picture, after: Picture, marks: Picture | None) -> str:
     """Return one picture over the other, and in words by how much they differ."""
     height, width = after.pixels.shape[1:]
     enlarged = height > before.pixels.shape[1]
     low, high = _range(before, after)
-    observed, restored = (_shown(picture.pixels, low, high) for picture in (before, after))
+    observed = _shown(before.pixels, low, high, marks)
+    restored = _shown(after.pixels, low, high, None)
     coarse = " coarse" if enlarged else ""
     said = f"{width}×{height} pixels"
     if not enlarged:
@@ -70,6 +80,8 @@ def _figure(before: Picture, after: Picture) -> str:
         changed = changed[torch.isfinite(changed)]  # what had no value has been given one
         change = float(changed.square().mean().sqrt()) / (high - low)
         said += f"; the two differ by {255 * change:.1f}/255 (root of the mean square)"
+    if marks is not None:
+        said += f"; red: {int(_marked(marks).sum()):,} marked"
     return f"""<figure>
   <div class="pair" style="--pixels: {width}px">
     <img class="restored" src="{restored}" alt="the restored picture">
@@ -91,6 +103,14 @@ def _range(before: Picture, after: Picture) -> tuple[float, float]:
     return low, high if high > low else low + 1
 
 
-def _shown(pixels: Float[Tensor, "c h w"], low: float, high: float) -> str:
+def _shown(pixels: Float[Tensor, "c h w"], low: float, high: float, marks: Picture | None) -> str:
     shown = torch.nan_to_num((pixels - low) / (high - low))
-    return decoding.data_uri(shown if len(shown) in (1, 3) else shown.mean(0, keepdim=True))
+    shown = shown if len(shown) in (1, 3) else shown.mean(0, keepdim=True)
+    if marks is not None:
+        red = (1 - STRENGTH) * shown + STRENGTH * torch.tensor(MARK)[:, None, None]
+        shown = torch.where(_marked(marks), red, shown)
+    return decoding.data_uri(shown)
+
+
+def _marked(marks: Picture) -> Bool[Tensor, "h w"]:
+    return marks.pixels.mean(0) >= 0.5

@@ -5,14 +5,19 @@ letter, a light in an eye, a sky that is white throughout are at an end of the r
 what draws a picture hangs together, and impulses lie anywhere, beside each other only by chance.
 """
 
+import math
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
 from convprior.prior.patches.filling import filled
+from convprior.problem.noise import measure
 
 UNLIKE = 0.04  # of the range, at least, an impulse differs from the pixels around it
+FAR = 4.0  # times the deviation of the others around it
+AROUND = 7  # pixels
 MIDST = 4  # of the eight pixels around one
 LEAST = 0.01  # of the pixels: fewer are dead ones, stars, lights
 MOST = 0.6  # of the pixels at the ends of the range: more are drawn in black and white
@@ -48,18 +53,33 @@ def _strewn(
     pixels: Float[Tensor, "c h w"],
     known: Bool[Tensor, "h w"],
     at_an_end: Bool[Tensor, "c h w"],
-    unlike: float,
+    least: float,
 ) -> Bool[Tensor, "h w"] | None:
     """Return which pixels at an end of the range are unlike the others, if chance strewed them."""
     candidates, of = at_an_end.any(0), int(known.sum())
     if not LEAST * of <= int(candidates.sum()) < of:
         return None
-    around = filled(pixels, known & ~candidates)
-    found = (at_an_end & ((pixels - around).abs() > unlike)).any(0)
-    share = float(found.sum()) / of
-    if share < LEAST or _together(found) > TOGETHER * share + BY_CHANCE:
+    others = known & ~candidates
+    around = filled(pixels, others)
+    unlike = (pixels - around).abs()
+    # Noise that is clipped is at an end of the range as well, but no farther off than other noise.
+    sure = (at_an_end & (unlike > (FAR * _spread(pixels, others)).clamp(min=least))).any(0)
+    share = float(sure.sum()) / of
+    if share < LEAST or _together(sure) > TOGETHER * share + BY_CHANCE:
         return None
-    return found
+    noise = measure(pixels, others).deviation
+    if math.isfinite(noise):
+        least = max(least, FAR * noise)
+    return (at_an_end & (unlike > least)).any(0)
+
+
+def _spread(pixels: Float[Tensor, "c h w"], others: Bool[Tensor, "h w"]) -> Float[Tensor, "c h w"]:
+    """Return by how much the others around each pixel vary, in each channel."""
+    square = torch.where(others, pixels - pixels[:, others].mean(1)[:, None, None], 0.0)
+    count = functional.avg_pool2d(others[None].float(), AROUND, 1, AROUND // 2).clamp(min=1e-3)
+    mean = functional.avg_pool2d(square[None], AROUND, 1, AROUND // 2)[0] / count
+    energy = functional.avg_pool2d(square.square()[None], AROUND, 1, AROUND // 2)[0] / count
+    return (energy - mean.square()).clamp(min=0).sqrt()
 
 
 def _together(found: Bool[Tensor, "h w"]) -> float:

@@ -5,19 +5,17 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float
-from kornia.morphology import dilation, opening
+from kornia.morphology import dilation
 from torch import Tensor
-from torch.nn import functional
 
 from convprior.ground.errors import InputError
 from convprior.pictures import files
 from convprior.pictures.picture import ImageError, Picture
+from convprior.restoration.scratches.find import scratches_and_dust
 
 OUTSIDE = 2.0  # times the range of its neighbours: so far off lies a dead or stuck pixel,
 FAINT = 0.1  # and at least this share of the picture's range
-WIDEST = 5  # pixels: what is exactly black or white and wider is part of the picture
 NEIGHBOURS = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 1.0]])  # of a pixel
-UNLIKE = 0.2  # share of the range by which a scratch differs from what is around it
 
 
 class MaskError(InputError):
@@ -30,11 +28,13 @@ def read(
     path: Path,
     invert: bool,
     most_pixels: int = files.MOST_PIXELS,
+    sensitivity: float = 1.0,
 ) -> tuple[Bool[Tensor, "h w"] | None, list[str]]:
     """Return the pixels to repair, None if ``auto`` finds none, and what there is to say of them.
 
     ``source`` is a mask file, a folder of masks with the pictures' names, ``alpha``, a colour like
-    ``#ff00ff``, or ``auto``; ``path`` is the picture's file. Raises MaskError or ImageError.
+    ``#ff00ff``, or ``auto``; ``path`` is the picture's file. ``sensitivity`` is that of ``auto``:
+    1, or more to find fainter scratches. Raises MaskError or ImageError.
     """
     said: list[str] = []
     file: Path | None = None
@@ -45,9 +45,9 @@ def read(
             raise MaskError(f"{path}: has no transparency: --mask alpha repairs transparent pixels")
         repair = picture.alpha < 0.5
     elif source == "auto":
-        repair = broken(picture.pixels)
+        repair = broken(picture.pixels, sensitivity)
         if not bool(repair.any()):
-            return None, [f"{path}: no dead pixels and no scratches found"]
+            return None, [f"{path}: no dead pixels, scratches or dust found"]
     elif source.startswith("#"):
         repair = _of_colour(source, picture, path)
     else:
@@ -135,31 +135,28 @@ def _of_colour(source: str, picture: Picture, path: Path) -> Bool[Tensor, "h w"]
     return (picture.pixels - wanted[:, None, None]).abs().amax(0) < 1 / 500
 
 
-def broken(pixels: Float[Tensor, "c h w"]) -> Bool[Tensor, "h w"]:
-    """Return dead and stuck pixels, and scratches that are exactly black or white.
+def broken(pixels: Float[Tensor, "c h w"], sensitivity: float = 1.0) -> Bool[Tensor, "h w"]:
+    """Return dead and stuck pixels, scratches and dust; pixels without a value are none of them.
 
-    A stuck pixel lies outside of all its neighbours' values, by more than twice their own range. A
-    scratch is exactly at an end of the picture's range, at most five pixels wide, and unlike its
-    surroundings.
+    A stuck pixel lies outside of all its neighbours' values, by more than twice their own range.
+    ``sensitivity`` is that for scratches and dust, 1 unless asked for.
     """
     missing = ~torch.isfinite(pixels).all(0)
     if bool(missing.all()):
         return torch.zeros_like(missing)
-    # What has no value is as its neighbours are: it is no extreme, and makes none of them one.
-    pixels = torch.where(missing, pixels[:, ~missing].median(1).values[:, None, None], pixels)
-    low, high = float(pixels.amin()), float(pixels.amax())
-    most: Tensor = dilation(pixels[None], NEIGHBOURS, max_val=torch.inf)[0]
-    least: Tensor = -dilation(-pixels[None], NEIGHBOURS, max_val=torch.inf)[0]
-    outside = torch.maximum(pixels - most, least - pixels)
-    stuck = (outside > (OUTSIDE * (most - least)).clamp(min=FAINT * (high - low))).any(0)
-    around = functional.avg_pool2d(
-        functional.pad(pixels[None], (2 * WIDEST,) * 4, mode="replicate"), 4 * WIDEST + 1, 1
-    )[0]
-    scratched = torch.zeros_like(stuck)
-    for end in (low, high):
-        extreme = (pixels == end).all(0)
-        near = ((pixels - end).abs() < FAINT * (high - low)).all(0)
-        solid = opening(near[None, None].float(), torch.ones(WIDEST + 1, WIDEST + 1))[0, 0] > 0.5
-        unlike = (around - end).abs().amax(0) > UNLIKE * (high - low)
-        scratched |= extreme & ~solid & unlike
-    return (stuck | scratched) & ~missing
+    if bool(missing.any()):
+        # What has no value is as its neighbours are: it is no extreme, and makes none of them one.
+        usual = pixels[:, ~missing].median(1).values[:, None, None]
+        pixels = torch.where(missing, usual, pixels)
+    return (_stuck(pixels) | scratches_and_dust(pixels, sensitivity)) & ~missing
+
+
+def _stuck(pixels: Float[Tensor, "c h w"]) -> Bool[Tensor, "h w"]:
+    found = torch.zeros(pixels.shape[1:], dtype=torch.bool)
+    faintest = FAINT * float(pixels.amax() - pixels.amin())
+    for channel in pixels:
+        most: Tensor = dilation(channel[None, None], NEIGHBOURS, max_val=torch.inf)[0, 0]
+        least: Tensor = -dilation(-channel[None, None], NEIGHBOURS, max_val=torch.inf)[0, 0]
+        outside = torch.maximum(channel - most, least - channel)
+        found |= outside > (OUTSIDE * (most - least)).clamp(min=faintest)
+    return found

@@ -172,8 +172,9 @@ def _repairs(
     repairs: list[Tensor | None] = []
     for page in pages:
         repair, said = masks.read(
-            settings.mask, page, job.source, settings.invert_mask, settings.most_pixels
-        )
+            settings.mask, page, job.source, settings.invert_mask, settings.most_pixels,
+            settings.sensitivity,
+        )  # fmt: skip
         repairs.append(repair)
         for line in said:
             say(line)

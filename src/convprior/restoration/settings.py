@@ -39,6 +39,7 @@ class Settings(BaseModel):
     task: Asked = "auto"
     mask: str | None = None
     invert_mask: bool = False
+    sensitivity: Annotated[float, Field(ge=0.25, le=4)] = 1.0
     scale: Annotated[int, Field(ge=2, le=4)] = 2
     kernel: str | None = None
     seed: int = 0
@@ -77,6 +78,8 @@ class Settings(BaseModel):
     def _belong_together(self) -> "Settings":
         if self.invert_mask and self.mask is None:
             raise ValueError("--invert-mask needs --mask: it repairs what the mask does not mark")
+        if "sensitivity" in self.model_fields_set and self.mask != "auto":
+            raise ValueError("--sensitivity needs --mask auto: it says how much that finds")
         if self.task == "deblur" and self.kernel is None:
             raise ValueError("--task deblur needs --kernel: a file, or gaussian:σ with σ in pixels")
         if self.kernel is not None and self.task != "deblur":

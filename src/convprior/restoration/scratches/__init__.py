@@ -1,0 +1,1 @@
+"""Finding scratches and dust: thin lines and specks unlike both their sides."""

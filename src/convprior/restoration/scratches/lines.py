@@ -1,0 +1,211 @@
+"""Lines: ridges that hang together, and what is told of each.
+
+Ridge pixels of like direction and like lightness that lie within two pixels of each other are one
+line. What speaks for a scratch: it is long and straight, has one extreme colour while its sides
+change, is unlike both of them and they are alike, and what lies farther aside goes on as they do.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+from torch.nn import functional
+
+from convprior.restoration.scratches.ridges import ASIDE, LENGTH, WAYS, Ridges, direction, ridges
+
+WEAK = 0.8  # height from which on a ridge can be part of a line
+SCALES = (1, 2, 4)  # on halves of the picture, lines of up to two pixels are such of up to eight
+SHORTEST = 12  # pixels at its scale
+TURN = 2  # ways between linked pixels, and
+STEP = 0.2  # of the range between their lightness, at most
+SOLID = 0.5  # of the piece's height: less, and the pixel is beyond the line's end, or hidden
+FARTHER = (5, 7, 11, 16)  # pixels aside
+NEXT = ((0, 1), (0, 2), *((down, right) for down in (1, 2) for right in range(-2, 3)))
+
+EVIDENCE = (
+    "length",  # logarithm of pixels
+    "lightness",
+    "change",  # deviation of the lightness along the line
+    "uneven",  # difference of the two sides, in units of the contrast, at most 3
+    "contrast",  # with the lighter side
+    "crooked",  # extent across per extent along, of the line's pixels
+    "elsewhere",  # change from the sides to 7 pixels aside, in units of the contrast, at most 4
+    "variation",  # logarithm of that of the surroundings
+    "sides",  # deviation of the lighter side along the line
+    "above",  # lightness beyond the lightest of 16 pixels to both sides
+)
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a picture ``light`` that was made smaller by ``scale``.
+
+    ``places`` are the pixels on them (row, column), ``of`` the line of each, and ``contrast`` that
+    of each with its lighter side. Of the m lines there are the ``evidence``, its columns as named
+    by EVIDENCE, the ``width`` in pixels of the picture, and how many pixels each has.
+    """
+
+    scale: int
+    light: Float[Tensor, "h w"]
+    places: Int64[Tensor, "n 2"]
+    of: Int64[Tensor, " n"]
+    contrast: Float[Tensor, " n"]
+    evidence: Float[Tensor, "m k"]
+    width: Float[Tensor, " m"]
+    count: Float[Tensor, " m"]
+
+
+def lines(light: Float[Tensor, "h w"]) -> list[Lines]:
+    """Return the light lines of a picture with a range of about [0, 1], finest scale first."""
+    found = []
+    for scale in SCALES:
+        small = functional.avg_pool2d(light[None, None], scale)[0, 0] if scale > 1 else light
+        if min(small.shape) < 2 * LENGTH:
+            break
+        found.append(_lines(small, scale))
+    return [each for each in found if len(each.width)]
+
+
+def _lines(light: Float[Tensor, "h w"], scale: int) -> Lines:
+    ridged = ridges(light)
+    places = _crests(ridged).nonzero()
+    rows, columns = places.T
+    way = ridged.way[rows, columns].long()
+    height, variation = ridged.height[rows, columns], ridged.variation[rows, columns]
+    beside = _Beside(light, places, way)
+    left, right, middle = beside.at(ASIDE), beside.at(-ASIDE), beside.at(0)
+    side = torch.maximum(left, right)
+    contrast = middle - side
+    names, line = _linked(places, way, light).unique(return_inverse=True)
+    solid = (contrast >= SOLID * height * variation).float()
+    count = torch.zeros(len(names)).index_add_(0, line, solid).clamp(min=1)
+
+    def mean(values: Tensor) -> Tensor:
+        return torch.zeros(len(names)).index_add_(0, line, values * solid) / count
+
+    def deviation(values: Tensor) -> Tensor:
+        return (mean(values.square()) - mean(values).square()).clamp(min=0).sqrt()
+
+    farther = {d: (beside.at(d), beside.at(-d)) for d in FARTHER}
+    lightest = torch.stack([side, *(side for pair in farther.values() for side in pair)]).amax(0)
+    moved = (farther[7][0] - left).abs() + (farther[7][1] - right).abs()
+    along, across = _extents(places, mean, line)
+    step = mean(contrast).clamp(min=0) + 0.02
+    evidence = [
+        along.clamp(min=1).log(),
+        mean(middle),
+        deviation(middle),
+        (mean((left - right).abs()) / step).clamp(max=3),
+        mean(contrast),
+        across.clamp(max=30) / along.clamp(min=1),
+        (mean(moved) / step).clamp(max=4),
+        mean(variation).log(),
+        deviation(side),
+        mean(middle - lightest),
+    ]
+    long = (along >= SHORTEST) & (mean(solid) > 0)
+    kept = long[line] & (solid > 0)
+    return Lines(
+        scale,
+        light,
+        places[kept],
+        (long.long().cumsum(0) - 1)[line][kept],
+        contrast[kept],
+        torch.stack(evidence, 1)[long],
+        scale * mean(beside.width(middle - contrast / 2))[long],
+        count[long],
+    )
+
+
+def _crests(ridged: Ridges) -> Bool[Tensor, "h w"]:
+    """Return ridge pixels that are no lower than their neighbours on both sides."""
+    size = ridged.height.shape
+    around = functional.pad(ridged.height, (1, 1, 1, 1), value=-math.inf)
+    high = ridged.height >= WEAK
+    crest = torch.zeros(size, dtype=torch.bool)
+    for way in range(WAYS):
+        sin, cos = direction(way)
+        down, right = round(cos), -round(sin)
+        one, other = (
+            around[1 + s * down :, 1 + s * right :][: size[0], : size[1]] for s in (1, -1)
+        )
+        crest |= high & (ridged.way == way) & (ridged.height >= torch.maximum(one, other))
+    return crest
+
+
+class _Beside:
+    """The lightness at places, and so many pixels aside of them, smoothed along the line."""
+
+    def __init__(self, light: Tensor, places: Tensor, way: Tensor) -> None:
+        self.light = light
+        self.rows, self.columns = places.T
+        angle = math.pi * way / WAYS
+        self.sin, self.cos = angle.sin(), angle.cos()
+
+    def at(self, aside: int) -> Tensor:
+        height, width = self.light.shape
+        total = torch.zeros(len(self.rows))
+        for t in (-4, -2, 0, 2, 4):
+            row = (self.rows + t * self.sin + aside * self.cos).round().long()
+            column = (self.columns + t * self.cos - aside * self.sin).round().long()
+            total += self.light[row.clamp(0, height - 1), column.clamp(0, width - 1)]
+        return total / 5
+
+    def width(self, half: Tensor) -> Tensor:
+        """Return how many pixels across are lighter than ``half``, without a break."""
+        total = torch.ones(len(self.rows))
+        for sign in (-1, 1):
+            inside = torch.ones(len(self.rows), dtype=torch.bool)
+            for k in range(1, ASIDE + 1):
+                inside = inside & (self.at(sign * k) > half)
+                total += inside
+        return total
+
+
+def _extents(
+    places: Tensor, mean: Callable[[Tensor], Tensor], line: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the lengths along and across of lines: of a bar with their pixels' covariance."""
+    rows, columns = places.float().T
+    down, right = rows - mean(rows)[line], columns - mean(columns)[line]
+    dd, rr, dr = mean(down * down), mean(right * right), mean(down * right)
+    root = ((dd - rr).square() / 4 + dr.square()).sqrt()
+    half = (dd + rr) / 2
+    return (12 * (half + root)).sqrt(), (12 * (half - root).clamp(min=0)).sqrt()
+
+
+def _linked(
+    places: Int64[Tensor, "n 2"], way: Int64[Tensor, " n"], light: Float[Tensor, "h w"]
+) -> Int64[Tensor, " n"]:
+    """Return for each place the least number of those that it hangs together with.
+
+    The least number spreads along the links, and to its bearers at once: the rounds grow with the
+    logarithm of a line's length.
+    """
+    numbers = torch.full((light.shape[0] + 4, light.shape[1] + 4), -1, dtype=torch.int32)
+    rows, columns = (places + 2).T
+    numbers[rows, columns] = torch.arange(len(places), dtype=torch.int32)
+    lightness = light[places[:, 0], places[:, 1]]
+    links = []
+    for down, right in NEXT:
+        other = numbers[rows + down, columns + right].long()
+        one = (other >= 0).nonzero()[:, 0]
+        other = other[one]
+        turn = (way[one] - way[other]).abs()
+        alike = torch.minimum(turn, WAYS - turn) <= TURN
+        alike &= (lightness[one] - lightness[other]).abs() < STEP
+        links.append(torch.stack([one[alike], other[alike]]))
+    one, other = torch.cat(links, 1)
+    least = torch.arange(len(places))
+    while True:
+        before = least
+        lower = torch.minimum(before[one], before[other])
+        least = before.scatter_reduce(0, before[one], lower, "amin")
+        least = least.scatter_reduce(0, before[other], lower, "amin")
+        while not torch.equal(least, farther := least[least]):
+            least = farther
+        if torch.equal(least, before):
+            return least
