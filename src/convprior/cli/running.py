@@ -17,6 +17,8 @@ from convprior.restoration.one import restore_one
 from convprior.restoration.report import Report
 from convprior.restoration.settings import Task
 
+TOO_SOON = 0.02  # share of the patches' work, before which nothing tells how long the rest takes
+
 
 class Progress(Watcher):
     """Steps, held-out error and time left: a bar on a terminal, a line now and then elsewhere."""
@@ -55,8 +57,10 @@ class Progress(Watcher):
         """Show how much of the patches' work is done."""
         now = time.monotonic()
         self.stepping = now  # the network, if it is fitted, begins here
-        left = (now - self.start) / done * (1 - done)
-        self._show(run, done, f"alike patches {done:.0%} · {left:.0f} s left", at_once=False)
+        said = f"alike patches {done:.0%}"
+        if done > TOO_SOON:
+            said += f" · {(now - self.start) / done * (1 - done):.0f} s left"
+        self._show(run, done, said, at_once=False)
 
     def step(self, run: int, iterate: Iterate, due: float) -> None:
         """Show an iterate of the network and how long it takes if it ends at the step ``due``."""

@@ -100,7 +100,9 @@ def restore(
     by_patches = recipe.patches and patches_apply(observation)
     if by_patches:
         work = _patches(observation.to(where.device))
-        patched, cut_off = _by_patches(work, follower)
+        # To put together what is done takes about as long as to set out.
+        until = follower.until - (time.monotonic() - begun)
+        patched, cut_off = _by_patches(work, follower, until)
         patched = patched.clamp_(0, 1)
         took = time.monotonic() - begun
         nothing_missing = observation.exact and bool(observation.known.all())
@@ -147,19 +149,21 @@ def _patches(observation: Observation) -> Work:
     return Denoising(filled(observation.observed, observation.known), observation.noise)
 
 
-def _by_patches(work: Work, follower: Follower) -> tuple[Tensor, Ending | None]:
+def _by_patches(work: Work, follower: Follower, until: float) -> tuple[Tensor, Ending | None]:
     """Return what patches make of a picture, and what ended the work before its time."""
     seen = 0.0
+    ended: Ending | None = None
     try:
         for seen in work:
             follower.see_patches(seen, work)
-            if time.monotonic() > follower.until and seen < 1:
-                return work.picture(), "time limit"
+            if time.monotonic() > until and seen < 1:
+                ended = "time limit"
+                break
     except KeyboardInterrupt:
         if not seen:
             raise
-        return work.picture(), "interrupted"
-    return work.picture(), None
+        ended = "interrupted"
+    return work.picture(), ended
 
 
 def _by_network(

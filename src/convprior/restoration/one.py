@@ -32,7 +32,7 @@ from convprior.restoration.settings import Settings, Task
 from convprior.restoration.task import choose
 from convprior.restoration.within_memory import restore_within_memory
 
-ENDING = 1.5  # times as long as the rehearsal of writing: what comes after the work
+ENDING = 2.0  # times as long as the rehearsal of writing: what comes after the work
 Before = Callable[[Path], None]
 
 
