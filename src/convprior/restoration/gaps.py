@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 WINDOW = 9  # pixels: where fewer than half of those around a missing one are known, it is wide
+DEPTH = 7  # pixels from all that is known: two scratches that meet are not so deep, a hole is
 CELL = 32  # pixels: a piece is made of cells
 AROUND = 2  # cells around those with wide gaps: the surroundings from which a network learns
 
@@ -24,7 +25,17 @@ def wide(known: Bool[Tensor, "h w"]) -> list[Place]:
     share = functional.avg_pool2d(
         known[None].float(), WINDOW, 1, WINDOW // 2, count_include_pad=False
     )[0]
-    gaps = ~known & (share < 0.5)
+    return _around(~known & (share < 0.5))
+
+
+def deep(known: Bool[Tensor, "h w"]) -> list[Place]:
+    """Return the pieces, as `wide` does, with gaps whose middle is far from all that is known."""
+    near = functional.max_pool2d(known[None].float(), 2 * DEPTH - 1, 1, DEPTH - 1)[0] > 0
+    return _around(~near)
+
+
+def _around(gaps: Bool[Tensor, "h w"]) -> list[Place]:
+    """Return the pieces that hold these pixels of gaps, and what they need around them."""
     if not gaps.any():
         return []
     cells = functional.max_pool2d(gaps[None].float(), CELL, ceil_mode=True)
@@ -37,7 +48,7 @@ def wide(known: Bool[Tensor, "h w"]) -> list[Place]:
         if torch.equal(joined, cells):
             break
         cells = joined
-    height, width = known.shape
+    height, width = gaps.shape
     return [
         (
             slice(rows.start * CELL, min(rows.stop * CELL, height)),

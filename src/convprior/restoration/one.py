@@ -100,6 +100,7 @@ def restore_one(
         report.pages.append(
             Page(task, reason, len(restored.runs), last.steps, last.best_step, last.ended)
         )
+        del restored, last  # large: what is written needs the room
     target = job.target
     # It was not there, or ours, when the work began.
     if not job.may_replace(target):

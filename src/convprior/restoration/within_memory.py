@@ -51,9 +51,12 @@ def restore_within_memory(
     follower.until = time.monotonic() + settings.time_limit
     recipe = _recipe(observation, task, settings)
     where = Where(machine.choose(device), getattr(torch, settings.precision))
-    places = gaps.wide(observation.known) if observation.exact and recipe.patches else None
-    pixels = _area(places) if places is not None else _area([_whole(observation)])
     asked = settings.runs > 1 or settings.time_limit < math.inf or settings.max_steps is not None
+    places = None
+    if observation.exact and recipe.patches:
+        few_minutes = asked or observation.known.numel() <= SMALL
+        places = gaps.wide(observation.known) if few_minutes else gaps.deep(observation.known)
+    pixels = _area(places) if places is not None else _area([_whole(observation)])
     alone = recipe.patches and patches_apply(observation)  # patches can do it
     if alone and recipe.max_steps and (not pixels or (pixels > SMALL and not asked)):
         recipe = replace(recipe, max_steps=0)

@@ -7,6 +7,7 @@ combinations of alike ones as if they had errors, and less so from round to roun
 pixels are put back.
 """
 
+import itertools
 from collections.abc import Iterator
 
 import torch
@@ -20,6 +21,8 @@ from convprior.prior.patches.matching import alike
 from convprior.prior.patches.sweep import Grid, Tile
 from convprior.prior.patches.work import Work
 from convprior.problem.observation import Observation
+
+Place = tuple[slice, slice]  # rows and columns
 
 CELL = 96  # pixels
 AROUND = 28  # pixels around a cell: alike patches are looked for that far
@@ -50,13 +53,7 @@ class Filling(Work):
         self.observed, self.known = observation.observed, observation.known
         self.start, self.error = start, error
         self.made, self.there = self.observed.clone(), self.known.clone()
-        height, width = self.known.shape
-        cells = [
-            (slice(top, min(top + CELL, height)), slice(left, min(left + CELL, width)))
-            for top in range(0, height, CELL)
-            for left in range(0, width, CELL)
-        ]
-        self.cells = [cell for cell in cells if not bool(self.known[cell].all())]
+        self.cells = _cells(~self.known)
 
     def picture(self) -> Float[Tensor, "c h w"]:
         """Return the best so far: known pixels are what they were."""
@@ -100,6 +97,23 @@ class Filling(Work):
         return picture[
             :, rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
         ]
+
+
+def _cells(missing: Bool[Tensor, "h w"]) -> list[Place]:
+    """Return the cells in which something is missing, each no larger than to hold what is."""
+    height, width = missing.shape
+    cells = []
+    for top, left in itertools.product(range(0, height, CELL), range(0, width, CELL)):
+        part = missing[top : top + CELL, left : left + CELL]
+        rows, columns = part.any(1).nonzero()[:, 0], part.any(0).nonzero()[:, 0]
+        if len(rows):
+            cells.append(
+                (
+                    slice(top + int(rows[0]), top + int(rows[-1]) + 1),
+                    slice(left + int(columns[0]), left + int(columns[-1]) + 1),
+                )
+            )
+    return cells
 
 
 def _touched(missing: Bool[Tensor, "h w"], grid: Grid) -> Bool[Tensor, " groups"]:
