@@ -5,9 +5,9 @@
 
 Denoises the four pictures at 256×256 (σ 15, 25 and 50, clipped), and kodim03 as it is (σ 25, not
 clipped), with several noises each; σ is measured, not told. Fills the missing pixels of the
-pictures to inpaint. Then times: of a whole `convprior restore`, with its memory, of a large picture
-with noise, and of one with six scratches; both are kodim03 enlarged, for time alone. CBM3D's
-figures are data: see prior.py. Writes reports/benchmarks/patches.json.
+pictures to inpaint. Then a whole `convprior restore`, its time and memory: of large pictures with
+noise, with six scratches, with many specks; all are kodim03 enlarged, so only their times count.
+CBM3D's figures are data: see prior.py. Writes reports/benchmarks/patches.json.
 """
 
 import argparse
@@ -120,20 +120,40 @@ def commands(pictures: Path) -> Row:
             rows[f"{name}, σ 15"] = _timed("restore", str(path), "--overwrite")
             print(rows, flush=True)
         clean = functional.interpolate(small[None], (2668, 4000), mode="bicubic")[0].clamp(0, 1)
-        scratched = torch.zeros(clean.shape[1:])
-        for number in range(6):
-            for x in range(4000):
-                y = int((0.1 + 0.15 * number) * 2600 + 0.05 * x * (number % 3 - 1)) % 2660
-                scratched[y : y + 4, x] = 1.0
-        mask, path = Path(folder, "mask.png"), Path(folder, "scratched.png")
-        files.write(mask, Picture(scratched[None]))
-        files.write(path, Picture(torch.where(scratched > 0, 1.0, clean)))
-        options = ("--mask", str(mask), "--overwrite", "--task", "inpaint")
-        rows["10.7 megapixels, six scratches"] = _timed("restore", str(path), *options)
-        out = files.read(path.with_suffix(".restored.png")).pixels
-        missing = scratched > 0
-        rows["10.7 megapixels, six scratches"]["psnr_of_gaps"] = metrics.psnr(clean, out, missing)
+        for name, missing in (("six scratches", scratches()), ("5,000 specks", specks())):
+            mask, path = Path(folder, "mask.png"), Path(folder, "broken.png")
+            files.write(mask, Picture(missing[None].float()))
+            files.write(path, Picture(torch.where(missing, 1.0, clean)))
+            row = _timed("restore", str(path), "--mask", str(mask), "--overwrite")
+            out = files.read(path.with_suffix(".restored.png")).pixels
+            row["psnr_of_gaps"] = metrics.psnr(clean, out, missing)
+            rows[f"10.7 megapixels, {name}"] = row
+            print(rows, flush=True)
     return rows
+
+
+def scratches() -> Tensor:
+    """Return six lines of four pixels, (2668, 4000), some of which meet."""
+    lines = torch.zeros(2668, 4000, dtype=torch.bool)
+    for number in range(6):
+        for x in range(4000):
+            y = int((0.1 + 0.15 * number) * 2600 + 0.05 * x * (number % 3 - 1)) % 2660
+            lines[y : y + 4, x] = True
+    return lines
+
+
+def specks() -> Tensor:
+    """Return 5,000 discs of 3 to 9 pixels, (2668, 4000)."""
+    generator = seeds.generator("benchmark", "specks")
+    spots = torch.zeros(2668, 4000, dtype=torch.bool)
+    down = torch.arange(-5, 6)
+    away = down[:, None].square() + down.square()
+    for _ in range(5000):
+        y = int(torch.randint(5, 2668 - 6, (), generator=generator))
+        x = int(torch.randint(5, 4000 - 6, (), generator=generator))
+        radius = 1.5 + 2.5 * float(torch.rand((), generator=generator))
+        spots[y - 5 : y + 6, x - 5 : x + 6] |= away <= radius**2
+    return spots
 
 
 def _timed(*command: str) -> Row:

@@ -35,6 +35,15 @@ def test_a_hole_has_its_surroundings_and_two_near_ones_are_one_piece() -> None:
     assert not inside[300:400].any()
 
 
+def test_scratches_that_meet_are_wide_and_not_deep() -> None:
+    broken = known()
+    broken[100:108, 50:90] = False
+    assert gaps.wide(broken)
+    assert gaps.deep(broken) == []
+    broken[300:340, 200:240] = False
+    assert gaps.deep(broken) == [(slice(224, 416), slice(128, 320))]
+
+
 def test_many_missing_pixels_are_one_piece_to_the_edges() -> None:
     few = torch.rand(101, 67, generator=seeds.generator("few")) < 0.4
     assert gaps.wide(few) == [(slice(0, 101), slice(0, 67))]
