@@ -23,6 +23,7 @@ AROUND = 9  # pixels: their mean tells how bright it is
 LEAST_BLOCKS, MOST_RANGES = 24, 12  # blocks in a range of brightness; ranges
 CURVE = 17  # values of brightness at which a curve is kept
 UNEVEN = 1.5  # times the least noise is the most of a picture, from which on brightness counts
+CLEAN = 2.5 / 255  # weaker noise nobody sees: taking it away would take more of the picture
 ENOUGH = 2**21  # numbers: more tell the median no better
 NORMAL_MEDIAN = 0.6745  # of the absolute value of a standard normal number
 BLOCKY = 1.25  # from this ratio of steps between blocks to steps within, squared: clean ≤ 1.15
@@ -47,6 +48,11 @@ class Noise:
         """Whether a pixel tells of its neighbour's noise."""
         return self.correlation > SHARED
 
+    @property
+    def hardly_any(self) -> bool:
+        """Whether the picture had better stay as it is."""
+        return self.deviation < CLEAN and not self.of_blocks
+
     def variance_of(self, picture: Float[Tensor, "c h w"]) -> Float[Tensor, "1 h w"]:
         """Return the variance of each pixel of a picture, noisy or not, all of it known."""
         if not self.curve:
@@ -70,7 +76,7 @@ def measure(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Nois
     jpeg = _between_blocks(picture) if known.all() else 0.0
     white = max(flat, white)
     correlation = correlation if flat > FAINT else 0.0
-    if jpeg > white or correlation > SHARED:
+    if jpeg > white or correlation > SHARED or white < CLEAN:
         return Noise(max(white, jpeg), correlation, of_blocks=jpeg > white)
     brightness = _brightness(picture, known)
     curve = _curve(picture, known, brightness)

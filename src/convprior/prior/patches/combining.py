@@ -167,9 +167,7 @@ def better(
     return adding.sums()
 
 
-def _ridge(
-    matrices: Float[Tensor, "b m m"], noise: Float[Tensor, " b"]
-) -> Float[Tensor, " b"]:
+def _ridge(matrices: Float[Tensor, "b m m"], noise: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
     """Return the noise, or the least with which symmetric matrices can be inverted in float32."""
     least = LEAST_RIDGE * matrices.diagonal(dim1=1, dim2=2).sum(1)
     return least.clamp(min=1e-12).clamp(min=noise)
