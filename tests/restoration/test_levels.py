@@ -131,6 +131,7 @@ def test_the_task_is_told_by_the_picture() -> None:
     assert task == "inpaint"  # who gives a mask gets the rest bit for bit
     assert "its noise of 2" in reason
     assert chosen(clean, None)[0] == chosen(noisy, None)[0] == "denoise"
+    assert "hardly any noise" in chosen(clean, None)[1]
     assert "26/255" in chosen(noisy, None)[1] or "25/255" in chosen(noisy, None)[1]
     for table, expected in ((60, "dejpeg"), (6, "denoise")):
         said = Metadata("JPEG", own={"qtables": {0: [table] * 64}})

@@ -161,6 +161,7 @@ def _tell(report: Report, progress: Progress, as_json: bool) -> None:
         print(progress.plain(report.line()), flush=True)
     page = report.pages[-1]
     reason = {
+        "nothing to do": "is what came, as nothing is to be done: --task denoise insists",
         "patches": "by alike patches",
         "stopped": "the held-out pixels said stop",
         "max steps": "the last step was reached: --max-steps can go on further",

@@ -33,7 +33,14 @@ from convprior.problem.observation import Observation
 from convprior.problem.operators import IDENTITY
 
 Ending = Literal[
-    "patches", "stopped", "max steps", "time limit", "interrupted", "diverged", "failed"
+    "nothing to do",
+    "patches",
+    "stopped",
+    "max steps",
+    "time limit",
+    "interrupted",
+    "diverged",
+    "failed",
 ]
 
 
@@ -110,7 +117,8 @@ def restore(
         if fits and not cut_off and follower.until < time.monotonic() + FIT_TAKES * took:
             cut_off = "time limit"
         if cut_off or not fits:
-            return Restored(patched.cpu(), patched.cpu(), None, 0, 0, cut_off or "patches")
+            done: Ending = "nothing to do" if nothing_missing else "patches"
+            return Restored(patched.cpu(), patched.cpu(), None, 0, 0, cut_off or done)
     # What combines the two works on patches once more.
     until = follower.until - took
     iterates = Iterates(observation, recipe, seed, where)

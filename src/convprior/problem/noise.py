@@ -9,14 +9,21 @@ wavelet shrinkage", 1994); and steps between the blocks of JPEG tell of what it 
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn import functional
 
 BLOCK = 8  # side of a block, pixels: that of JPEG
 FLATTEST = 0.05  # share of the blocks that is looked at
 FAINT = 4 / 255  # below this deviation a flat block shows the picture's own grain
 SHARED = 0.3  # from this correlation on: scaled-down and sharpened pictures have 0.2, blurred 0.5
+AROUND = 9  # pixels: their mean tells how bright it is
+LEAST_BLOCKS, MOST_RANGES = 24, 12  # blocks in a range of brightness; ranges
+CURVE = 17  # values of brightness at which a curve is kept
+UNEVEN = 1.5  # times the least noise is the most of a picture, from which on brightness counts
+CLEAN = 2.5 / 255  # weaker noise nobody sees: taking it away would take more of the picture
 ENOUGH = 2**21  # numbers: more tell the median no better
 NORMAL_MEDIAN = 0.6745  # of the absolute value of a standard normal number
 BLOCKY = 1.25  # from this ratio of steps between blocks to steps within, squared: clean ≤ 1.15
@@ -26,17 +33,31 @@ BLOCKY = 1.25  # from this ratio of steps between blocks to steps within, square
 class Noise:
     """``deviation`` in units of the pixel values; ``correlation`` of neighbours, in [-1, 1].
 
-    ``of_blocks`` says that it is what JPEG threw away.
+    ``of_blocks`` says that it is what JPEG threw away. Where the noise depends on the brightness,
+    as that of photons does, ``curve`` holds the deviation at so many values of it, from 0 to 1 in
+    equal steps, and ``deviation`` is that of the whole picture; otherwise the curve is empty.
     """
 
     deviation: float
     correlation: float
     of_blocks: bool = False
+    curve: tuple[float, ...] = ()
 
     @property
     def shared(self) -> bool:
         """Whether a pixel tells of its neighbour's noise."""
         return self.correlation > SHARED
+
+    @property
+    def hardly_any(self) -> bool:
+        """Whether the picture had better stay as it is."""
+        return self.deviation < CLEAN and not self.of_blocks
+
+    def variance_of(self, picture: Float[Tensor, "c h w"]) -> Float[Tensor, "1 h w"]:
+        """Return the variance of each pixel of a picture, noisy or not, all of it known."""
+        if not self.curve:
+            return picture.new_full((1, *picture.shape[1:]), self.deviation**2)
+        return _on_curve(_brightness(picture, torch.ones_like(picture[0]) > 0), self.curve)[None]
 
 
 NONE = Noise(0.0, 0.0)
@@ -54,7 +75,15 @@ def measure(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Nois
     flat, correlation = _in_flat_blocks(_blocks(picture)[whole]) if whole.any() else (0.0, 0.0)
     jpeg = _between_blocks(picture) if known.all() else 0.0
     white = max(flat, white)
-    return Noise(max(white, jpeg), correlation if flat > FAINT else 0.0, of_blocks=jpeg > white)
+    correlation = correlation if flat > FAINT else 0.0
+    if jpeg > white or correlation > SHARED or white < CLEAN:
+        return Noise(max(white, jpeg), correlation, of_blocks=jpeg > white)
+    brightness = _brightness(picture, known)
+    curve = _curve(picture, known, brightness)
+    if not curve or max(curve) < UNEVEN * min(curve):
+        return Noise(white, correlation)
+    variance = _on_curve(brightness[known], curve).mean()
+    return Noise(float(variance) ** 0.5, correlation, curve=curve)
 
 
 def _blocks(picture: Float[Tensor, "c h w"]) -> Float[Tensor, "n c b b"]:
@@ -90,6 +119,55 @@ def _in_diagonals(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -
     values = differences[:, whole].flatten()
     values = values[:: -(-len(values) // ENOUGH)]
     return float(values.abs().median()) / NORMAL_MEDIAN
+
+
+def _brightness(
+    picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]
+) -> Float[Tensor, "h w"]:
+    """Return the mean of the channels around each pixel, without most of its noise."""
+    plane = torch.where(known, picture.mean(0), 0.0)[None, None]
+    count = functional.avg_pool2d(known[None, None].float(), AROUND, 1, AROUND // 2)
+    mean: Tensor = functional.avg_pool2d(plane, AROUND, 1, AROUND // 2) / count.clamp(min=1e-6)
+    return mean[0, 0]
+
+
+def _on_curve(brightness: Float[Tensor, "*n"], curve: tuple[float, ...]) -> Float[Tensor, "*n"]:
+    """Return the variance at each brightness."""
+    squares = brightness.new_tensor(curve).square()
+    place = brightness.clamp(0, 1) * (len(curve) - 1)
+    below = place.floor().long().clamp(max=len(curve) - 2)
+    return squares[below].lerp(squares[below + 1], place - below)
+
+
+def _curve(
+    picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"], brightness: Float[Tensor, "h w"]
+) -> tuple[float, ...]:
+    """Return the deviation of white noise by brightness, empty where too few blocks tell of it.
+
+    In each of some ranges of brightness, the blocks whose diagonal differences are weaker than
+    those of three quarters are taken for flat (after Liu, Szeliski et al., "Automatic estimation
+    and removal of noise from a single image", PAMI 2008: the lower envelope).
+    """
+    steps = picture[:, :, 1:] - picture[:, :, :-1]
+    squares = ((steps[:, 1:] - steps[:, :-1]) / 2).square().mean(0)
+    whole = known[1:, 1:] & known[1:, :-1] & known[:-1, 1:] & known[:-1, :-1]
+    count = functional.avg_pool2d(whole[None].float(), BLOCK)[0].flatten()
+    energy = functional.avg_pool2d(torch.where(whole, squares, 0.0)[None], BLOCK)[0].flatten()
+    light = functional.avg_pool2d(brightness[None, :-1, :-1], BLOCK)[0].flatten()
+    told = count > 0.5
+    energy, light = energy[told] / count[told], light[told]
+    ranges = min(len(light) // LEAST_BLOCKS, MOST_RANGES)
+    if ranges < 2:
+        return ()
+    # The weaker quarter of what varies by so much because there are so few numbers in a block.
+    scatter = (4.5 / (BLOCK**2 * len(picture))) ** 0.5
+    middles, deviations = [], []
+    for some in light.argsort().tensor_split(ranges):
+        middles.append(float(light[some].mean()))
+        flat = float(energy[some].quantile(0.25)) / (1 - NORMAL_MEDIAN * scatter)
+        deviations.append(flat**0.5)
+    at = np.linspace(0, 1, CURVE)
+    return tuple(float(d) for d in np.interp(at, middles, deviations))
 
 
 def _between_blocks(picture: Float[Tensor, "c h w"]) -> float:

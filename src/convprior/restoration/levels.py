@@ -44,6 +44,10 @@ class Look:
     masked: bool
     impulses: int = 0
 
+    def as_it_is(self) -> "Look":
+        """Return the look at a picture of which every known pixel stays."""
+        return replace(self, observation=replace(self.observation, exact=True))
+
     def under(self, task: Task, operator: Operator = IDENTITY) -> "Look":
         """Return the look with the observation of a task."""
         if operator is IDENTITY and task != "inpaint":

@@ -101,22 +101,23 @@ def first(
     observed: Float[Tensor, "c h w"],
     members: Int[Tensor, "groups k"],
     side: int,
-    variance: float,
+    variance: Float[Tensor, " groups"],
 ) -> Sums:
     """Return estimates that have nothing but the noisy patches themselves for a guide.
 
-    Patches that know their own noise would keep it: they are weighed as if more noise lay on top.
+    ``variance`` is that of the noise in each group. Patches that know their own noise would keep
+    it: they are weighed as if more noise lay on top.
     """
     adding = _Adding(observed, side)
-    beyond = side**2 * variance * FIRST_NOISIER**2  # of noise, what the patches do not hold already
+    beyond = FIRST_NOISIER**2  # of noise, what the patches do not hold already
     of_both = 1 + 1 / FIRST_NOISIER**2  # all noise, in units of that
-    for some in members.split(CHUNK):
+    for some, noise in zip(members.split(CHUNK), variance.split(CHUNK), strict=True):
         pixels = _pixels(some, side, observed.shape[2])
         group = _groups(observed, pixels, some.shape[1], side)
         mean = group.mean(1, keepdim=True)
         group -= mean
         products = group @ group.mT
-        ridge = _ridge(products, beyond)
+        ridge = _ridge(products, (side**2 * beyond * noise).repeat(len(observed)))
         theta = -of_both * ridge[:, None, None] * _inverse(products, ridge)
         theta.diagonal(dim1=1, dim2=2).add_(1)
         theta += of_both / group.shape[1]
@@ -132,7 +133,7 @@ def better(
     taken: Float[Tensor, "c h w"] | None,
     members: Int[Tensor, "groups k"],
     side: int,
-    variance: float,
+    variance: Float[Tensor, " groups"],
     leave: float,
 ) -> Sums:
     """Return estimates from patches that are ``noisy``, weighed by a ``guide`` without noise.
@@ -144,13 +145,12 @@ def better(
     if taken is not None:
         energy = functional.avg_pool2d(taken.square()[None], side, 1)[0]
         energy = functional.pad(energy, (0, side - 1, 0, side - 1)).flatten(1)  # by first pixel
-    deviation = variance**0.5
-    for some in members.split(CHUNK):
+    for some, noise in zip(members.split(CHUNK), variance.split(CHUNK), strict=True):
         left = guide.new_ones(len(guide), len(some))
         if taken is not None:
-            left -= energy[:, some].mean(2).sqrt() / deviation
+            left -= (energy[:, some].mean(2) / noise).sqrt()
             left.clamp_(min=max(leave, LEAST_LEFT))
-        noise = side**2 * variance * left.square().flatten()
+        noise = (side**2 * noise * left.square()).flatten()
         pixels = _pixels(some, side, guide.shape[2])
         group, found = (_groups(p, pixels, some.shape[1], side) for p in (guide, noisy))
         group -= group.mean(1, keepdim=True)
@@ -167,9 +167,7 @@ def better(
     return adding.sums()
 
 
-def _ridge(
-    matrices: Float[Tensor, "b m m"], noise: float | Float[Tensor, " b"]
-) -> Float[Tensor, " b"]:
+def _ridge(matrices: Float[Tensor, "b m m"], noise: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
     """Return the noise, or the least with which symmetric matrices can be inverted in float32."""
     least = LEAST_RIDGE * matrices.diagonal(dim1=1, dim2=2).sum(1)
     return least.clamp(min=1e-12).clamp(min=noise)

@@ -9,7 +9,7 @@ less of the noise in what the next one works on.
 from collections.abc import Iterator
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -50,10 +50,12 @@ class Denoising(Work):
     def __init__(self, observed: Float[Tensor, "c h w"], noise: Noise) -> None:
         self.colours = _colours(observed)
         planes = _mixed(self.colours, observed)
-        self.finest = _Scale(planes, noise.deviation, noise.correlation > SHARED or noise.of_blocks)
+        self.deviation = noise.deviation
+        shared = noise.correlation > SHARED or noise.of_blocks
+        self.finest = _Scale(planes, noise.variance_of(observed), shared)
 
     def __iter__(self) -> Iterator[float]:
-        return self.finest.work() if self.finest.variance > LEAST_NOISE**2 else iter(())
+        return self.finest.work() if self.deviation > LEAST_NOISE else iter(())
 
     def picture(self) -> Float[Tensor, "c h w"]:
         """Return the best so far: at first what was observed."""
@@ -64,19 +66,25 @@ class _Scale:
     """One scale of a picture, and in it the coarser ones; the planes are brightness and colours."""
 
     def __init__(
-        self, observed: Float[Tensor, "c h w"], deviation: float, shared: bool, depth: int = 0
+        self,
+        observed: Float[Tensor, "c h w"],
+        variance: Float[Tensor, "1 h w"],
+        shared: bool,
+        depth: int = 0,
     ) -> None:
-        self.observed, self.variance = observed, (CAUTION * deviation) ** 2
+        self.observed, self.variance = observed, CAUTION**2 * variance
         self.shared = shared
         self.best: Tensor | None = None
         self.coarse: _Scale | None = None
         if min(observed.shape[1:]) < LEAST_COARSE or (shared and depth == MOST_SHARED):
             return
-        half, half_deviation = _halved(observed), deviation / 2
+        half, half_variance = _halved(observed), _halved(variance) / 4
         if shared:
             found = measure(half, torch.ones_like(half[0], dtype=torch.bool)).deviation
-            half_deviation = min(max(found, deviation / 2), SHARED_FALLS * deviation)
-        self.coarse = _Scale(half, half_deviation, shared, depth + 1)
+            deviation = float(variance.mean()) ** 0.5
+            deviation = min(max(found, deviation / 2), SHARED_FALLS * deviation)
+            half_variance = torch.full_like(half_variance, deviation**2)
+        self.coarse = _Scale(half, half_variance, shared, depth + 1)
 
     def picture(self) -> Float[Tensor, "c h w"]:
         """Return the best so far; before there is an estimate, the coarse scale's with details.
@@ -118,6 +126,13 @@ class _Scale:
         for done in self._rounds():
             yield start + (1 - start) * (FIRST_WORK + (1 - FIRST_WORK) * done)
 
+    def _noise(self, tile: Tile, members: Int[Tensor, "groups k"]) -> Float[Tensor, " groups"]:
+        """Return the variance of the noise in each group: that in the patch it is made for."""
+        patches = functional.avg_pool2d(tile.of(self.variance)[None], tile.grid.side, 1)[0, 0]
+        width = patches.shape[1] + tile.grid.side - 1
+        own = members[:, 0]
+        return patches[own // width, own % width]
+
     def _first(self) -> Iterator[float]:
         """Estimate from the noisy patches alone."""
         grid = Grid.over(self.observed, FIRST_SIDE, STRIDE, REACH)
@@ -125,7 +140,7 @@ class _Scale:
         def estimate(tile: Tile) -> Sums:
             planes = tile.of(self.observed)
             members = alike(planes[:1], tile, FIRST_SIMILAR)
-            return combining.first(planes, members, grid.side, self.variance)
+            return combining.first(planes, members, grid.side, self._noise(tile, members))
 
         sums = Sums.none(self.observed)
         yield from sweep(grid, sums, estimate)
@@ -144,9 +159,9 @@ class _Scale:
                     members[tile] = alike(guide, tile, SIMILAR).int()
                 part = tile.of(noisy)
                 taken = tile.of(self.observed) - part
-                return combining.better(
-                    guide, part, taken, members[tile].long(), grid.side, self.variance, leave
-                )
+                found = members[tile].long()
+                noise = self._noise(tile, found)
+                return combining.better(guide, part, taken, found, grid.side, noise, leave)
 
             sums = Sums.none(self.observed)
             for done in sweep(grid, sums, estimate):
