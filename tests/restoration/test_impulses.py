@@ -1,14 +1,20 @@
 """Salt and pepper is found where it is, and nowhere else."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from PIL import Image, ImageDraw
 
 from convprior.ground import seeds
-from convprior.pictures import decoding
+from convprior.pictures import decoding, files
 from convprior.pictures.photographs import PHOTOGRAPHS
 from convprior.pictures.picture import Picture
+from convprior.problem import metrics
 from convprior.restoration import impulses, levels, task
+from convprior.restoration.job import Job, Watcher
+from convprior.restoration.one import restore_one
+from convprior.restoration.settings import Settings
 from tests.conftest import all_known, bricks, discs
 
 
@@ -73,3 +79,22 @@ def test_the_others_stay_unless_they_are_noisy(photo: torch.Tensor) -> None:
     look = levels.look(Picture(struck), None)
     assert task.choose(look, Picture(struck).metadata)[0] == "denoise"
     assert where.sum() * 0.8 < look.impulses
+
+
+def test_a_file_keeps_what_salt_and_pepper_spared_and_a_clean_one_all(
+    photo: torch.Tensor, tmp_path: Path
+) -> None:
+    struck, _ = strewn(photo, 0.1, 0)
+    for name, picture in (("clean", discs()), ("struck", struck)):
+        files.write(tmp_path / f"{name}.png", Picture(picture))
+        job = Job(tmp_path / f"{name}.png", tmp_path / f"{name}.restored.png", Settings())
+        report = restore_one(job, "cpu", Watcher())
+        before, after = (files.read(path).pixels for path in (job.source, job.target))
+        if name == "clean":
+            assert torch.equal(before, after)
+            assert report.pages[0].ended == "nothing to do"
+        else:
+            spared = ~impulses.find(before, all_known(before))
+            assert torch.equal(before[:, spared], after[:, spared])
+            # The worst of twenty seeds: 39.1 dB, from 15.4.
+            assert metrics.psnr(photo, after) > 35

@@ -180,9 +180,9 @@ def command(
 ) -> None:
     """Restore INPUT: remove noise, fill in what a mask marks, sharpen, enlarge.
 
-    Patches that look alike mend each other: 12 megapixels in some two minutes on two cores. Small
-    pictures, and those given time, also get an untrained network, stopped before it learns the
-    damage. Format, depth and metadata stay. Ctrl-C writes the best so far of a single picture.
+    Patches that look alike mend each other: 12 megapixels in two to five minutes on two cores.
+    Small pictures, and those given time, also get an untrained network, stopped before it learns
+    the damage. Format, depth and metadata stay. Ctrl-C writes the best so far of a picture.
 
     denoise: noise, and with it holes. inpaint: holes alone, all else stays. dejpeg: the traces of
     JPEG. superresolve: enlarge. deblur: undo a known blur. auto looks and says what it chose.
