@@ -8,9 +8,10 @@ import torch
 from convprior.ground import seeds
 from convprior.ground.errors import InputError
 from convprior.pictures.picture import Depth, Metadata, Picture
+from convprior.problem.noise import Noise
 from convprior.problem.operators import downsampling
 from convprior.restoration import levels
-from convprior.restoration.task import choose
+from convprior.restoration.task import choose, in_words
 from tests.conftest import discs
 
 
@@ -180,3 +181,22 @@ def test_what_stands_for_no_value_is_not_seen_and_stays_unless_it_is_to_be_repai
     assert grown.absent is not None
     assert torch.equal(grown.pixels == -9999, grown.absent[None])
     assert int(grown.absent.sum()) == 4 * int(absent.sum())
+
+
+def test_noise_that_is_told_or_scaled_takes_the_place_of_the_measured_one() -> None:
+    look = levels.look(Picture(discs() + noise(0.1, discs().shape)), None)
+    measured = look.observation.noise.deviation
+    assert look.with_noise(17 / 255, 1).observation.noise.deviation == 17 / 255
+    assert look.with_noise(None, 0.5).observation.noise.deviation == measured / 2
+    uneven = replace(look, observation=replace(look.observation, told=Noise(0.1, 0, curve=(1, 2))))
+    assert uneven.with_noise(None, 2).observation.noise == Noise(0.2, 0, curve=(2, 4))
+    assert uneven.with_noise(0.3, 1).observation.noise == Noise(0.3, 0)
+    assert not look.under("inpaint").with_noise(0.3, 1).observation.noise.deviation
+
+
+def test_what_was_found_of_the_noise_is_said_in_words() -> None:
+    assert in_words(Noise(0.1, 0)) == "noise of 26/255"
+    assert in_words(Noise(0.1, 0.6)) == "grain of 26/255 that neighbours share"
+    assert in_words(Noise(0.1, 0, of_blocks=True)) == "noise of 26/255 that JPEG made"
+    by_light = Noise(0.1, 0, curve=(0.02, 0.04, 0.15))
+    assert in_words(by_light) == "noise of 26/255, 5 in the dark and 38 in the light"

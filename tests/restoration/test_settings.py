@@ -21,6 +21,12 @@ from convprior.restoration.settings import Settings
         ({"task": "deblur", "kernel": "gaussian"}, "'gaussian' is no kernel: write gaussian:1.5"),
         ({"sensitivity": 2, "mask": "m.png"}, "--sensitivity needs --mask auto: it says how much"),
         ({"sensitivity": 9, "mask": "auto"}, "sensitivity\n.*less than or equal to 4"),
+        (
+            {"noise": 9, "task": "inpaint"},
+            "--noise and --strength: --task inpaint takes away no noi",
+        ),
+        ({"noise": 0}, "noise\n.*greater than 0"),
+        ({"strength": 5}, "strength\n.*less than or equal to 4"),
         ({"task": "paint"}, "task\n.*should be 'auto', 'denoise', 'inpaint', 'dejpeg', 'superres"),
         ({"precision": "int8"}, "precision\n.*should be 'float32' or 'bfloat16'"),
         ({"scale": 5, "task": "superresolve"}, "scale\n.*less than or equal to 4"),

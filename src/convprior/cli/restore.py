@@ -81,6 +81,17 @@ def command(
             help="With --task deblur: a picture of the blur, or gaussian:1.5 (σ in pixels).",
         ),
     ] = None,
+    noise: Annotated[
+        float | None,
+        typer.Option(metavar="N", help="Noise of N/255: do not measure it."),
+    ] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="Take away X times the noise that there is (0.25 to 4; default 1).",
+        ),
+    ] = None,
     runs: Annotated[
         int,
         typer.Option(
@@ -134,7 +145,7 @@ def command(
             "--output",
             metavar="FILE",
             help="A file or folder; - is stdout. Default: photo.restored.png beside it.",
-            rich_help_panel="The file",
+            rich_help_panel="Files",
         ),
     ] = None,
     quality: Annotated[
@@ -157,11 +168,7 @@ def command(
     ] = False,
     recursive: Annotated[
         bool,
-        typer.Option(
-            "--recursive",
-            help="Restore the pictures in the folder's folders too.",
-            rich_help_panel="Folders",
-        ),
+        typer.Option("--recursive", help="Restore the pictures in the folder's folders too."),
     ] = False,
     preview: Annotated[
         float | None,
@@ -198,6 +205,8 @@ def command(
         "sensitivity": sensitivity,
         "scale": scale,
         "kernel": kernel,
+        "noise": noise,
+        "strength": strength,
         "seed": seed,
         "runs": runs,
         "max_steps": max_steps,

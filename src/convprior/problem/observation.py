@@ -29,12 +29,14 @@ class Observation:
     ``known`` is (h, w), True where a pixel was observed; all channels of a pixel go together.
     ``operator`` maps a clean picture to what would be observed of it without noise.
     ``exact`` says that the known pixels carry no noise and belong into the result as they are.
+    ``told`` is the noise that somebody knows of; otherwise it is measured.
     """
 
     observed: Float[Tensor, "c h w"]
     known: Bool[Tensor, "h w"]
     operator: Operator = IDENTITY
     exact: bool = False
+    told: Noise | None = None
 
     def __post_init__(self) -> None:
         if self.known.shape != self.observed.shape[1:]:
@@ -51,8 +53,10 @@ class Observation:
 
     @cached_property
     def noise(self) -> Noise:
-        """The noise of what was observed, measured once; none where it is exact."""
-        return NONE if self.exact else measure(self.observed, self.known)
+        """The noise of what was observed, told or measured once; none where it is exact."""
+        if self.exact:
+            return NONE
+        return self.told or measure(self.observed, self.known)
 
     @cached_property
     def size(self) -> tuple[int, int]:

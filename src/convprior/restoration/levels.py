@@ -48,6 +48,18 @@ class Look:
         """Return the look at a picture of which every known pixel stays."""
         return replace(self, observation=replace(self.observation, exact=True))
 
+    def with_noise(self, told: float | None, strength: float) -> "Look":
+        """Return the look with noise of a deviation that is told, or of that measured, scaled."""
+        noise = self.observation.noise
+        if told is not None:
+            noise = replace(noise, deviation=told, of_blocks=False, curve=())
+        noise = replace(
+            noise,
+            deviation=strength * noise.deviation,
+            curve=tuple(strength * each for each in noise.curve),
+        )
+        return replace(self, observation=replace(self.observation, told=noise))
+
     def under(self, task: Task, operator: Operator = IDENTITY) -> "Look":
         """Return the look with the observation of a task."""
         if operator is IDENTITY and task != "inpaint":

@@ -29,7 +29,7 @@ from convprior.restoration.job import Job, Watcher
 from convprior.restoration.levels import Look
 from convprior.restoration.report import Page, Report
 from convprior.restoration.settings import Settings, Task
-from convprior.restoration.task import choose
+from convprior.restoration.task import choose, in_words
 from convprior.restoration.within_memory import restore_within_memory
 
 ENDING = 2.0  # times as long as the rehearsal of writing: what comes after the work
@@ -228,9 +228,13 @@ def _understand(job: Job, page: Picture, repair: Tensor | None) -> tuple[Task, s
         look = levels.look(page, repair, same_size=operator is IDENTITY)
     except InputError as error:
         raise InputError(f"{job.source}: {error}") from None
+    if settings.told:
+        look = look.with_noise(settings.noise and settings.noise / 255, settings.strength)
     if settings.task == "auto":
         task, reason = choose(look, page.metadata)
-        asked = settings.runs > 1 or settings.max_steps is not None
+        if settings.told and task == "inpaint":
+            task, reason = "denoise", f"what is missing, and {in_words(look.observation.noise)}"
+        asked = settings.runs > 1 or settings.max_steps is not None or settings.told
         if task == "denoise" and look.observation.noise.hardly_any and not asked:
             return task, reason, look.as_it_is()
     else:

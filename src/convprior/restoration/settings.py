@@ -30,7 +30,8 @@ GAUSSIAN = r"gaussian:\d*\.?\d+"
 class Settings(BaseModel):
     """How to restore: everything but the files and the device; it decides the result.
 
-    Sides are enlarged ``scale`` times; ``time_limit`` is in seconds, ``memory`` in bytes or as 2GB.
+    Sides are enlarged ``scale`` times; ``noise`` is a deviation in 1/255 of the range of values,
+    ``time_limit`` in seconds, ``memory`` in bytes or as 2GB.
     Raises pydantic's ValidationError, a ValueError, where a rule is broken: it names the option.
     """
 
@@ -42,6 +43,8 @@ class Settings(BaseModel):
     sensitivity: Annotated[float, Field(ge=0.25, le=4)] = 1.0
     scale: Annotated[int, Field(ge=2, le=4)] = 2
     kernel: str | None = None
+    noise: Annotated[float, Field(gt=0, le=255)] | None = None
+    strength: Annotated[float, Field(ge=0.25, le=4)] = 1.0
     seed: int = 0
     runs: Count = 1
     max_steps: Count | None = None
@@ -52,6 +55,11 @@ class Settings(BaseModel):
     strip_metadata: bool = False
     accept_truncated: bool = False
     most_pixels: Count = 100_000_000  # a test holds that it is `files.MOST_PIXELS`
+
+    @property
+    def told(self) -> bool:
+        """Whether more is known of the noise than can be measured."""
+        return self.noise is not None or self.strength != 1
 
     @field_validator("memory", mode="wrap")
     @classmethod
@@ -84,6 +92,8 @@ class Settings(BaseModel):
             raise ValueError("--task deblur needs --kernel: a file, or gaussian:σ with σ in pixels")
         if self.kernel is not None and self.task != "deblur":
             raise ValueError("--kernel needs --task deblur: it is the blur that is undone")
+        if self.told and self.task not in ("auto", "denoise", "dejpeg"):
+            raise ValueError(f"--noise and --strength: --task {self.task} takes away no noise")
         if "scale" in self.model_fields_set and self.task != "superresolve":
             raise ValueError("--scale needs --task superresolve: nothing else enlarges")
         return self

@@ -4,11 +4,23 @@ import math
 from statistics import fmean
 
 from convprior.pictures.picture import Metadata
+from convprior.problem.noise import Noise
 from convprior.restoration.levels import Look
 from convprior.restoration.settings import Task
 
 NOISY = 6 / 255  # from this deviation on, known pixels are not to be trusted: clean ones have ≤ 5.2
 COARSE = 25  # mean of JPEG's luminance table, steps that it rounds to: from quality 78 down
+
+
+def in_words(noise: Noise) -> str:
+    """Return what was found of the noise, in units of 1/255 of the range."""
+    said = f"{'grain' if noise.shared else 'noise'} of {255 * noise.deviation:.0f}/255"
+    if noise.shared:
+        return f"{said} that neighbours share"
+    if noise.curve:
+        dark, light = (255 * noise.curve[place] for place in (0, -1))
+        return f"{said}, {dark:.0f} in the dark and {light:.0f} in the light"
+    return f"{said} that JPEG made" if noise.of_blocks else said
 
 
 def choose(look: Look, metadata: Metadata) -> tuple[Task, str]:
@@ -20,7 +32,7 @@ def choose(look: Look, metadata: Metadata) -> tuple[Task, str]:
         if NOISY < deviation < math.inf:
             return "denoise", f"{struck}, and noise of {255 * deviation:.0f}/255: both are repaired"
         return "inpaint", f"{struck}, and hardly any noise: the others stay as they are"
-    strength = f"noise of {255 * deviation:.0f}/255"
+    strength = in_words(look.observation.noise)
     if look.masked:
         if NOISY < deviation < math.inf:
             return "inpaint", f"some is missing, the rest stays, its {strength} too: see --task"
