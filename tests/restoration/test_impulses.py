@@ -49,6 +49,20 @@ def test_it_is_found_wherever_it_lies(share: float, seed: int, photo: torch.Tens
     assert float((found & ~where).float().mean()) < 0.002
 
 
+def test_of_a_large_picture_some_strips_tell_whether_to_look_on(
+    photo: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    struck, _ = strewn(photo, 0.1, 0)
+    known, whole = all_known(photo), impulses.find(struck, all_known(photo))
+    monkeypatch.setattr(impulses, "SAMPLE", 6000)
+    looked_at: list[int] = []
+    find = impulses._find
+    monkeypatch.setattr(impulses, "_find", lambda p, k: (looked_at.append(len(k)), find(p, k))[1])
+    assert torch.equal(impulses.find(struck, known), whole)
+    assert not impulses.find(photo, known).any()
+    assert looked_at == [32, 128, 32]
+
+
 @pytest.mark.parametrize("clean", ["photo", "discs", "bricks", "page", "stars", "dither"])
 def test_what_is_drawn_in_black_and_white_is_left_alone(clean: str, photo: torch.Tensor) -> None:
     night = torch.zeros(1, 128, 128)
