@@ -79,6 +79,15 @@ def test_what_is_drawn_in_black_and_white_is_left_alone(clean: str, photo: torch
     assert not impulses.find(picture, all_known(picture)).any()
 
 
+def test_few_and_those_beside_a_mask_are_left(photo: torch.Tensor) -> None:
+    struck, _ = strewn(photo[:, :30, :30], 0.02, 0)
+    assert not impulses.find(struck, all_known(struck)).any()
+    struck, _ = strewn(photo, 0.1, 0)
+    scratch = torch.zeros(128, 128, dtype=torch.bool)
+    scratch[60:63] = True
+    assert torch.equal(levels.look(Picture(struck), scratch).observation.known, ~scratch)
+
+
 def test_the_others_stay_unless_they_are_noisy(photo: torch.Tensor) -> None:
     struck, _ = strewn(photo, 0.1, 0)
     look = levels.look(Picture(struck), None)

@@ -22,6 +22,7 @@ SAMPLE = 2**20  # pixels
 STRIP = 32  # rows
 MIDST = 4  # of the eight pixels around one
 LEAST = 0.01  # of the pixels: fewer are dead ones, stars, lights
+FEW = 30  # how they lie tells nothing
 MOST = 0.6  # of the pixels at the ends of the range: more are drawn in black and white
 TOGETHER = 1.6  # times as often beside each other as strewn ones, in any direction,
 BY_CHANCE = 0.02  # and so much more often: what is drawn has lines
@@ -77,7 +78,7 @@ def _strewn(
     # Noise that is clipped is at an end of the range as well, but no farther off than other noise.
     sure = (at_an_end & (unlike > (FAR * _spread(pixels, others)).clamp(min=least))).any(0)
     share = float(sure.sum()) / of
-    if share < LEAST or _together(sure) > TOGETHER * share + BY_CHANCE:
+    if share < LEAST or int(sure.sum()) < FEW or _together(sure) > TOGETHER * share + BY_CHANCE:
         return None
     noise = measure(pixels, others).deviation
     if math.isfinite(noise):

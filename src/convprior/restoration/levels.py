@@ -81,7 +81,8 @@ def look(picture: Picture, repair: Bool[Tensor, "h w"] | None, *, same_size: boo
     known = _known(picture, repair) & ~absent
     if not known.any():
         raise InputError("no pixel is known: there is nothing to restore from")
-    struck = impulses.find(picture.pixels, known)
+    # Whoever marks what is to be repaired keeps the rest.
+    struck = impulses.find(picture.pixels, known) if repair is None else torch.zeros_like(known)
     known &= ~struck
     low, high = _range(picture, known, same_size)
     if high - low > torch.finfo(torch.float32).max:
