@@ -180,6 +180,19 @@ def run_stage(
     )  # fmt: skip
 
 
+def run_command(*arguments: object) -> int:
+    """Run the command and return its exit code: in this process, without seconds of importing."""
+    from convprior import cli
+
+    old, sys.argv = sys.argv, ["convprior", *map(str, arguments)]
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    finally:
+        sys.argv = old
+    return int(ended.value.code or 0)
+
+
 def clean_environment() -> dict[str, str]:
     """Return the environment without what would lead a stage elsewhere."""
     away = {"DVC_ROOT", "MLFLOW_TRACKING_URI"}

@@ -19,14 +19,13 @@ import torch
 from PIL import Image
 
 import convprior
-from convprior import cli
 from convprior.cli import restore
 from convprior.cli.running import Progress
 from convprior.ground.progress import Meter
 from convprior.pictures import decoding, files
 from convprior.prior.iterates import Iterate
 from convprior.restoration import one
-from tests.conftest import clean_environment, colourful
+from tests.conftest import clean_environment, colourful, run_command
 
 FAST = ("--max-steps", "10", "--device", "cpu")
 
@@ -41,16 +40,8 @@ def convprior_command(*arguments: object, folder: Path) -> subprocess.CompletedP
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
-    """Run the command in this process: the same code without two seconds of importing torch."""
-    old, sys.argv = sys.argv, ["convprior", *map(str, arguments)]
-    try:
-        cli.main()
-        code = 0
-    except SystemExit as ended:
-        code = int(ended.code or 0)
-    finally:
-        sys.argv = old
-    return code, capsys.readouterr().err
+    """Run the command in this process, and return its exit code and what it said."""
+    return run_command(*arguments), capsys.readouterr().err
 
 
 @pytest.fixture
@@ -301,12 +292,7 @@ def test_the_python_call_is_as_short(photograph: torch.Tensor) -> None:
 def test_json_is_for_machines_and_quiet_says_nothing(
     photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    old, sys.argv = sys.argv, ["convprior", "restore", str(photo), "--json", "--quiet", *FAST]
-    try:
-        with pytest.raises(SystemExit, match="0"):
-            cli.main()
-    finally:
-        sys.argv = old
+    assert run_command("restore", photo, "--json", "--quiet", *FAST) == 0
     shown = capsys.readouterr()
     assert shown.err == ""
     said = json.loads(shown.out)
@@ -325,12 +311,7 @@ def test_json_has_a_line_for_what_fails(photo: Path, capsys: pytest.CaptureFixtu
         ((photo, "-o", "x" * 300 + ".png"), "File name too long"),
         ((photo.with_name("x" * 300 + ".png"),), "File name too long"),
     ):
-        old, sys.argv = sys.argv, ["convprior", "restore", "--json", *map(str, arguments)]
-        try:
-            with pytest.raises(SystemExit, match="1"):
-                cli.main()
-        finally:
-            sys.argv = old
+        assert run_command("restore", "--json", *arguments) == 1
         shown = capsys.readouterr()
         (line,) = shown.out.splitlines()
         assert said in json.loads(line)["error"]

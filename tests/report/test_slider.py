@@ -4,7 +4,6 @@ import base64
 import io
 import os
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +12,10 @@ import tifffile
 import torch
 from PIL import Image
 
-from convprior import cli
 from convprior.ground.errors import InputError
 from convprior.pictures import files
 from convprior.report import slider
-from tests.conftest import colourful
+from tests.conftest import colourful, run_command
 
 
 def pictures(page: str) -> list[np.ndarray]:
@@ -31,15 +29,9 @@ def test_the_page_needs_nothing_else_and_shows_both(
     one, other = colourful(20, 10), colourful(20, 10).rotate(180)
     one.save(tmp_path / "<one>.png")
     other.save(tmp_path / "other.png")
-    old, sys.argv = sys.argv, ["convprior", "compare", f"{tmp_path}/<one>.png",
-                               f"{tmp_path}/other.png", "-o", f"{tmp_path}/page.html"]  # fmt: skip
-    try:
-        for code in (0, 1):
-            with pytest.raises(SystemExit) as ended:
-                cli.main()
-            assert int(ended.value.code or 0) == code
-    finally:
-        sys.argv = old
+    pair = tmp_path / "<one>.png", tmp_path / "other.png"
+    for code in (0, 1):
+        assert run_command("compare", *pair, "-o", tmp_path / "page.html") == code
     assert "exists already: choose another -o" in capsys.readouterr().err
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "&lt;one&gt;.png → other.png" in page

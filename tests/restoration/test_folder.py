@@ -14,14 +14,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from convprior import cli
 from convprior.ground.errors import InputError
 from convprior.restoration import folder
 from convprior.restoration.job import Job, Watcher
 from convprior.restoration.one import restore_one
 from convprior.restoration.report import Report
 from convprior.restoration.settings import Settings
-from tests.conftest import clean_environment, colourful
+from tests.conftest import clean_environment, colourful, run_command
 from tests.killing import every_kill
 
 TINY_WORK = Settings(max_steps=2)
@@ -38,6 +37,13 @@ def tree(tmp_path: Path) -> Path:
     (tmp_path / "in/notes.txt").write_text("no picture")
     (tmp_path / "in/.thumbnail.png").write_bytes(b"no picture either")
     return tmp_path
+
+
+def here(tree: Path) -> int:
+    """Run the command on the tree's pictures in this process, and return its exit code."""
+    return run_command(
+        "restore", tree / "in", "-o", tree / "out", "--device", "cpu", "--max-steps", "1", "--json"
+    )
 
 
 def plan(tree: Path, **options: bool) -> list[folder.Planned]:
@@ -85,14 +91,7 @@ def test_several_devices_have_a_worker_each_and_give_the_same(tree: Path) -> Non
 
 def test_a_bad_file_does_not_stop_the_rest(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tree / "in/b.jpg").write_bytes(b"broken")
-    old, sys.argv = sys.argv, ["convprior", "restore", f"{tree}/in", "-o", f"{tree}/out",
-                               "--device", "cpu", "--max-steps", "1", "--json"]  # fmt: skip
-    try:
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-    finally:
-        sys.argv = old
-    assert ended.value.code == 1
+    assert here(tree) == 1
     shown = capsys.readouterr()
     assert "1 of 2 pictures failed:" in shown.err
     assert "b.jpg: not a picture that can be read" in " ".join(shown.err.split())
@@ -311,13 +310,7 @@ def test_a_name_that_is_no_text_stops_nothing(
     name = os.fsdecode(b"caf\xe9.png")  # Latin-1, of an old archive
     (tree / "in/a.png").rename(tree / "in" / name)
     for _ in range(2):
-        old, sys.argv = sys.argv, ["convprior", "restore", f"{tree}/in", "-o", f"{tree}/out",
-                                   "--device", "cpu", "--max-steps", "1", "--json"]  # fmt: skip
-        try:
-            with pytest.raises(SystemExit, match="0"):
-                cli.main()
-        finally:
-            sys.argv = old
+        assert here(tree) == 0
     assert (tree / "out" / name).exists()
     assert "Traceback" not in capsys.readouterr().err
     assert all(task.done for task in folder.plan(
@@ -462,13 +455,7 @@ def test_bitmaps_become_png_and_what_is_not_read_fails_with_the_way(
 ) -> None:
     colourful(9, 8).save(tree / "in/c.bmp")
     (tree / "in/d.heic").write_bytes(b"")
-    old, sys.argv = sys.argv, ["convprior", "restore", f"{tree}/in", "-o", f"{tree}/out",
-                               "--device", "cpu", "--max-steps", "1", "--json"]  # fmt: skip
-    try:
-        with pytest.raises(SystemExit, match="1"):
-            cli.main()
-    finally:
-        sys.argv = old
+    assert here(tree) == 1
     shown = capsys.readouterr()
     assert "1 left out (no pictures): notes.txt" in shown.err
     assert "1 left out (folders; --recursive takes what is in them): deeper" in shown.err

@@ -67,19 +67,19 @@ def measure(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Nois
     """Return the noise of a picture; an infinite deviation where too little of it is known."""
     if min(known.shape) < BLOCK:
         return Noise(math.inf, 0.0)
-    white = _in_diagonals(picture, known)
-    if not math.isfinite(white):
+    differences, told = _diagonals(picture, known)
+    if not told.any():
         return Noise(math.inf, 0.0)
     whole = _blocks(known[None].float()).amin((1, 2, 3)) == 1
     # Where gaps leave no whole block, only the noise that no neighbour shares is told.
     flat, correlation = _in_flat_blocks(_blocks(picture)[whole]) if whole.any() else (0.0, 0.0)
     jpeg = _between_blocks(picture) if known.all() else 0.0
-    white = max(flat, white)
+    white = max(flat, _typical(differences[:, told]))
     correlation = correlation if flat > FAINT else 0.0
     if jpeg > white or correlation > SHARED or white < CLEAN:
         return Noise(max(white, jpeg), correlation, of_blocks=jpeg > white)
     brightness = _brightness(picture, known)
-    curve = _curve(picture, known, brightness)
+    curve = _curve(differences, told, brightness)
     if not curve or max(curve) < UNEVEN * min(curve):
         return Noise(white, correlation)
     variance = _on_curve(brightness[known], curve).mean()
@@ -106,29 +106,39 @@ def _in_flat_blocks(blocks: Float[Tensor, "n c b b"]) -> tuple[float, float]:
     return math.sqrt(variance), float(across + down) / 2 / variance if variance else 0.0
 
 
-def _in_diagonals(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> float:
-    """Return the deviation of white noise that the diagonal differences of 2×2 pixels show.
+def _diagonals(
+    picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]
+) -> tuple[Float[Tensor, "c below beside"], Bool[Tensor, "below beside"]]:
+    """Return the diagonal differences of 2×2 pixels, and where all four are known.
 
-    Infinite where no four are known.
+    Of white noise they have the variance of one pixel.
     """
     steps = picture[:, :, 1:] - picture[:, :, :-1]
-    differences = (steps[:, 1:] - steps[:, :-1]) / 2  # of four pixels: the variance is that of one
     whole = known[1:, 1:] & known[1:, :-1] & known[:-1, 1:] & known[:-1, :-1]
-    if not whole.any():
-        return math.inf
-    values = differences[:, whole].flatten()
+    return (steps[:, 1:] - steps[:, :-1]) / 2, whole
+
+
+def _typical(differences: Float[Tensor, "c n"]) -> float:
+    """Return the deviation of normal numbers, as their median tells it."""
+    values = differences.flatten()
     values = values[:: -(-len(values) // ENOUGH)]
     return float(values.abs().median()) / NORMAL_MEDIAN
+
+
+def mean_around(
+    planes: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"], side: int
+) -> Float[Tensor, "c h w"]:
+    """Return the mean of the known pixels in a square around each; 0 where there are none."""
+    count = functional.avg_pool2d(known[None].float(), side, 1, side // 2).clamp(min=1e-6)
+    mean: Tensor = functional.avg_pool2d(torch.where(known, planes, 0.0), side, 1, side // 2)
+    return mean / count
 
 
 def _brightness(
     picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]
 ) -> Float[Tensor, "h w"]:
     """Return the mean of the channels around each pixel, without most of its noise."""
-    plane = torch.where(known, picture.mean(0), 0.0)[None, None]
-    count = functional.avg_pool2d(known[None, None].float(), AROUND, 1, AROUND // 2)
-    mean: Tensor = functional.avg_pool2d(plane, AROUND, 1, AROUND // 2) / count.clamp(min=1e-6)
-    return mean[0, 0]
+    return mean_around(picture.mean(0)[None], known, AROUND)[0]
 
 
 def _on_curve(brightness: Float[Tensor, "*n"], curve: tuple[float, ...]) -> Float[Tensor, "*n"]:
@@ -140,17 +150,18 @@ def _on_curve(brightness: Float[Tensor, "*n"], curve: tuple[float, ...]) -> Floa
 
 
 def _curve(
-    picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"], brightness: Float[Tensor, "h w"]
+    differences: Float[Tensor, "c below beside"],
+    whole: Bool[Tensor, "below beside"],
+    brightness: Float[Tensor, "h w"],
 ) -> tuple[float, ...]:
     """Return the deviation of white noise by brightness, empty where too few blocks tell of it.
 
-    In each of some ranges of brightness, the blocks whose diagonal differences are weaker than
-    those of three quarters are taken for flat (after Liu, Szeliski et al., "Automatic estimation
-    and removal of noise from a single image", PAMI 2008: the lower envelope).
+    ``differences`` are diagonal ones, told where they are ``whole``. In each of some ranges of
+    brightness, the blocks whose differences are weaker than those of three quarters are taken for
+    flat (after Liu, Szeliski et al., "Automatic estimation and removal of noise from a single
+    image", PAMI 2008: the lower envelope).
     """
-    steps = picture[:, :, 1:] - picture[:, :, :-1]
-    squares = ((steps[:, 1:] - steps[:, :-1]) / 2).square().mean(0)
-    whole = known[1:, 1:] & known[1:, :-1] & known[:-1, 1:] & known[:-1, :-1]
+    squares = differences.square().mean(0)
     count = functional.avg_pool2d(whole[None].float(), BLOCK)[0].flatten()
     energy = functional.avg_pool2d(torch.where(whole, squares, 0.0)[None], BLOCK)[0].flatten()
     light = functional.avg_pool2d(brightness[None, :-1, :-1], BLOCK)[0].flatten()
@@ -160,7 +171,7 @@ def _curve(
     if ranges < 2:
         return ()
     # The weaker quarter of what varies by so much because there are so few numbers in a block.
-    scatter = (4.5 / (BLOCK**2 * len(picture))) ** 0.5
+    scatter = (4.5 / (BLOCK**2 * len(differences))) ** 0.5
     middles, deviations = [], []
     for some in light.argsort().tensor_split(ranges):
         middles.append(float(light[some].mean()))

@@ -9,12 +9,12 @@ from jaxtyping import Bool
 from torch import Tensor
 from torch.nn import functional
 
+from convprior.prior.patches.filling import Place
+
 WINDOW = 9  # pixels: where fewer than half of those around a missing one are known, it is wide
 DEPTH = 7  # pixels from all that is known: two scratches that meet are not so deep, a hole is
 CELL = 32  # pixels: a piece is made of cells
 AROUND = 2  # cells around those with wide gaps: the surroundings from which a network learns
-
-Place = tuple[slice, slice]
 
 
 def wide(known: Bool[Tensor, "h w"]) -> list[Place]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from convprior.prior.patches.filling import filled
-from convprior.problem.noise import measure
+from convprior.problem.noise import mean_around, measure
 
 UNLIKE = 0.04  # of the range, at least, an impulse differs from the pixels around it
 FAR = 4.0  # times the deviation of the others around it
@@ -88,10 +88,8 @@ def _strewn(
 
 def _spread(pixels: Float[Tensor, "c h w"], others: Bool[Tensor, "h w"]) -> Float[Tensor, "c h w"]:
     """Return by how much the others around each pixel vary, in each channel."""
-    square = torch.where(others, pixels - pixels[:, others].mean(1)[:, None, None], 0.0)
-    count = functional.avg_pool2d(others[None].float(), AROUND, 1, AROUND // 2).clamp(min=1e-3)
-    mean = functional.avg_pool2d(square[None], AROUND, 1, AROUND // 2)[0] / count
-    energy = functional.avg_pool2d(square.square()[None], AROUND, 1, AROUND // 2)[0] / count
+    apart = pixels - pixels[:, others].mean(1)[:, None, None]
+    mean, energy = (mean_around(p, others, AROUND) for p in (apart, apart.square()))
     return (energy - mean.square()).clamp(min=0).sqrt()
 
 

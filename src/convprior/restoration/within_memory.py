@@ -9,6 +9,7 @@ import torch
 
 from convprior.ground import machine
 from convprior.prior import tiles
+from convprior.prior.patches.filling import Place
 from convprior.prior.recipe import Recipe
 from convprior.prior.restore import Follower, network_adds, patches_apply
 from convprior.prior.runs import Averaged, restore_runs
@@ -79,12 +80,12 @@ def restore_within_memory(
     return Averaged(picture, spread, runs)
 
 
-def _whole(observation: Observation) -> gaps.Place:
+def _whole(observation: Observation) -> Place:
     height, width = observation.size
     return slice(0, height), slice(0, width)
 
 
-def _area(places: list[gaps.Place]) -> int:
+def _area(places: list[Place]) -> int:
     """Return the number of pixels of pieces that do not overlap."""
     return sum((r.stop - r.start) * (c.stop - c.start) for r, c in places)
 
