@@ -152,6 +152,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_database: Pat
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "garments").symlink_to(REPOSITORY / "data" / "garments")
     shutil.copy(REPOSITORY / "data/photographs.txt", tmp_path / "data")
+    shutil.copytree(REPOSITORY / "data/masks", tmp_path / "data/masks")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_params()))
     return tmp_path
 

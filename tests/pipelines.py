@@ -23,6 +23,7 @@ def make_copy(folder: Path, database: Path, *, git: bool = False) -> Path:
     for split in ("train", "val"):
         shutil.copytree(REPOSITORY / f"data/garments/{split}", folder / f"data/garments/{split}")
     shutil.copy(REPOSITORY / "data/photographs.txt", folder / "data")
+    shutil.copytree(REPOSITORY / "data/masks", folder / "data/masks")
     (folder / "params.yaml").write_text(yaml.safe_dump(tiny_params()))
     shutil.copy(database, folder / "mlflow.db")
     if git:

@@ -62,6 +62,9 @@ def test_the_experiment_runs_then_nothing_then_what_a_change_touches(copy: Path)
     (copy / "data/photographs.txt").write_text("coffee\n")
     (copy / "data/garments/train/more.png").touch()
     assert {"degrade@denoise", "degrade@inpaint", "prepare"} <= would_run(copy)
+    call(copy, "dvc", "commit", "--force", "-q", "dvc.yaml")
+    (copy / "data/masks/coffee.png").touch()
+    assert {"degrade@inpaint"} <= would_run(copy)
 
 
 def test_the_stages_are_these(copy: Path) -> None:

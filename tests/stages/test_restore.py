@@ -278,18 +278,22 @@ def set_degrade(project: Path, **settings: object) -> None:
     (project / "params.yaml").write_text(yaml.safe_dump(content))
 
 
-def test_a_folder_of_ones_own_and_a_mask_file(project: Path) -> None:
+def test_a_folder_of_ones_own_and_a_mask_for_one_of_its_pictures(project: Path) -> None:
     (project / "mine").mkdir()
     colourful(40, 24).save(project / "mine/wide.png")
     mask = torch.zeros(1, 24, 40)
     mask[:, 5:9, 10:20] = 1
-    files.write(project / "mask.png", files.Picture(mask))
-    inpaint = {"missing": 0.5, "mask": "mask.png"}
+    colourful(40, 24).save(project / "mine/other.png")
+    (project / "masks").mkdir()
+    files.write(project / "masks/wide.png", files.Picture(mask))
+    inpaint = {"missing": 0.5, "masks": "masks"}
     set_degrade(project, source="mine", size=None, inpaint=inpaint)
     degrade.main(["inpaint", "data/degraded/inpaint", "reports/degrade/inpaint",
                   "--params", "params.yaml"])  # fmt: skip
     repair = files.read_mask(project / "data/degraded/inpaint/repair/wide.png")
     assert torch.equal(repair, mask[0] > 0)
+    by_chance = files.read_mask(project / "data/degraded/inpaint/repair/other.png")
+    assert float(by_chance.float().mean()) == pytest.approx(0.5, abs=0.1)
 
 
 def test_only_pictures_are_degraded_and_none_takes_another_s_name(project: Path) -> None:
@@ -325,12 +329,17 @@ def test_the_number_of_threads_changes_no_metric(project: Path, task: str) -> No
     ("settings", "message"),
     [
         ({"source": "nowhere"}, "degrade.source is 'nowhere'"),
-        ({"inpaint": {"missing": 0.5, "mask": "wrong.png"}}, r"mask is \(5, 5\), the picture"),
-        ({"inpaint": {"missing": 0.0, "mask": None}}, r"nothing is degraded.*degrade\.inpaint"),
+        ({"inpaint": {"missing": 0.5, "masks": "small"}}, r"coffee\.png is \(5, 5\), the picture"),
+        ({"inpaint": {"missing": 0.5, "masks": "other"}}, r"lena\.png: no picture has this name"),
+        ({"inpaint": {"missing": 0.5, "masks": "nowhere"}}, "masks is 'nowhere': expected a folder"),
+        ({"inpaint": {"missing": 0.0, "masks": "none"}}, r"nothing is degraded.*degrade\.inpaint"),
     ],
 )
 def test_what_cannot_be_degraded_is_refused(project: Path, settings: dict, message: str) -> None:
-    files.write(project / "wrong.png", files.Picture(torch.zeros(1, 5, 5)))
+    for folder, name in (("small", "coffee"), ("other", "lena")):
+        (project / folder).mkdir()
+        files.write(project / folder / f"{name}.png", files.Picture(torch.zeros(1, 5, 5)))
+    (project / "none").mkdir()
     set_degrade(project, **settings)
     with pytest.raises(StageError, match=message):
         degrade.main(["inpaint", "out", "reports", "--params", "params.yaml"])

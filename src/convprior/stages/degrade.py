@@ -7,7 +7,7 @@ and, kept apart for measuring only, ``reference/<name>.png``.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -32,10 +32,10 @@ class Denoise(params.Section):
 
 
 class Inpaint(params.Section):
-    """Missing pixels: a random share, or those that are white in a mask file."""
+    """Missing pixels: a random share, or those that are white in the picture's mask."""
 
     missing: params.Share
-    mask: str | None
+    masks: str
 
 
 class Degrade(params.Section):
@@ -81,20 +81,38 @@ def read_references(source: str, size: int | None) -> dict[str, Tensor]:
     }
 
 
-def degrade(task: str, reference: Tensor, name: str, settings: Degrade) -> Observation:
+def read_masks(folder: str, references: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the masks in a folder by the names of the pictures whose pixels they lose."""
+    if not Path(folder).is_dir():
+        raise StageError(
+            f"degrade.inpaint.masks is '{folder}': expected a folder, which may be empty; a mask "
+            "NAME.png in it loses the pixels of picture NAME that are white in it"
+        )
+    masks = {path.stem: files.read_mask(path) for path in sorted(Path(folder).glob("[!.]*.png"))}
+    for name, mask in masks.items():
+        if name not in references:
+            raise StageError(
+                f"{folder}/{name}.png: no picture has this name: {', '.join(references)}"
+            )
+        size, of_mask = tuple(references[name].shape[1:]), tuple(mask.shape)
+        if of_mask != size:
+            raise StageError(
+                f"{folder}/{name}.png is {of_mask}, the picture {size}: they must have the same "
+                "height and width"
+            )
+    return masks
+
+
+def degrade(
+    task: str, reference: Tensor, name: str, settings: Degrade, mask: Tensor | None
+) -> Observation:
     """Return what is observed of ``reference``; the damage is named by task, picture and seed."""
     generator = seeds.generator("degrade", task, name, settings.seed)
     if task == "denoise":
         noise = settings.denoise
         return damage.add_gaussian_noise(reference, noise.sigma, noise.clip, generator)
-    if settings.inpaint.mask is None:
+    if mask is None:
         return damage.lose_pixels(reference, settings.inpaint.missing, generator)
-    mask = files.read_mask(Path(settings.inpaint.mask))
-    if mask.shape != reference.shape[1:]:
-        raise StageError(
-            f"degrade.inpaint.mask is {tuple(mask.shape)}, the picture {name} "
-            f"{tuple(reference.shape[1:])}: they must have the same height and width"
-        )
     return damage.lose_masked(reference, mask)
 
 
@@ -103,6 +121,7 @@ def main(argv: Sequence[str]) -> None:
     args = arguments(__doc__, argv, "degraded", "report", task="denoise or inpaint")
     settings = params.load(args.params, "degrade", Degrade)
     references = read_references(settings.source, settings.size)
+    masks = read_masks(settings.inpaint.masks, references) if args.task == "inpaint" else {}
     used = settings.model_dump(include={"source", "size", "seed", args.task})
     with (
         tracking.run("degrade", args.task, tracking.flat(used)) as run,
@@ -111,7 +130,7 @@ def main(argv: Sequence[str]) -> None:
         measured = {}
         for name, reference in references.items():
             try:
-                observation = degrade(args.task, reference, name, settings)
+                observation = degrade(args.task, reference, name, settings, masks.get(name))
             except ValueError as error:
                 raise StageError(f"{name}: {error}") from None
             psnr = metrics.psnr(reference, observation.observed.clamp(0, 1))
