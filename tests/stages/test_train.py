@@ -216,6 +216,8 @@ def test_pooling_over_position_forgets_the_place_and_flattening_does_not() -> No
         (("gnn", "GNN", {}), "no network convprior.networks.gnn.GNN"),
         (("mlp", "MPL", {}), "no network convprior.networks.mlp.MPL"),
         (("mlp", "MLP", {"hiden": [1]}), "missing a required argument: 'hidden'"),
+        (("mlp", "MLP", {"hidden": [10**9], "batch_norm": True, "dropout": 0.0}),
+         r"its weights take \d+ GB, of \d+ free"),
         (("cnn", "CNN", {"channels": [1] * 6, "head": "pool", "hidden": 2, "batch_norm": False,
                          "dropout": 0.0}), "6 poolings need pictures of at least 64"),
     ],
