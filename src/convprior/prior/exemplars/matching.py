@@ -81,7 +81,7 @@ class Field:
         return every[drawn]
 
     def follow(self, coarser: "Field") -> None:
-        """Take over the matches of a field of the picture at half the size."""
+        """Take over the matches of a field of the picture at half the size, all equally good."""
         y, x = (
             (self.y // 2).clamp(max=coarser.height - 1),
             (self.x // 2).clamp(max=coarser.width - 1),
@@ -90,6 +90,7 @@ class Field:
         down = coarser.matches // coarser.width - coarser.y
         across = coarser.matches % coarser.width - coarser.x
         self._take(self.y + 2 * down[number], self.x + 2 * across[number], number >= 0)
+        self.errors = torch.zeros_like(self.errors)
 
     def _take(self, y: Tensor, x: Tensor, there: Tensor) -> None:
         """Take matches as they are where there are some that may be copied."""
