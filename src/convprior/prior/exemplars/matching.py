@@ -40,11 +40,13 @@ class Patches:
             apart = self._values(one).sub_(self._values(other)).square_().mean(1)
             middles = (self.texture[place + self.middle] for place in (one, other))
             found.append(apart + (next(middles) - next(middles)).square_().sum(1))
-        return torch.cat(found) if found else self.rows.new_empty(0)
+        return torch.cat(found)
 
     def _values(self, places: Int[Tensor, " n"]) -> Float[Tensor, "n values"]:
         rows = (places[:, None] + self.down).flatten()
-        return self.rows.index_select(0, rows).view(len(places), -1)
+        return self.rows.index_select(0, rows).view(
+            len(places), len(self.down) * self.rows.shape[1]
+        )
 
 
 class Field:
