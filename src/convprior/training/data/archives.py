@@ -1,8 +1,8 @@
 """The archives of ILSVRC 2012 as they are published: a tar of a thousand tars, a tar, the devkit.
 
 Classes are the sorted WordNet ids of the devkit's leaves. A validation picture is told by the
-number in its name: line n of the devkit's truth is the ILSVRC2012_ID of picture n, and meta.mat says
-which WordNet id that is (the devkit's readme.txt; O. Russakovsky et al., IJCV 2015).
+number in its name: line n of the devkit's truth is the ILSVRC2012_ID of picture n, and meta.mat
+says which WordNet id that is (the devkit's readme.txt; O. Russakovsky et al., IJCV 2015).
 """
 
 import hashlib

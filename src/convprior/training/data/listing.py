@@ -56,7 +56,11 @@ class Source(Protocol):
     classes: list[str]
     names: list[str]
     identity: str
-    reader: Reader
+
+    @property
+    def reader(self) -> Reader:
+        """What reads the pictures, in any process."""
+        ...
 
     def entries(self, split: str) -> list[Entry]:
         """Return the pictures of a split, in order."""

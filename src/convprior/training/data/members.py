@@ -30,7 +30,7 @@ def members(file: BinaryIO, where: str, start: int = 0, end: int | None = None) 
     try:
         with tarfile.open(fileobj=file, mode="r:") as archive:
             while (member := archive.next()) is not None:
-                archive.members.clear()  # it would remember them all
+                archive.members = []  # type: ignore[attr-defined] # it would remember them all
                 if member.offset_data + member.size > end:
                     raise tarfile.ReadError("unexpected end of data")
                 if member.isreg():

@@ -5,6 +5,7 @@ A key is a member's name up to the first dot of its last part (webdataset, "The 
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 from convprior.training.data.listing import (
@@ -17,7 +18,7 @@ from convprior.training.data.listing import (
     numbered,
     stamp,
 )
-from convprior.training.data.members import Archives, members
+from convprior.training.data.members import Archives, Member, members
 
 PICTURES = ("jpg", "jpeg", "png")
 READ = (*PICTURES, "cls", "json")
@@ -63,33 +64,28 @@ class Shards:
 
 
 def _samples(path: Path, where: str, shard: int, others: "Counter[str]") -> Iterator[Entry]:
-    """Yield the pictures of a shard, as their samples end; count what is no part of any."""
+    """Yield the pictures of a shard, in order; count what is no part of any."""
     with path.open("rb") as file:
-        key, picture, label = "", None, None
-
-        def sample() -> Iterator[Entry]:
+        for key, group in groupby(members(file, str(path)), key=lambda member: _split(member)[0]):
+            sample = {_split(member)[1]: member for member in group}
+            others.update(ending for ending in sample if ending not in READ)
+            picture = next((sample[ending] for ending in PICTURES if ending in sample), None)
             if picture is None:
-                return
-            if label is None:
+                continue
+            if "cls" not in sample:
                 raise SourceError(f"{path}: {key} has a picture and no .cls that says its class")
+            back = file.tell()  # from where the next header is found
+            file.seek(sample["cls"].start)
+            label = _number(file.read(sample["cls"].size), f"{path}: {sample['cls'].name}")
+            file.seek(back)
             yield Entry(f"{where}/{key}", label, (shard, picture.start, picture.size))
 
-        for member in members(file, str(path)):
-            folder, slash, last = member.name.rpartition("/")
-            stem, _, ending = last.partition(".")
-            if folder + slash + stem != key:
-                yield from sample()
-                key, picture, label = folder + slash + stem, None, None
-            if ending.lower() in PICTURES:
-                picture = member
-            elif ending.lower() == "cls":
-                back = file.tell()
-                file.seek(member.start)
-                label = _number(file.read(member.size), f"{path}: {member.name}")
-                file.seek(back)
-            elif ending.lower() not in READ:
-                others[ending] += 1
-        yield from sample()
+
+def _split(member: Member) -> tuple[str, str]:
+    """Return a member's key and its ending."""
+    folder, slash, last = member.name.rpartition("/")
+    stem, _, ending = last.partition(".")
+    return folder + slash + stem, ending.lower()
 
 
 def _number(text: bytes, where: str) -> int:

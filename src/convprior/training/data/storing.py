@@ -51,12 +51,23 @@ def row(image: Image.Image, form: Form) -> dict[str, Any]:
     return pixels | {"height": image.height, "width": image.width}
 
 
-def square(row: dict[str, Any], form: Form) -> np.ndarray:
-    """Return the central square of a row as uint8 (size, size, 3); a whole one is cut."""
+def squares(rows: dict[str, list[Any]], form: Form) -> list[bytes]:
+    """Return the central square of each of a table's rows as bytes of uint8 (size, size, 3)."""
     if form.store == "jpeg":
-        pixels = np.asarray(decoding.decode_rgb(row["pixels"], "a stored picture"))
-    else:
-        sides = (row["height"], row["width"]) if form.shape == "whole" else (form.size, form.size)
-        pixels = np.frombuffer(row["pixels"], np.uint8).reshape(*sides, 3)
-    top, left = ((side - form.size) // 2 for side in pixels.shape[:2])
-    return pixels[top : top + form.size, left : left + form.size]
+        return [_central(np.asarray(decode(data)), form.size) for data in rows["pixels"]]
+    if form.shape == "square":
+        return rows["pixels"]
+    return [
+        _central(np.frombuffer(data, np.uint8).reshape(height, width, 3), form.size)
+        for data, height, width in zip(rows["pixels"], rows["height"], rows["width"], strict=True)
+    ]
+
+
+def decode(data: bytes) -> Image.Image:
+    """Return a stored JPEG as RGB."""
+    return decoding.decode_rgb(data, "a stored picture")
+
+
+def _central(pixels: np.ndarray, size: int) -> bytes:
+    top, left = ((side - size) // 2 for side in pixels.shape[:2])
+    return pixels[top : top + size, left : left + size].tobytes()

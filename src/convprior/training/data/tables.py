@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,7 +27,8 @@ from convprior.training.data.storing import Form
 
 PART = 10_000  # pictures of a part at most,
 PART_BYTES = 500_000_000  # and of its pixels about
-ROWS, ROWS_BYTES = 1000, 64_000_000  # of what is written at once
+ROWS = 100  # that are written at once: memory does not grow with a part's pictures
+DIGESTED = 1000  # rows, whose pixels and then labels the content's digest takes
 KINDS = ("formats", "modes", "found_sizes")
 VALUES = np.arange(256)
 
@@ -142,18 +144,10 @@ def read_row(
 
 
 def write(path: Path, rows: Iterator[dict[str, Any]], schema: pa.Schema) -> None:
-    """Write rows as an Arrow stream, some at a time: memory does not grow with their number."""
+    """Write rows as an Arrow stream."""
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, schema) as out:
-        waiting: list[dict[str, Any]] = []
-        size = 0
-        for row in rows:
-            waiting.append(row)
-            size += len(row["pixels"])
-            if len(waiting) == ROWS or size > ROWS_BYTES:
-                out.write_batch(pa.RecordBatch.from_pylist(waiting, schema))
-                waiting, size = [], 0
-        if waiting:
-            out.write_batch(pa.RecordBatch.from_pylist(waiting, schema))
+        while some := list(islice(rows, ROWS)):
+            out.write_batch(pa.RecordBatch.from_pylist(some, schema))
 
 
 def put_together(jobs: Sequence[Job], form: Form, target: Path) -> tuple[np.ndarray, int, str]:
@@ -174,25 +168,37 @@ def put_together(jobs: Sequence[Job], form: Form, target: Path) -> tuple[np.ndar
             if split == "train":
                 found = job.found()
                 sums, pixels = sums + np.array(found["sums"]), pixels + found["pixels"]
-        datasets.DatasetInfo(features=columns(form)).write_to_directory(
-            str(folder), pretty_print=True
-        )
-        state = dict.fromkeys(("_format_columns", "_format_type", "_split"), None) | {
+        _describe(folder, form, names, digest.hexdigest()[:16])
+    return sums, pixels, digest.hexdigest()
+
+
+def _describe(folder: Path, form: Form, names: Sequence[str], fingerprint: str) -> None:
+    """Write what `datasets.load_from_disk` reads beside the tables."""
+    atomic.write_json(folder / "dataset_info.json", {"features": columns(form).to_dict()})
+    absent = dict.fromkeys(("_format_columns", "_format_type", "_split"))
+    atomic.write_json(
+        folder / "state.json",
+        {
             "_data_files": [{"filename": name} for name in names],
-            "_fingerprint": digest.hexdigest()[:16],
+            "_fingerprint": fingerprint,
             "_format_kwargs": {},
             "_output_all_columns": False,
-        }
-        atomic.write_json(folder / "state.json", state)
-    return sums, pixels, digest.hexdigest()
+            **absent,
+        },
+    )
 
 
 def add(digest: "hashlib._Hash", table: Path) -> None:
     """Add a table's pictures and labels to a digest, some at a time."""
+    labels: list[int] = []
     with pa.OSFile(str(table)) as file, pa.ipc.open_stream(file) as batches:
         for batch in batches:
             digest.update(batch["pixels"].buffers()[2])
-            digest.update(batch["label"].to_numpy().astype("<i4").tobytes())
+            labels += batch["label"].to_pylist()
+            if len(labels) == DIGESTED:
+                digest.update(np.array(labels, "<i4").tobytes())
+                labels = []
+    digest.update(np.array(labels, "<i4").tobytes())
 
 
 def _link(made: Path, target: Path) -> None:
