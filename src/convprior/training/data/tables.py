@@ -6,6 +6,7 @@ that cannot be read is in no table, and its part says why.
 
 import hashlib
 import json
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ def prepare(parts: Sequence[Part], form: Form, state: Path) -> list[Job]:
 
     Raises SourceError where the source is broken.
     """
+    state = state.resolve()  # a process may work elsewhere
     jobs = [Job(part, form, state / f"{part.split}-{part.start:08}") for part in parts]
     left = [job for job in jobs if not job.report.exists()]
     total = sum(len(job.part.entries) for job in left)
@@ -109,7 +111,8 @@ def prepare_part(job: Job) -> None:
             sums, pixels = sums + image_sums, pixels + count
             yield row
 
-    with atomic.file(job.table) as temporary:
+    with warnings.catch_warnings(), atomic.file(job.table) as temporary:
+        warnings.simplefilter("ignore", UserWarning)  # Pillow's, of EXIF that nobody reads here
         write(temporary, rows(), columns(job.form).arrow_schema)
     atomic.write_json(
         job.report,
