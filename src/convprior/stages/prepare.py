@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import datasets
 import numpy as np
 from pydantic import Field
 
@@ -105,6 +106,7 @@ def main(argv: Sequence[str]) -> None:
     args = arguments(__doc__, argv, "prepared", "report")
     settings = params.load(args.params, "prepare", Prepare)
     form = Form(settings.size, settings.shape, settings.store)
+    datasets.disable_progress_bars()
     with (
         resume.alone(STATE),
         atomic.scratch(args.prepared.parent) as scratch,
