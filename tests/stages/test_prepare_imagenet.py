@@ -13,7 +13,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from convprior.stages import prepare
+from convprior.stages import StageError, prepare
 from convprior.training.data import storing, tables
 from convprior.training.data.card import Card
 from convprior.training.data.storing import Form
@@ -89,7 +89,7 @@ def test_processes_change_no_bit(project: Path, monkeypatch: pytest.MonkeyPatch)
 # Slow enough to be killed between two parts, which have two pictures each.
 SCRIPT = """
 import sys, time
-from convprior.stages import prepare
+from convprior.stages import StageError, prepare
 from convprior.training.data import tables
 read_row = tables.read_row
 def slow(*given):
@@ -109,6 +109,7 @@ def start(project: Path) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow  # on a busy machine all may be done before the signal comes
 def test_killed_it_goes_on_where_it_was(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "PART", 2)
     source = made.ilsvrc(project / "archives", made.files())
@@ -189,3 +190,19 @@ def test_a_broken_archive_ends_in_one_line(project: Path) -> None:
     assert "broken or truncated archive" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (project / "data/prepared").exists()
+
+
+def test_pictures_are_not_read_again_to_leave_a_bad_one_out(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = made.files() | {"val/n01751748/bad.JPEG": b"no picture"}
+    source = made.tree(project / "tree", files)
+    with pytest.raises(StageError, match=r"1 of the validation pictures cannot be read"):
+        run(project, source)
+
+    def read_again(job: tables.Job) -> None:
+        raise AssertionError(job)
+
+    monkeypatch.setattr(tables, "prepare_part", read_again)
+    _, manifest = run(project, source, allow_bad_val=True)
+    assert manifest["val"]["pictures"] == 6

@@ -118,7 +118,8 @@ def main(argv: Sequence[str]) -> None:
             for split in SPLITS
             for part in cut(source, split, settings.most_per_class, tables.part_size(form))
         ]
-        identity = resume.fingerprint([source.identity, settings.model_dump(), *METHOD])
+        of_parts = settings.model_dump(exclude={"source", "check", "allow_bad_val"})
+        identity = resume.fingerprint([source.identity, of_parts, *METHOD])
         resume.forget_others(STATE, identity)
         state = resume.folder(STATE, identity)
         jobs = tables.prepare(parts, form, state)

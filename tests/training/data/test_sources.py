@@ -1,5 +1,6 @@
 """Each form in which ImageNet comes holds the same pictures, and one that is broken is named."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -167,8 +168,14 @@ def test_what_cannot_be_used_is_said_in_one_line(
     assert "\n" not in str(said.value)
 
 
-def test_archives_are_compared_with_the_published_sums(tmp_path: Path) -> None:
+def test_archives_are_compared_with_the_published_sums(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made.ilsvrc(tmp_path, made.files())
+    right = {n: hashlib.md5((tmp_path / n).read_bytes()).hexdigest() for n in archives.PUBLISHED}
+    with monkeypatch.context() as patched:
+        patched.setattr(archives, "PUBLISHED", right)
+        assert len(sources.find(tmp_path, checked=True).entries("train")) == 12
     with pytest.raises(SourceError, match=r"img_train\.tar: its MD5 is [0-9a-f]{32}, not 1d675b47"):
         sources.find(tmp_path, checked=True)
     with pytest.raises(SourceError, match=r"prepare\.check is for the archives"):
@@ -189,3 +196,25 @@ def test_what_shards_hold_besides_is_counted(tmp_path: Path) -> None:
     shard_of(tmp_path, members)
     assert sources.find(tmp_path).left_out("train") == ["*.txt (3)"]
     assert sources.find(tmp_path).left_out("val") == []
+
+
+def test_tars_that_were_left_in_a_tree_make_no_shards_of_it(tmp_path: Path) -> None:
+    made.tree(tmp_path, made.files())
+    (tmp_path / "train/n01751748.tar").touch()
+    source = sources.find(tmp_path)
+    assert source.classes == list(made.CLASSES)
+    assert source.left_out("train") == ["train/n01751748.tar"]
+
+
+def broken_pages(root: Path) -> Path:
+    path = made.parquet(root, made.files()) / "data/train-00000-of-00001.parquet"
+    start = pq.ParquetFile(path).metadata.row_group(1).column(0).data_page_offset
+    content = bytearray(path.read_bytes())
+    content[start : start + 200] = b"\xff" * 200
+    path.write_bytes(content)
+    return root
+
+
+def test_parquet_that_is_broken_inside_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"00001\.parquet: broken in row group 1 \(.*fetch it"):
+        content(broken_pages(tmp_path), "train")

@@ -61,8 +61,9 @@ class Rows:
         for name, label, (number, group, row) in entries:
             if held != (number, group):
                 held, column = (number, group), None
-                with _open(self.paths[number]) as file:
-                    column = file.read_row_group(group, [f"{PICTURE}.bytes"])[PICTURE]
+                path = self.paths[number]
+                with _open(path) as file:
+                    column = _read(file, path, group, f"{PICTURE}.bytes")[PICTURE]
             data = column[row].as_py()
             data = data and data["bytes"]
             yield Read(name, label, data or b"", "" if data else f"{name}: holds no bytes")
@@ -88,7 +89,9 @@ class Hub:
                 digest.add([split, *stamp(path)])
                 with _open(path) as file:
                     named = named or _names(file.schema_arrow)
-                    self._entries[split] += _rows(file, f"{split}/{path.name}", len(self.paths))
+                    self._entries[split] += _rows(
+                        file, path, f"{split}/{path.name}", len(self.paths)
+                    )
                 self.paths.append(path)
         labels = {
             split: {entry.label for entry in entries} for split, entries in self._entries.items()
@@ -122,10 +125,19 @@ def _names(schema: pa.Schema) -> list[str]:
     return [str(name) for name in names]
 
 
-def _rows(file: pq.ParquetFile, where: str, number: int) -> Iterator[Entry]:
+def _read(file: pq.ParquetFile, path: Path, group: int, column: str) -> pa.Table:
+    """Return a column of a group of rows. Raises SourceError."""
+    try:
+        return file.read_row_group(group, [column])
+    except (OSError, pa.ArrowException) as error:
+        said = str(error).splitlines()[0]
+        raise SourceError(f"{path}: broken in row group {group} ({said}): fetch it again") from None
+
+
+def _rows(file: pq.ParquetFile, path: Path, where: str, number: int) -> Iterator[Entry]:
     at = 0
     for group in range(file.num_row_groups):
-        for row, label in enumerate(file.read_row_group(group, [LABEL])[LABEL].to_pylist()):
+        for row, label in enumerate(_read(file, path, group, LABEL)[LABEL].to_pylist()):
             if label is None or label < 0:
                 raise SourceError(
                     f"{where}: row {at} has the label {label}: expected one from 0 on"

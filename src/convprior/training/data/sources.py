@@ -21,12 +21,12 @@ def find(root: Path, *, checked: bool = False) -> Source:
         raise SourceError(
             f"{root}: prepare.check is for the archives of ILSVRC 2012, and here are none"
         )
+    if any(path.is_dir() for path in (root / "train").glob("[!.]*")):
+        return Tree(root)
     if any(files_of(root, split, ".tar") for split in SPLITS):
         return Shards(root)
     if any(files_of(root, split, ".parquet") for split in SPLITS):
         return Hub(root)
-    if (root / "train").is_dir():
-        return Tree(root)
     raise SourceError(
         f"{root}: holds no pictures to train on; expected {{train,val}}/<class>/<picture>, the "
         f"archives {', '.join(archives.PUBLISHED)}, WebDataset shards as train-000000.tar, or "

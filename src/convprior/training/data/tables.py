@@ -82,7 +82,7 @@ def prepare(parts: Sequence[Part], form: Form, state: Path) -> list[Job]:
     # A process takes seconds to start.
     processes = min(machine.processes(max(total // PART, 1)), max(len(left), 1))
     done = 0
-    with Meter() as meter:
+    with Meter("prepare") as meter:
         for number, _ in sharing.each(prepare_part, left, ["cpu"] * processes, threads=1):
             done += len(left[number].part.entries)
             pace = done / max(meter.seconds(), 1e-9)
