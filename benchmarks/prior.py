@@ -35,9 +35,10 @@ import cases
 import page
 import yardstick
 from convprior.ground import atomic, params, resume
+from convprior.prior.follower import Follower
 from convprior.prior.iterates import JUDGE_EVERY, Iterate, Iterates
 from convprior.prior.recipe import Recipe
-from convprior.prior.restore import Follower, restore
+from convprior.prior.restore import restore
 from convprior.prior.where import Where
 from convprior.problem import classical, metrics
 from convprior.restoration import recipes

@@ -10,8 +10,8 @@ import torch
 
 from convprior.ground import seeds
 from convprior.prior import restore
+from convprior.prior.follower import Follower
 from convprior.prior.iterates import DivergedError, Iterate, State
-from convprior.prior.restore import Follower
 from convprior.prior.runs import restore_runs
 from convprior.prior.stopping import HeldOutStopper
 from convprior.prior.where import Where

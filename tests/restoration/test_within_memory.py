@@ -8,8 +8,8 @@ from pydantic import ByteSize
 
 from convprior.ground import machine
 from convprior.ground.errors import InputError
+from convprior.prior.follower import Restored
 from convprior.prior.recipe import Recipe
-from convprior.prior.restore import Restored
 from convprior.prior.runs import Averaged
 from convprior.prior.where import Where
 from convprior.problem.observation import Observation

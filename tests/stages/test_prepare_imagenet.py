@@ -89,7 +89,7 @@ def test_processes_change_no_bit(project: Path, monkeypatch: pytest.MonkeyPatch)
 # Slow enough to be killed between two parts, which have two pictures each.
 SCRIPT = """
 import sys, time
-from convprior.stages import StageError, prepare
+from convprior.stages import prepare
 from convprior.training.data import tables
 read_row = tables.read_row
 def slow(*given):

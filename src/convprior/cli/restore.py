@@ -9,10 +9,8 @@ from typing import Annotated
 
 import typer
 
-from convprior.cli import pipes
-from convprior.ground import atomic
+from convprior.cli import pipes, places
 from convprior.ground.errors import InputError
-from convprior.pictures import kinds
 from convprior.restoration.report import Report
 from convprior.restoration.settings import Asked, Fill, Precision, Settings
 
@@ -229,25 +227,16 @@ def command(
     if spread is not None and spread.suffix.lower() not in (".tif", ".tiff"):
         raise typer.BadParameter(f"--spread {spread}: is written as a TIFF: end its name in .tiff")
 
-    several = len(pictures) > 1 or _is_folder(pictures[0])
-    if several:
-        if output is None:
-            which = "a folder needs" if len(pictures) == 1 else "several pictures need"
-            raise typer.BadParameter(f"{which} -o: where the restored pictures go")
-        if output in pipes.OUTPUTS or any(pipes.is_input(path) for path in pictures):
-            raise typer.BadParameter("standard input and output are one picture: give it alone")
-        if spread is not None or preview is not None:
-            raise typer.BadParameter("--spread and --preview take one picture, not a folder")
-    if output is not None and _is_folder(output) and pipes.is_input(pictures[0]):
-        raise typer.BadParameter(f"{output}: is a folder, and standard input has no name: -o FILE")
-    target = _target(pictures[0], output) if output is None or not several else output
+    several, target = places.resolve(
+        pictures, output, alone=spread is not None or preview is not None
+    )
     if target in pipes.OUTPUTS and (as_json or preview is not None or mask == "auto"):
         raise typer.BadParameter(
             "--json, --preview and --mask auto need -o FILE: stdout has the picture alone"
         )
     try:
         for path in pictures:
-            _check_there(path)
+            places.check_there(path)
 
         from convprior.cli import running
         from convprior.ground.progress import Meter
@@ -282,30 +271,3 @@ def command(
         raise
     if code:
         sys.exit(code)
-
-
-def _target(picture: Path, output: Path | None) -> Path:
-    """Return where the result of one picture goes."""
-    if output is None and pipes.is_input(picture):
-        return pipes.STREAM
-    written = kinds.written_name(picture)
-    if output is None:
-        return atomic.beside(picture.with_name(picture.stem), f".restored{written.suffix}")
-    return output / written.name if _is_folder(output) else output
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a name too long, for one: it is said where the file is read or written
-        return False
-
-
-def _check_there(path: Path) -> None:
-    """Raise InputError for a file that is not there: torch, which takes seconds, is not loaded."""
-    if pipes.is_input(path):
-        return
-    try:
-        path.stat()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None

@@ -113,8 +113,13 @@ def processes(most: int) -> int:
 
     By itself no more than ``most``. Raises MachineError.
     """
+    return _processes() or min(cores(), most)
+
+
+def _processes() -> int | None:
+    """Return CONVPRIOR_PROCESSES, None where it is not set. Raises MachineError."""
     if os.environ.get("CONVPRIOR_PROCESSES", "auto") == "auto":
-        return min(cores(), most)
+        return None
     return number("CONVPRIOR_PROCESSES", 1, least=1)
 
 
@@ -132,7 +137,5 @@ def devices_of_runs() -> list[str]:
         names = names[: number("CONVPRIOR_DEVICES", 1, least=1)]
     if names == ["cpu"]:
         names *= cores()
-    if os.environ.get("CONVPRIOR_PROCESSES", "auto") == "auto":
-        return names
-    count = number("CONVPRIOR_PROCESSES", 1, least=1)
+    count = _processes() or len(names)
     return [names[process % len(names)] for process in range(count)]

@@ -7,9 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from convprior.ground import seeds
+from convprior.prior.follower import Ending, Follower, Restored
 from convprior.prior.iterates import DivergedError
 from convprior.prior.recipe import Recipe
-from convprior.prior.restore import Ending, Follower, Restored, restore
+from convprior.prior.restore import restore
 from convprior.prior.where import CPU, Where
 from convprior.problem.observation import Observation
 

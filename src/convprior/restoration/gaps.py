@@ -50,16 +50,13 @@ def hollow(known: Bool[Tensor, "h w"], fill: Fill = "auto") -> list[Hole]:
     They are wide enough for ``fill``, and there is enough to copy from. Pieces may overlap.
     """
     least = HOLLOW[fill]
-    if least > min(known.shape):
+    if least > min(known.shape) or bool(known.all()):
         return []
     wide = _opened(~known, int(least))
     height, width = known.shape
     holes = []
-    for rows, columns in _cells_with(wide):
-        box = (
-            slice(rows.start * CELL, min(rows.stop * CELL, height)),
-            slice(columns.start * CELL, min(columns.stop * CELL, width)),
-        )
+    cells = functional.max_pool2d(wide[None].float(), CELL, ceil_mode=True)[0] > 0
+    for box in _in_pixels(_boxes(cells), height, width):
         inside = torch.zeros_like(known)
         inside[box] = wide[box]
         wide = wide & ~inside
@@ -104,11 +101,6 @@ def _width(hole: Bool[Tensor, "h w"]) -> int:
     return fits
 
 
-def _cells_with(pixels: Bool[Tensor, "h w"]) -> list[Place]:
-    """Return the rectangles of cells around groups of cells with such pixels."""
-    return _boxes(functional.max_pool2d(pixels[None].float(), CELL, ceil_mode=True)[0] > 0)
-
-
 def _around(gaps: Bool[Tensor, "h w"]) -> list[Place]:
     """Return the pieces that hold these pixels of gaps, and what they need around them."""
     if not gaps.any():
@@ -123,7 +115,11 @@ def _around(gaps: Bool[Tensor, "h w"]) -> list[Place]:
         if torch.equal(joined, cells):
             break
         cells = joined
-    height, width = gaps.shape
+    return _in_pixels(boxes, *gaps.shape)
+
+
+def _in_pixels(boxes: list[Place], height: int, width: int) -> list[Place]:
+    """Return rectangles of cells as rows and columns of pixels."""
     return [
         (
             slice(rows.start * CELL, min(rows.stop * CELL, height)),

@@ -22,9 +22,10 @@ from torch.utils.data import DataLoader
 from convprior.ground import atomic, resume
 from convprior.pictures import decoding, files
 from convprior.pictures.picture import Picture
+from convprior.prior.follower import Follower, Restored
 from convprior.prior.iterates import DivergedError, Iterate, State
 from convprior.prior.recipe import Recipe
-from convprior.prior.restore import Follower, Restored, restore
+from convprior.prior.restore import restore
 from convprior.prior.stopping import Stopper
 from convprior.prior.where import Where
 from convprior.problem import classical, metrics

@@ -17,9 +17,9 @@ from convprior.ground.errors import InputError
 from convprior.pictures import files
 from convprior.pictures.picture import ImageError, Picture
 from convprior.pictures.pillow_writing import QUALITY
+from convprior.prior.follower import Follower
 from convprior.prior.iterates import DivergedError, Iterate
 from convprior.prior.patches.work import Work
-from convprior.prior.restore import Follower
 from convprior.prior.stopping import Stopper, typical_steps
 from convprior.restoration import levels
 from convprior.restoration.job import Job, Watcher

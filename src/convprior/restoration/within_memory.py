@@ -10,16 +10,10 @@ import torch
 from convprior.ground import machine
 from convprior.prior import tiles
 from convprior.prior.exemplars.holes import Exemplars
+from convprior.prior.follower import Ending, Follower, Restored, by_patches
 from convprior.prior.patches.filling import Place
 from convprior.prior.recipe import Recipe
-from convprior.prior.restore import (
-    Ending,
-    Follower,
-    Restored,
-    by_patches,
-    network_adds,
-    patches_apply,
-)
+from convprior.prior.restore import network_adds, patches_apply
 from convprior.prior.runs import Averaged, restore_runs
 from convprior.prior.where import Where
 from convprior.problem.observation import Observation
