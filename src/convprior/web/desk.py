@@ -7,7 +7,7 @@ that the command was started with: no path from the page reaches the disk.
 import itertools
 import shutil
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -30,11 +30,11 @@ class TakenError(InputError):
 
 @dataclass
 class Open:
-    """A picture that lies open, and the masks that were painted on it, by their numbers."""
+    """A picture that lies open; ``mask`` is the number of what is painted on it, if anything."""
 
     path: Path
     dropped: bool = False
-    masks: list[str] = field(default_factory=list)
+    mask: str | None = None
 
 
 class Desk:
@@ -77,7 +77,7 @@ class Desk:
         with self._lock:
             mask = str(len(self.masks))
             self.masks[mask] = path
-            picture.masks.append(mask)
+            picture.mask = mask
         return mask, said
 
     def plain(self, text: str) -> str:

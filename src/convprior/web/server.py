@@ -161,18 +161,24 @@ class Server:
         written = kinds.written_name(open.path)
         stem = open.path.with_name(open.path.stem)
         return JSONResponse({
-            "number": number, "name": open.path.name, **_described(view), "masks": open.masks,
+            "number": number, "name": open.path.name, **_described(view), "mask": open.mask,
             "target": atomic.beside(stem, f".restored{written.suffix}").name,
             "mask_target": atomic.beside(stem, ".mask.png").name,
         })  # fmt: skip
 
     async def receive_mask(self, request: Request) -> Response:
-        """Take a mask: what is painted in the page, or a file as the command takes it."""
+        """Take a mask: what is painted in the page, or a file as the command takes it.
+
+        No bytes at all say that nothing is painted any more.
+        """
         path = self.desk.place("mask")
         await _receive(request, path, MASK_BYTES)
         return await run_in_threadpool(self._keep_mask, request.path_params["picture"], path)
 
     def _keep_mask(self, number: str, path: Path) -> Response:
+        if not path.stat().st_size:
+            self.desk.picture(number).mask = None
+            return JSONResponse({"mask": None, "said": []})
         kind = kinds.of(path.read_bytes())
         suffix = next((suffix for suffix, named in kinds.SUFFIXES.items() if named == kind), ".png")
         path = path.rename(path.with_suffix(suffix))
