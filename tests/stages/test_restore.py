@@ -331,7 +331,10 @@ def test_the_number_of_threads_changes_no_metric(project: Path, task: str) -> No
         ({"source": "nowhere"}, "degrade.source is 'nowhere'"),
         ({"inpaint": {"missing": 0.5, "masks": "small"}}, r"coffee\.png is \(5, 5\), the picture"),
         ({"inpaint": {"missing": 0.5, "masks": "other"}}, r"lena\.png: no picture has this name"),
-        ({"inpaint": {"missing": 0.5, "masks": "nowhere"}}, "masks is 'nowhere': expected a folder"),
+        (
+            {"inpaint": {"missing": 0.5, "masks": "nowhere"}},
+            "masks is 'nowhere': expected a folder",
+        ),
         ({"inpaint": {"missing": 0.0, "masks": "none"}}, r"nothing is degraded.*degrade\.inpaint"),
     ],
 )

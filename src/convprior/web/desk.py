@@ -5,6 +5,7 @@ that the command was started with: no path from the page reaches the disk.
 """
 
 import itertools
+import re
 import shutil
 import threading
 from dataclasses import dataclass
@@ -82,9 +83,8 @@ class Desk:
 
     def plain(self, text: str) -> str:
         """Return a message without the folders that the page knows nothing of."""
-        for folder in (self.scratch, self.folder):
-            for sign in ("/", "\\"):
-                text = text.replace(f"{folder}{sign}", "")
+        for folder in (rf"{re.escape(str(self.scratch))}[/\\]\d+", re.escape(str(self.folder))):
+            text = re.sub(rf"{folder}[/\\]", "", text)
         return text
 
     def save(self, made: Path, name: str, original: Path, *, replace: bool) -> Path:
@@ -110,7 +110,7 @@ class Desk:
 def read_mask(path: Path, size: tuple[int, int]) -> tuple[Bool[Tensor, "h w"], list[str]]:
     """Return what a mask marks of a picture of (height, width) pixels, and what to say of it."""
     blank = Picture(torch.zeros(1).expand(1, *size))
-    repair, said = masks.read(str(path), blank, Path("the picture"), False, size[0] * size[1])
+    repair, said = masks.read(str(path), blank, Path("the picture"), False)
     assert repair is not None  # only `auto` finds nothing
     return repair, said
 
@@ -120,7 +120,7 @@ def plain_name(name: str) -> str:
     odd = any(sign in name for sign in "/\\") or not name.isprintable()
     odd = odd or (files.ON_WINDOWS and files.REFUSED_BY_WINDOWS.search(name) is not None)
     if odd or not name.strip() or name.startswith("."):
-        raise InputError(f"'{name}': is no plain name of a file: leave out folders and signs")
+        raise InputError(f"{name!r}: is no plain name of a file: leave out folders and signs")
     if len(name.encode()) > atomic.LONGEST:
         raise InputError(f"'{name[:20]}…': is longer than the name of a file can be")
     return name
