@@ -47,3 +47,25 @@ def test_scratches_that_meet_are_wide_and_not_deep() -> None:
 def test_many_missing_pixels_are_one_piece_to_the_edges() -> None:
     few = torch.rand(101, 67, generator=seeds.generator("few")) < 0.4
     assert gaps.wide(few) == [(slice(0, 101), slice(0, 67))]
+
+
+def test_a_hole_is_found_with_its_width_and_not_what_is_thin() -> None:
+    broken = known()
+    broken[100:152, 200:290] = False
+    broken[300:304] = False  # a scratch, beside which patches of the picture are whole
+    broken[500:512, 100:112] = False
+    (hole,) = gaps.hollow(broken)
+    marked = torch.zeros_like(broken)
+    marked[hole.piece] = hole.pixels
+    expected = torch.zeros_like(broken)
+    expected[100:152, 200:290] = True
+    assert hole.width == 52
+    assert torch.equal(marked, expected)
+    assert [hole.width for hole in gaps.hollow(broken, "patches")] == [52, 12]
+    assert gaps.hollow(broken, "network") == []
+
+
+def test_a_hole_with_nothing_around_it_to_copy_is_left_to_others() -> None:
+    broken = ~known()
+    broken[:3] = True
+    assert gaps.hollow(broken) == []

@@ -175,9 +175,33 @@ def test_only_pieces_with_wide_gaps_get_a_network(monkeypatch: pytest.MonkeyPatc
     seen.clear()
     known[400:430, 300:340] = False  # a hole
     broken = Observation(torch.where(known, picture, torch.nan), known, exact=True)
-    found = restore_within_memory(broken, "inpaint", Settings(), "cpu")
+    found = restore_within_memory(broken, "inpaint", Settings(fill="network"), "cpu")
     (whole, none), (piece, steps) = seen
     assert (whole, none) == ((600, 700), 0)
     assert (piece[0] * piece[1] < 100_000, steps) == (True, 1000)
     assert torch.equal(found.picture[:, known], picture[:, known])
     assert torch.isfinite(found.picture).all()
+
+
+def test_a_wide_hole_is_filled_with_pieces_and_thin_gaps_by_what_comes_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = ran(monkeypatch)
+    known = torch.ones(200, 240, dtype=torch.bool)
+    known[20:24] = False
+    known[100:130, 100:130] = False
+    picture = torch.rand(3, 200, 240, generator=torch.Generator().manual_seed(0))
+    broken = Observation(torch.where(known, picture, torch.nan), known, exact=True)
+    found = restore_within_memory(broken, "inpaint", Settings(), "cpu")
+    assert seen == [((200, 240), 0)]  # the scratch alone is left
+    assert torch.equal(found.picture[:, known], picture[:, known])
+    values = picture[:, known].T
+    copied = found.picture[:, 110, 110]
+    assert bool((values == copied).all(1).any())
+    seen.clear()
+    known[20:24] = True
+    whole = Observation(torch.where(known, picture, torch.nan), known, exact=True)
+    done = restore_within_memory(whole, "inpaint", Settings(), "cpu")
+    assert seen == []
+    assert [run.ended for run in done.runs] == ["patches"]
+    assert torch.isfinite(done.picture).all()

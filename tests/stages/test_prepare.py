@@ -10,7 +10,7 @@ import yaml
 from PIL import Image
 
 from convprior.stages import StageError, prepare
-from convprior.training.data.tree import TreeError
+from convprior.training.data.listing import SourceError
 from tests.conftest import colourful, encode, tiny_params
 
 
@@ -90,12 +90,14 @@ def test_an_unreadable_validation_picture_stops_unless_allowed(project: Path) ->
 
 
 def test_trees_that_cannot_be_meant_are_refused(project: Path) -> None:
-    with pytest.raises(TreeError, match=r"tree/train: no pictures; expected <root>"):
+    with pytest.raises(
+        SourceError, match=r"tree: holds no pictures to train on; expected {train,val}"
+    ):
         run(project)
     make_tree(project / "tree")
     (project / "tree/val/n03").mkdir()
     Image.new("RGB", (9, 9)).save(project / "tree/val/n03/new.png")
-    with pytest.raises(TreeError, match="classes that train lacks: n03"):
+    with pytest.raises(SourceError, match="classes that train lacks: n03"):
         run(project)
 
 
@@ -131,12 +133,14 @@ def test_nothing_of_a_tree_is_left_out_in_silence(
     assert "train: 4 are left out: train/n01/deeper" in caplog.text
     assert list(manifest["train"]["per_class"]) == ["n01", "n02"]
     (root / "train/n03").mkdir()
-    with pytest.raises(TreeError, match=r"train/n03: holds no picture .*fill it, or move it away"):
+    with pytest.raises(
+        SourceError, match=r"train/n03: holds no picture .*fill it, or move it away"
+    ):
         run(project)
 
 
 @pytest.mark.parametrize("written", [b"\xff{}", b"[1]", b"{", b'{"n01": 1}'])
 def test_names_of_classes_that_cannot_be_used_are_refused(written: bytes, project: Path) -> None:
     (make_tree(project / "tree") / "classes.json").write_bytes(written)
-    with pytest.raises(TreeError, match=r"classes\.json: cannot be used"):
+    with pytest.raises(SourceError, match=r"classes\.json: cannot be used"):
         run(project)

@@ -20,6 +20,7 @@ from convprior.ground.machine import MachineError
 from convprior.stages import StageError, train
 from convprior.stages import start as start_stage
 from convprior.training import blueprint, trainer
+from convprior.training.data.storing import Form
 from convprior.training.prepared import UNCOUNTED, Pictures, Share
 from tests.conftest import clean_environment, run_stage, tiny_params
 
@@ -70,7 +71,7 @@ def test_two_processes_give_the_metrics_of_one(trainable: Path) -> None:
 
 
 def test_shares_hold_every_picture_exactly_once(prepared_once: Path) -> None:
-    pictures = Pictures(prepared_once / "data/prepared", "val", 32)
+    pictures = Pictures(prepared_once / "data/prepared", "val", Form(32))
     shares = [Share(pictures, rank, 7) for rank in range(7)]
     assert {len(share) for share in shares} == {18}
     labels = torch.cat([share.__getitems__(range(18))[1] for share in shares])
@@ -170,7 +171,9 @@ def test_a_saved_network_is_rebuilt_with_its_weights(trainable: Path) -> None:
     metrics, weights = results(trainable, "cnn_flatten")
     assert metrics["parameters"] == sum(p.numel() for p in network.parameters())
     assert all(torch.equal(network.state_dict()[name], v) for name, v in weights.items())
-    pictures, labels = Pictures(trainable / "data/prepared", "val", 32).__getitems__(range(120))
+    pictures, labels = Pictures(trainable / "data/prepared", "val", Form(32)).__getitems__(
+        range(120)
+    )
     data = json.loads((trainable / "data/prepared/description.json").read_text())
     mean, deviation = (torch.tensor(data[k]).view(3, 1, 1) for k in ("mean", "deviation"))
     right = network((pictures / 255 - mean) / deviation).argmax(1) == labels
@@ -216,6 +219,8 @@ def test_pooling_over_position_forgets_the_place_and_flattening_does_not() -> No
         (("gnn", "GNN", {}), "no network convprior.networks.gnn.GNN"),
         (("mlp", "MPL", {}), "no network convprior.networks.mlp.MPL"),
         (("mlp", "MLP", {"hiden": [1]}), "missing a required argument: 'hidden'"),
+        (("mlp", "MLP", {"hidden": [10**9], "batch_norm": True, "dropout": 0.0}),
+         r"its weights take \d+ GB, of \d+ free"),
         (("cnn", "CNN", {"channels": [1] * 6, "head": "pool", "hidden": 2, "batch_norm": False,
                          "dropout": 0.0}), "6 poolings need pictures of at least 64"),
     ],

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from convprior.training import shifts
+from convprior.training.data.storing import Form
 
 DEVICE = torch.device("cpu")
 
@@ -36,11 +37,11 @@ def test_objects_of_any_size_move_on_their_backgrounds(tmp_path: Path) -> None:
     }
     datasets.Dataset.from_dict(rows).save_to_disk(str(tmp_path / "parts"))
     moves = [(0, 0), (1, 0), (2, 1)]
-    found = shifts.accuracy(Bright(1, 0), tmp_path, 4, moves, DEVICE)
+    found = shifts.accuracy(Bright(1, 0), tmp_path, Form(4), moves, DEVICE)
     # Row 1, column 0 is of the second object in place, and of all three one row further down.
     assert found == {(0, 0): 2 / 3, (1, 0): 2 / 3, (2, 1): 1 / 3}
     with pytest.raises(ValueError, match="1×3 pixels at row 0, column 2 leaves a picture of 4×4"):
-        shifts.accuracy(Bright(1, 0), tmp_path, 4, [(0, 2)], DEVICE)
+        shifts.accuracy(Bright(1, 0), tmp_path, Form(4), [(0, 2)], DEVICE)
 
 
 def test_pictures_without_parts_move_as_a_whole(tmp_path: Path) -> None:
@@ -48,5 +49,5 @@ def test_pictures_without_parts_move_as_a_whole(tmp_path: Path) -> None:
     picture[0, 1] = 255
     rows = {"label": [1], "pixels": [picture.tobytes()]}
     datasets.Dataset.from_dict(rows).save_to_disk(str(tmp_path / "val"))
-    found = shifts.accuracy(Bright(2, 1), tmp_path, 4, [(0, 0), (2, 0)], DEVICE)
+    found = shifts.accuracy(Bright(2, 1), tmp_path, Form(4), [(0, 0), (2, 0)], DEVICE)
     assert found == {(0, 0): 0.0, (2, 0): 1.0}

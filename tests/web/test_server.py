@@ -88,8 +88,8 @@ def scratch_mask(size: tuple[int, int] = (40, 32)) -> Image.Image:
 
 def test_nobody_is_let_in_without_the_token(page: Page) -> None:
     stranger = TestClient(page.browser.app, f"http://{HOST}")
-    for address in ("/", "/?token=guessed", "/page/main.js", "/api/desk", "/tiles/picture/0/0/0/0/0",
-                    "/api/desk?token=" + TOKEN):  # fmt: skip
+    for address in ("/", "/?token=guessed", "/page/main.js", "/api/desk",
+                    "/tiles/picture/0/0/0/0/0", "/api/desk?token=" + TOKEN):  # fmt: skip
         assert stranger.get(address).status_code == 403
     assert stranger.post("/api/errands", json={}).status_code == 403
     assert stranger.get("/api/desk", headers={HEADER: TOKEN}).status_code == 200
@@ -243,7 +243,8 @@ def test_what_is_saved_is_to_the_byte_what_the_command_writes(page: Page, pictur
     assert page.post(f"/api/errands/{errand}/save", name=name) == {"saved": name}
     scratch_mask().save(page.folder / "mask.png")
     run_command("restore", page.folder / original, "--mask", page.folder / "mask.png",
-                "--max-steps", 10, "--device", "cpu", "-o", page.scratch / name, "--quiet")  # fmt: skip
+                "--max-steps", 10, "--device", "cpu", "-o", page.scratch / name,
+                "--quiet")  # fmt: skip
     assert (page.folder / name).read_bytes() == (page.scratch / name).read_bytes()
 
     # Going on from what was restored is the command on its file.

@@ -14,7 +14,7 @@ from convprior.ground import atomic
 from convprior.ground.errors import InputError
 from convprior.pictures import kinds
 from convprior.restoration.report import Report
-from convprior.restoration.settings import Asked, Precision, Settings
+from convprior.restoration.settings import Asked, Fill, Precision, Settings
 
 EXAMPLES = """\b
 Examples:
@@ -66,6 +66,10 @@ def command(
             f"{DEFAULT.sensitivity:g}).",
         ),
     ] = None,
+    fill: Annotated[
+        Fill,
+        typer.Option(metavar="HOW", help="Fill wide holes by network, or by patches copied whole."),
+    ] = DEFAULT.fill,
     scale: Annotated[
         int | None,
         typer.Option(
@@ -136,7 +140,7 @@ def command(
     ] = "auto",
     precision: Annotated[
         Precision,
-        typer.Option(help="bfloat16 is faster where the device is made for it."),
+        typer.Option(metavar="TYPE", help="float32, or bfloat16: faster on devices made for it."),
     ] = DEFAULT.precision,
     output: Annotated[
         Path | None,
@@ -203,6 +207,7 @@ def command(
         "mask": mask,
         "invert_mask": invert_mask,
         "sensitivity": sensitivity,
+        "fill": fill,
         "scale": scale,
         "kernel": kernel,
         "noise": noise,

@@ -10,7 +10,8 @@ CONVPRIOR_NODES         1            how many nodes
 CONVPRIOR_STRATEGY      auto         ddp, fsdp, …
 CONVPRIOR_PRECISION     32-true      16-mixed, bf16-mixed, …
 CONVPRIOR_WORKERS       0            loader processes of each device
-CONVPRIOR_PROCESSES     auto         runs of the study at once: one a GPU, or one a core of the CPU
+CONVPRIOR_PROCESSES     auto         runs of the study at once: one a GPU, or one a core of the CPU;
+                                     processes that prepare pictures: one a core
 ======================  ===========  ==============================================================
 
 A stage computes on one thread in each of its processes, whatever OMP_NUM_THREADS says.
@@ -107,6 +108,16 @@ def loader_workers() -> int:
     return number("CONVPRIOR_WORKERS", 0, least=0)
 
 
+def processes(most: int) -> int:
+    """Return how many processes share work of the CPU alone: CONVPRIOR_PROCESSES, or one a core.
+
+    By itself no more than ``most``. Raises MachineError.
+    """
+    if os.environ.get("CONVPRIOR_PROCESSES", "auto") == "auto":
+        return min(cores(), most)
+    return number("CONVPRIOR_PROCESSES", 1, least=1)
+
+
 def devices_of_runs() -> list[str]:
     """Return the device of each process that shares out runs: a GPU each, or a core of the CPU.
 
@@ -123,5 +134,5 @@ def devices_of_runs() -> list[str]:
         names *= cores()
     if os.environ.get("CONVPRIOR_PROCESSES", "auto") == "auto":
         return names
-    processes = number("CONVPRIOR_PROCESSES", 1, least=1)
-    return [names[process % len(names)] for process in range(processes)]
+    count = number("CONVPRIOR_PROCESSES", 1, least=1)
+    return [names[process % len(names)] for process in range(count)]

@@ -79,11 +79,15 @@ class Meter:
             self.shown = now
             self.say(f"{self.label}: {said}")
 
+    def seconds(self) -> float:
+        """Return how long the work lasts by now."""
+        return time.monotonic() - self.begun
+
     def count(self, done: float, total: int, what: str) -> None:
         """Show that ``done`` of ``total`` are done, and how long the rest takes at this pace."""
         left = ""
         if done > 0:
-            rest = (time.monotonic() - self.begun) * (total - done) / done
+            rest = self.seconds() * (total - done) / done
             left = f", {rest:.0f} s left" if rest < 120 else f", {rest / 60:.0f} min left"
         self.show(done / total, f"{int(done)} of {total} {what}{left}")
 

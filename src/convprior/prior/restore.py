@@ -104,12 +104,11 @@ def restore(
     follower = follower or Follower()
     patched: Tensor | None = None
     begun, took = time.monotonic(), 0.0
-    by_patches = recipe.patches and patches_apply(observation)
-    if by_patches:
+    if recipe.patches and patches_apply(observation):
         work = _patches(observation.to(where.device))
         # To put together what is done takes about as long as to set out.
         until = follower.until - (time.monotonic() - begun)
-        patched, cut_off = _by_patches(work, follower, until)
+        patched, cut_off = by_patches(work, follower, until)
         patched = patched.clamp_(0, 1)
         took = time.monotonic() - begun
         nothing_missing = observation.exact and bool(observation.known.all())
@@ -157,8 +156,13 @@ def _patches(observation: Observation) -> Work:
     return Denoising(filled(observation.observed, observation.known), observation.noise)
 
 
-def _by_patches(work: Work, follower: Follower, until: float) -> tuple[Tensor, Ending | None]:
-    """Return what patches make of a picture, and what ended the work before its time."""
+def by_patches(
+    work: Work, follower: Follower, until: float
+) -> tuple[Float[Tensor, "c h w"], Ending | None]:
+    """Return what patches make of a picture, and what ended the work before its time.
+
+    KeyboardInterrupt is raised where there is no picture yet.
+    """
     seen = 0.0
     ended: Ending | None = None
     try:

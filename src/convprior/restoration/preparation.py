@@ -14,7 +14,7 @@ from convprior.ground.errors import InputError
 from convprior.pictures import files
 from convprior.pictures.picture import ImageError, Picture
 from convprior.problem.operators import IDENTITY, Operator, blur, downsampling, gaussian_kernel
-from convprior.restoration import levels, masks
+from convprior.restoration import gaps, levels, masks
 from convprior.restoration.job import Job
 from convprior.restoration.levels import Look
 from convprior.restoration.settings import Settings, Task
@@ -88,6 +88,10 @@ def understand(job: Job, page: Picture, repair: Tensor | None) -> tuple[Task, st
     else:
         task, reason = settings.task, "as asked"
     look = look.under(task, operator)
+    if operator is IDENTITY and (holes := gaps.hollow(look.observation.known, settings.fill)):
+        wide = max(hole.width for hole in holes)
+        which = "a hole" if len(holes) == 1 else f"{len(holes)} holes, up to"
+        reason = f"{reason}; {which} {wide} pixels wide: filled with pieces of the picture"
     if task == "inpaint" and not look.masked:
         transparent = ": --mask alpha repairs what is transparent" if page.alpha is not None else ""
         raise InputError(

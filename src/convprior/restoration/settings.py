@@ -20,6 +20,7 @@ from pydantic import (
 
 Task = Literal["denoise", "inpaint", "dejpeg", "superresolve", "deblur"]
 Asked = Literal["auto", Task]
+Fill = Literal["auto", "network", "patches"]
 Precision = Literal["float32", "bfloat16"]
 
 Count = Annotated[int, Field(ge=1)]
@@ -41,6 +42,7 @@ class Settings(BaseModel):
     mask: str | None = None
     invert_mask: bool = False
     sensitivity: Annotated[float, Field(ge=0.25, le=4)] = 1.0
+    fill: Fill = "auto"
     scale: Annotated[int, Field(ge=2, le=4)] = 2
     kernel: str | None = None
     noise: Annotated[float, Field(gt=0, le=255)] | None = None
@@ -94,6 +96,8 @@ class Settings(BaseModel):
             raise ValueError("--kernel needs --task deblur: it is the blur that is undone")
         if self.told and self.task not in ("auto", "denoise", "dejpeg"):
             raise ValueError(f"--noise and --strength: --task {self.task} takes away no noise")
+        if self.fill != "auto" and self.task in ("superresolve", "deblur"):
+            raise ValueError(f"--fill: --task {self.task} leaves holes to the network")
         if "scale" in self.model_fields_set and self.task != "superresolve":
             raise ValueError("--scale needs --task superresolve: nothing else enlarges")
         return self

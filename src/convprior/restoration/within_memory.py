@@ -9,12 +9,21 @@ import torch
 
 from convprior.ground import machine
 from convprior.prior import tiles
+from convprior.prior.exemplars.holes import Exemplars
 from convprior.prior.patches.filling import Place
 from convprior.prior.recipe import Recipe
-from convprior.prior.restore import Follower, network_adds, patches_apply
+from convprior.prior.restore import (
+    Ending,
+    Follower,
+    Restored,
+    by_patches,
+    network_adds,
+    patches_apply,
+)
 from convprior.prior.runs import Averaged, restore_runs
 from convprior.prior.where import Where
 from convprior.problem.observation import Observation
+from convprior.problem.operators import IDENTITY
 from convprior.restoration import gaps, recipes
 from convprior.restoration.settings import Settings, Task
 
@@ -43,15 +52,21 @@ def restore_within_memory(
 ) -> Averaged:
     """Restore with the recipe that the package's params.yaml gives the task; see `restore_runs`.
 
-    Of the settings, those count that say how well and how long. Where known pixels are exact, the
+    Of the settings, those count that say how well and how long. Wide holes are filled with pieces
+    of the picture first, and are as good as known then. Where known pixels are exact, the
     network sees the pieces with wide gaps alone. What does not fit into their ``memory``, by
     default a share of what is free, is fitted in tiles; if they do not fit after all, in smaller
     ones. ``say`` is told. Raises MachineError, and what `prior.restore` does.
     """
     follower = follower or Follower()
     follower.until = time.monotonic() + settings.time_limit
-    recipe = _recipe(observation, task, settings)
     where = Where(machine.choose(device), getattr(torch, settings.precision))
+    observation, ended = _without_holes(observation, settings, where, follower)
+    if ended:
+        picture = observation.observed
+        story = Restored(picture, picture, None, 0, 0, ended)
+        return Averaged(picture, picture.new_zeros(1, 1, 1).expand_as(picture), (story,))
+    recipe = _recipe(observation, task, settings)
     asked = settings.runs > 1 or settings.time_limit < math.inf or settings.max_steps is not None
     places = None
     if observation.exact and recipe.patches:
@@ -78,6 +93,27 @@ def restore_within_memory(
         if settings.runs > 1:
             spread[:, *place] = found.spread
     return Averaged(picture, spread, runs)
+
+
+def _without_holes(
+    observation: Observation, settings: Settings, where: Where, follower: Follower
+) -> tuple[Observation, Ending | None]:
+    """Return an observation with its wide holes filled, and what ends the work, if anything does.
+
+    A picture that is all there then, and has no noise, is done.
+    """
+    if observation.operator is not IDENTITY:  # a hole in what is looked for is not one of the same
+        return observation, None
+    holes = gaps.hollow(observation.known, settings.fill)
+    if not holes:
+        return observation, None
+    work = Exemplars(observation.to(where.device), holes, settings.seed)
+    picture, ended = by_patches(work, follower, follower.until)
+    known = work.there.cpu() if ended is None else torch.ones_like(observation.known)
+    # Copies carry the noise of the picture, which was measured where it was seen.
+    whole = replace(observation, observed=picture.cpu(), known=known, told=observation.noise)
+    done: Ending | None = "patches" if whole.exact and known.all() else None
+    return whole, ended or done
 
 
 def _whole(observation: Observation) -> Place:

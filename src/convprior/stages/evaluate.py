@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> None:
     ) as run:
         try:
             ready = judging.ready(network, data)
-            found = shifts.accuracy(ready, args.prepared, data.size, moves, machine.choose())
+            found = shifts.accuracy(ready, args.prepared, data.form, moves, machine.choose())
         except ValueError as error:
             raise StageError(f"evaluate.shifts: {error}") from None
         curve = []

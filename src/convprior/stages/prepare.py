@@ -1,43 +1,60 @@
-"""Verify an ImageNet-style tree of pictures, bring it to one size, and write it as Arrow tables.
+"""Bring pictures to one size, and write them as Arrow tables, with a manifest of what was found.
 
     python -m convprior.stages.prepare data/prepared reports/prepare
 
-`prepare.source` is such a tree, or the folder of the sheets of garments. The manifest says what was
-found, what refused and what left out.
+`prepare.source` is an ImageNet-style tree, the archives of ILSVRC 2012, WebDataset shards, parquet
+files of the Hugging Face hub, or the folder of the sheets of garments. Interrupted, the same
+command goes on with the parts that are left.
 """
 
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import datasets
+import numpy as np
 from pydantic import Field
 
-from convprior.ground import atomic, params, tracking
+from convprior.ground import atomic, params, resume, tracking
+from convprior.pictures import decoding
 from convprior.stages import StageError, arguments, start
-from convprior.training.data import garments, scenes, tree
+from convprior.training import data
+from convprior.training.data import garments, scenes, sources, tables
+from convprior.training.data.card import Card
+from convprior.training.data.listing import SPLITS, Source, cut
+from convprior.training.data.storing import Form, Shape, Store
+from convprior.training.data.tree import Tree
 
 log = logging.getLogger(__name__)
+
+STATE = Path(".convprior/state/prepare")
+# Parts that other code has made are made again.
+METHOD = sorted(path for folder in data.__path__ for path in Path(folder).glob("*.py"))
+METHOD.append(Path(decoding.__file__))
 
 
 class Prepare(params.Section):
     """The section `prepare`."""
 
     source: str
+    check: bool
     size: Annotated[int, Field(ge=8)]
+    shape: Shape
+    store: Store
     positions: scenes.Place
     most_per_class: params.Count | None
     allow_bad_val: bool
     seed: params.Seed
 
 
-def find(settings: Prepare, scratch: Path) -> Path:
-    """Return the tree's root; one of garments is made of their sheets first."""
+def find(settings: Prepare, scratch: Path) -> Source:
+    """Return the source; a tree of garments is made of their sheets first."""
     source = Path(settings.source)
     if not garments.are_sheets(source):
-        return source
+        return sources.find(source, checked=settings.check)
     root = scratch / "tree"
     try:
         garments.make_tree(
@@ -50,7 +67,7 @@ def find(settings: Prepare, scratch: Path) -> Path:
         )
     except ValueError as error:
         raise StageError(str(error)) from None
-    return root
+    return Tree(root, identity=resume.fingerprint(source))
 
 
 def check(manifest: dict[str, Any], settings: Prepare) -> None:
@@ -62,50 +79,70 @@ def check(manifest: dict[str, Any], settings: Prepare) -> None:
             f"{len(refused)} of the validation pictures cannot be read ({first}): mend them, or "
             "set prepare.allow_bad_val to leave them out of every accuracy"
         )
-    for split in ("train", "val"):
+    for split in SPLITS:
         if not manifest[split]["pictures"]:
             raise StageError(f"{split}: all pictures were refused; the first: "
                              f"{next(iter(manifest[split]['refused'].values()))}")  # fmt: skip
+
+
+def describe(jobs: Sequence[tables.Job], source: Source, form: Form, out: Path) -> Card:
+    """Put the tables together in ``out``, and return what the pipeline needs to know."""
+    sums, pixels, content = tables.put_together(jobs, form, out)
+    mean, squares = sums[:3] / (255 * pixels), sums[3:] / (255**2 * pixels)
+    return Card(
+        size=form.size,
+        classes=source.classes,
+        names=source.names,
+        mean=mean.tolist(),
+        deviation=np.sqrt(squares - mean**2).tolist(),
+        content=content,
+        shape=form.shape,
+        store=form.store,
+    )
 
 
 def main(argv: Sequence[str]) -> None:
     """Run the stage."""
     args = arguments(__doc__, argv, "prepared", "report")
     settings = params.load(args.params, "prepare", Prepare)
-    size, most = settings.size, settings.most_per_class
+    form = Form(settings.size, settings.shape, settings.store)
     datasets.disable_progress_bars()
     with (
+        resume.alone(STATE),
         atomic.scratch(args.prepared.parent) as scratch,
         tracking.run("prepare", "prepare", tracking.flat(settings.model_dump())) as run,
     ):
-        root = find(settings, scratch)
-        classes = tree.list_classes(root, most)
-        found = {
-            split: tree.read_split(root, split, classes, size=size, most=most, cache=scratch)
-            for split in ("train", "val")
-        }
-        manifest = {split: tree.summarise(table, classes) for split, table in found.items()}
+        source = find(settings, scratch)
+        parts = [
+            part
+            for split in SPLITS
+            for part in cut(source, split, settings.most_per_class, tables.part_size(form))
+        ]
+        of_parts = settings.model_dump(exclude={"source", "check", "allow_bad_val"})
+        identity = resume.fingerprint([source.identity, of_parts, *METHOD])
+        resume.forget_others(STATE, identity)
+        state = resume.folder(STATE, identity)
+        jobs = tables.prepare(parts, form, state)
+        manifest = {split: tables.summarise(jobs, split, source.classes) for split in SPLITS}
         for split, said in manifest.items():
-            said["left_out"] = tree.left_out(root, split)
+            said["left_out"] = source.left_out(split)
             if said["left_out"]:
                 first = ", ".join(said["left_out"][:3])
                 log.warning("%s: %d are left out: %s", split, len(said["left_out"]), first)
         check(manifest, settings)
-        tables = {split: tree.readable(table) for split, table in found.items()}
-        description = tree.describe(root, tables, classes, size)
         with atomic.folder(args.prepared) as out:
-            for split, table in tables.items():
-                table.select_columns(list(tree.PICTURE)).save_to_disk(str(out / split))
-            parts = tree.read_parts(root, tables["val"], size)
-            if parts is not None:
-                parts.save_to_disk(str(out / "parts"))
-            atomic.write_json(out / "description.json", asdict(description))
-        told: dict[str, Any] = {
-            key: getattr(description, key) for key in ("mean", "deviation", "content")
-        }
-        told["objects_apart"] = parts is not None
+            card = describe(jobs, source, form, out)
+            objects = None
+            if isinstance(source, Tree):
+                objects = source.objects(tables.kept(jobs, "val"), settings.size)
+            if objects is not None:
+                objects.save_to_disk(str(out / "parts"))
+            atomic.write_json(out / "description.json", asdict(card))
+        told: dict[str, Any] = {key: getattr(card, key) for key in ("mean", "deviation", "content")}
+        told["objects_apart"] = objects is not None
         atomic.write_json(args.report / "manifest.json", manifest | told)
-        run.metrics({f"{split}_pictures": len(table) for split, table in tables.items()})
+        run.metrics({f"{split}_pictures": manifest[split]["pictures"] for split in SPLITS})
+    shutil.rmtree(state)
 
 
 if __name__ == "__main__":

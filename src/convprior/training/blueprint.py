@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
+import torch
 from pydantic import Field, TypeAdapter, ValidationError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from convprior.ground import atomic, params
+from convprior.ground import atomic, machine, params
 from convprior.ground.errors import InputError
 from convprior.training.data.card import Card
 
@@ -44,15 +45,14 @@ class Blueprint:
         except (ModuleNotFoundError, AttributeError) as error:
             raise NetworkError(f"no network {place}.{self.class_name} ({error})") from None
         try:
-            inspect.signature(network_class).bind(
-                self.picture_shape, len(self.classes), **self.arguments
-            )
+            dimensions = (self.picture_shape, len(self.classes))
+            inspect.signature(network_class).bind(*dimensions, **self.arguments)
             self._check_types(network_class)
             with warnings.catch_warnings():
                 warnings.filterwarnings("error", "Initializing zero-element")  # a width of none
-                network: nn.Module = network_class(
-                    self.picture_shape, len(self.classes), **self.arguments
-                )
+                with torch.device("meta"):  # weights that take no memory
+                    self._check_size(network_class(*dimensions, **self.arguments))
+                network: nn.Module = network_class(*dimensions, **self.arguments)
         # A RuntimeError is torch's own: a width below zero.
         except (TypeError, ValueError, ArithmeticError, RuntimeError, UserWarning) as error:
             said = str(error).splitlines()[0]
@@ -67,6 +67,14 @@ class Blueprint:
                 TypeAdapter(hints.get(name, Any)).validate_python(value, strict=True)
             except ValidationError as error:
                 raise ValueError(f"{name} is {value!r}: {error.errors()[0]['msg']}") from None
+
+    @staticmethod
+    def _check_size(network: nn.Module) -> None:
+        """Raise ValueError for a network whose weights alone are more than the memory there is."""
+        weights = sum(p.numel() * p.element_size() for p in network.parameters())
+        free = machine.free_memory(torch.device("cpu"))
+        if weights > free:
+            raise ValueError(f"its weights take {weights / 1e9:.0f} GB, of {free / 1e9:.0f} free")
 
     def with_arguments(self, changes: dict[str, Any]) -> "Blueprint":
         """Return the blueprint with some of its arguments changed."""

@@ -1,8 +1,9 @@
 """The prepared photographs, as Lightning trains on them.
 
-``data/prepared`` holds Arrow tables with the decoded pixels of pictures of one size, mapped into
-memory: an epoch over ImageNet needs neither its size in memory nor a decoder. Batch sizes are
-global: each process takes its share, and no picture is counted twice.
+``data/prepared`` holds Arrow tables, mapped into memory: an epoch over ImageNet does not need its
+size in memory, nor, where pixels are stored, a decoder. Of pictures that are stored whole a batch
+has the central squares. Batch sizes are global: each process takes its share, and no picture is
+counted twice.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,9 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.distributed import DistributedSampler
 
 from convprior.ground.errors import InputError
+from convprior.training.data import storing
 from convprior.training.data.card import Card
+from convprior.training.data.storing import Form
 
 Batch = tuple[Tensor, Tensor]
 
@@ -27,9 +30,9 @@ UNCOUNTED = -1  # the label of a picture that only fills up a process's share
 class Pictures(Dataset[Batch]):
     """One split: batches of uint8 pictures (n, c, h, w) and their labels (n,)."""
 
-    def __init__(self, prepared: Path, split: str, size: int) -> None:
+    def __init__(self, prepared: Path, split: str, form: Form) -> None:
         self.table = datasets.load_from_disk(str(prepared / split))
-        self.size = size
+        self.form = form
 
     def __len__(self) -> int:
         return len(self.table)
@@ -43,8 +46,9 @@ class Pictures(Dataset[Batch]):
         Channels are last in memory, as they are stored and as a CPU convolves fastest.
         """
         rows = self.table[list(indices)]
-        pixels = torch.frombuffer(bytearray().join(rows["pixels"]), dtype=torch.uint8)
-        pictures = pixels.view(-1, self.size, self.size, 3).permute(0, 3, 1, 2)
+        stored = bytearray().join(storing.squares(rows, self.form))
+        pixels = torch.frombuffer(stored, dtype=torch.uint8)
+        pictures = pixels.view(-1, self.form.size, self.form.size, 3).permute(0, 3, 1, 2)
         return pictures, torch.tensor(rows["label"])
 
 
@@ -103,7 +107,7 @@ class Photographs(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         """Return this process's share of each global batch, in an order that the seed names."""
         rank, processes, batch_size = self._place()
-        pictures = Pictures(self.prepared, "train", self.card.size)
+        pictures = Pictures(self.prepared, "train", self.card.form)
         # The same sampler also for one process, so that any number of them sees the same batches.
         sampler: DistributedSampler[Batch] = DistributedSampler(
             pictures, processes, rank, seed=self.seed, drop_last=True
@@ -121,7 +125,7 @@ class Photographs(pl.LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         """Return this process's share of the validation pictures, each exactly once."""
         rank, processes, batch_size = self._place()
-        pictures = Pictures(self.prepared, "val", self.card.size)
+        pictures = Pictures(self.prepared, "val", self.card.form)
         return DataLoader(
             Share(pictures, rank, processes),
             batch_size,

@@ -14,8 +14,9 @@ import torch
 from torch import nn
 
 from convprior.training import judging
-from convprior.training.data import scenes
+from convprior.training.data import scenes, storing
 from convprior.training.data.scenes import Pixels
+from convprior.training.data.storing import Form
 
 BATCH = 64  # larger ones make the C library return and fetch memory all the time
 
@@ -23,8 +24,10 @@ Rows = dict[str, list[Any]]
 Move = Callable[[Rows, int, int], list[Pixels]]
 
 
-def _open(prepared: Path, size: int) -> tuple[datasets.Dataset, Move]:
+def _open(prepared: Path, form: Form) -> tuple[datasets.Dataset, Move]:
     """Return the validation rows and how to show a batch of them moved by (down, right) pixels."""
+
+    size = form.size
 
     def move_objects(rows: Rows, down: int, right: int) -> list[Pixels]:
         columns = ("cutout", "cutout_height", "cutout_width", "background")
@@ -36,7 +39,10 @@ def _open(prepared: Path, size: int) -> tuple[datasets.Dataset, Move]:
         ]
 
     def move_pictures(rows: Rows, down: int, right: int) -> list[Pixels]:
-        return [scenes.shift(_pixels(p, size, size, 3), down, right) for p in rows["pixels"]]
+        return [
+            scenes.shift(_pixels(p, size, size, 3), down, right)
+            for p in storing.squares(rows, form)
+        ]
 
     if (prepared / "parts").is_dir():
         return datasets.load_from_disk(str(prepared / "parts")), move_objects
@@ -51,7 +57,7 @@ def _pixels(data: bytes, *shape: int) -> Pixels:
 def accuracy(
     network: nn.Module,
     prepared: Path,
-    size: int,
+    form: Form,
     moves: Collection[tuple[int, int]],
     device: torch.device,
 ) -> dict[tuple[int, int], float]:
@@ -59,7 +65,7 @@ def accuracy(
 
     ``network`` is `judging.ready`. Raises ValueError for a move that leaves a picture.
     """
-    table, move = _open(prepared, size)
+    table, move = _open(prepared, form)
     correct = dict.fromkeys(moves, 0)
     for rows in table.iter(BATCH):
         labels = torch.tensor(rows["label"])

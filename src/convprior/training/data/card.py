@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convprior.ground.errors import InputError
+from convprior.training.data.storing import Form, Shape, Store
 
 
 @dataclass(frozen=True)
 class Card:
     """What the rest of the pipeline needs to know about data/prepared or data/scenes.
 
-    ``mean`` and ``deviation`` are per channel, over the training pixels in [0, 1]; ``content`` is
-    the SHA-256 of all pixels and labels.
+    ``size`` is the side of the pictures that a network gets; ``shape`` and ``store`` say what the
+    tables hold of them (data/storing.py). ``mean`` and ``deviation`` are per channel, over the
+    training pixels in [0, 1]; ``content`` is the SHA-256 of all that is stored, and labels.
     """
 
     size: int
@@ -21,6 +23,13 @@ class Card:
     mean: list[float]
     deviation: list[float]
     content: str
+    shape: Shape = "square"
+    store: Store = "pixels"
+
+    @property
+    def form(self) -> Form:
+        """How the pictures are stored."""
+        return Form(self.size, self.shape, self.store)
 
     @classmethod
     def read(cls, prepared: Path) -> "Card":

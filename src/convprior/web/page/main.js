@@ -164,6 +164,7 @@ async function restore() {
   });
   $("saved").textContent = "";
   await poll();
+  $("work").scrollIntoView({ block: "nearest" });
 }
 
 async function find() {
@@ -241,8 +242,8 @@ async function follow() {
   const now = info;
   try {
     const about = await seen(kind, of.number);
+    const next = await layer(kind, of.number, about).ready();
     if (now !== info) return;
-    const next = layer(kind, of.number, about);
     layers.made = kind === "made" ? next : layers.made;
     view.after = next;
     if (first) compare(true); else view.draw();
@@ -275,8 +276,8 @@ function split(at) {
 // ---- what all parts of the page say -------------------------------------------------------------
 
 function time(seconds) {
-  if (seconds < 90) return `${Math.ceil(seconds)} seconds left`;
-  return `${Math.round(seconds / 60)} minutes left`;
+  const long = seconds >= 90, number = long ? Math.round(seconds / 60) : Math.ceil(seconds);
+  return `${number} ${long ? "minute" : "second"}${number === 1 ? "" : "s"}`;
 }
 
 function refresh() {
@@ -303,8 +304,10 @@ function refresh() {
   $("to-compare").disabled = !view.after;
   $("work").hidden = !busy;
   if (busy) working(last);
+  const fresh = $("result").hidden && done && !busy;
   $("result").hidden = !done || busy;
   if (done && !busy) result(done);
+  if (fresh) $("result").scrollIntoView({ block: "nearest" });
   if (last?.state === "failed" && failed !== last.number) {
     failed = last.number;
     wrong(last.error);
@@ -330,7 +333,7 @@ function working(errand) {
   const parts = errand.state === "waiting"
     ? [before ? `Waits for ${before} before it` : "Waits for the tool to be ready"]
     : errand.stopping ? ["Stopping: the best so far is put together"]
-      : errand.share ? [`${Math.floor(100 * errand.share)} %`, errand.said, ...(errand.left === null ? [] : [time(errand.left)])]
+      : errand.share ? [`${Math.floor(100 * errand.share)} %`, ...(errand.left === null ? [] : [`${time(errand.left)} left`])]
         : ["Looking at the picture"];
   $("progress").textContent = parts.join(" · ");
   const tenth = `${Math.floor(10 * errand.share)}0 %`;
@@ -344,7 +347,7 @@ function result(errand) {
   const last = errand.report.pages.at(-1);
   const did = WORDS[last.task][0].toUpperCase() + WORDS[last.task].slice(1);
   const notes = errand.notes.length ? ` ${errand.notes.map((note) => `${note}.`).join(" ")}` : "";
-  $("told").textContent = `${did} (${last.reason}), ${Math.round(errand.report.seconds)} seconds. `
+  $("told").textContent = `${did} (${last.reason}), ${time(errand.report.seconds)}. `
     + `${ENDED[last.ended]}${notes}`;
 }
 

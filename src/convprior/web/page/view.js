@@ -16,6 +16,13 @@ export class Layer {
     this.tiles = new Map();
   }
 
+  // Ends when there is something to show: until then what was there before it stays.
+  async ready() {
+    const { levels, stamp } = this.info, key = `${levels - 1}/0/0`;
+    this.tiles.set(key, { image: await picture(`${this.address}/${key}?${stamp}`) });
+    return this;
+  }
+
   #tile(level, column, row, wanted) {
     const key = `${level}/${column}/${row}`;
     let tile = this.tiles.get(key);
