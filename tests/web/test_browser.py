@@ -94,8 +94,8 @@ def counted(page: object) -> int:
 
 def test_paint_restore_slide_and_save(served: Served, folder: Path) -> None:
     page = served.window()
-    assert "token" not in page.url
     said(page, "#advice", "It will")
+    assert "token" not in page.url
     stroke(page)
     said(page, "#marked", r"\d+ pixels are painted")
     painted = counted(page)
@@ -125,7 +125,8 @@ def test_paint_restore_slide_and_save(served: Served, folder: Path) -> None:
     said(page, "#wrong", "is the original, which is never replaced")
 
     assert run_command("restore", folder / "photo.png", "--mask", folder / "photo.mask.png",
-                       "--device", "cpu", "-o", folder / "by-command.png", "--quiet") == 0  # fmt: skip
+                       "--device", "cpu", "-o", folder / "by-command.png",
+                       "--quiet") == 0  # fmt: skip
     written = (folder / "photo.restored.png").read_bytes()
     assert written == (folder / "by-command.png").read_bytes()
 
@@ -157,7 +158,7 @@ def test_a_page_that_is_opened_again_finds_its_work(served: Served) -> None:
     page.reload()
     page.wait_for_selector("#work:not([hidden])", timeout=LONG)
     assert counted(page) == painted
-    assert page.locator("#task").input_value() == "denoise"
+    playwright.expect(page.locator("#task")).to_have_value("denoise")
     other = served.window()  # another window sees the same line, and can wait in it
     other.wait_for_selector("#work:not([hidden])", timeout=LONG)
     page.wait_for_selector("#to-compare:not([disabled])", timeout=LONG)  # the picture appears
@@ -197,7 +198,7 @@ def test_a_wrong_file_and_a_server_that_stops_are_said(served: Served, tmp_path:
     colourful(50, 30).save(tmp_path / "right.png")
     page.set_input_files("#file", tmp_path / "right.png")
     said(page, "#advice", "It will")
-    assert page.locator("#name").input_value() == "right.restored.png"
+    playwright.expect(page.locator("#name")).to_have_value("right.restored.png")
     served.process.kill()
     page.click("#restore")
     said(page, "#wrong", "The server has stopped")

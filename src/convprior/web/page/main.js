@@ -77,10 +77,10 @@ async function open(number) {
   size();
   refresh();
   await poll();
+  const last = restored().at(-1);
+  if (last) wish(last.wishes);
   const looked = errands.some((each) => each.what === "look" && each.picture === number && each.page === page);
   if (!looked) await say("/api/errands", { what: "look", picture: number, page });
-  const last = restored().at(-1);
-  if (last && !seenOf) wish(last.wishes);
   await poll();
 }
 
