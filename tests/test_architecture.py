@@ -22,7 +22,7 @@ ORDER = [
     {"pictures", "prior"},
     {"training", "restoration", "report"},
     {"study"},
-    {"stages", ""},
+    {"stages", "web", ""},
     {"cli"},
 ]
 

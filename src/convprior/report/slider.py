@@ -1,6 +1,5 @@
 """One page that lays a restored picture over the observed one, with a slider between them."""
 
-from dataclasses import replace
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -11,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from convprior.ground.errors import InputError
-from convprior.pictures import decoding, files
+from convprior.pictures import decoding, files, seen
 from convprior.pictures.picture import Picture
 
 PAGE = Template((resources.files("convprior.report") / "slider.html").read_text(encoding="utf-8"))
@@ -27,7 +26,10 @@ def page(observed: Path, restored: Path, mask: Path | None = None) -> str:
     The restored picture may be larger by a whole number: the other one is shown enlarged. Where
     ``mask`` is white, the observed picture is shown red: this was repaired.
     """
-    befores, afters = _pictures(observed), _pictures(restored)
+    befores, afters = (
+        [seen.without_absent(page) for page in files.read_pages(path)]
+        for path in (observed, restored)
+    )
     masks = [None] * len(befores) if mask is None else files.read_pages(mask)
     shapes = [picture.pixels.shape[1:] for picture in befores]
     if mask is not None and [each.pixels.shape[1:] for each in masks if each] != shapes:
@@ -55,22 +57,11 @@ def page(observed: Path, restored: Path, mask: Path | None = None) -> str:
     )
 
 
-def _pictures(path: Path) -> list[Picture]:
-    """Return a file's pictures, with NaN for the numbers that stand for "no value"."""
-    pages = files.read_pages(path)
-    return [
-        page
-        if page.absent is None
-        else replace(page, pixels=torch.where(page.absent, torch.nan, page.pixels))
-        for page in pages
-    ]
-
-
 def _figure(before: Picture, after: Picture, marks: Picture | None) -> str:
     """Return one picture over the other, and in words by how much they differ."""
     height, width = after.pixels.shape[1:]
     enlarged = height > before.pixels.shape[1]
-    low, high = _range(before, after)
+    low, high = seen.range_of(before, after)
     observed = _shown(before.pixels, low, high, marks)
     restored = _shown(after.pixels, low, high, None)
     coarse = " coarse" if enlarged else ""
@@ -94,18 +85,8 @@ def _figure(before: Picture, after: Picture, marks: Picture | None) -> str:
 """
 
 
-def _range(before: Picture, after: Picture) -> tuple[float, float]:
-    """Return the values shown black and white: of both pictures, where eight bits do not say."""
-    if before.depth == after.depth == 8:
-        return 0.0, 1.0
-    values = torch.cat([p.pixels[torch.isfinite(p.pixels)] for p in (before, after)])
-    low, high = float(values.min()), float(values.max())
-    return low, high if high > low else low + 1
-
-
 def _shown(pixels: Float[Tensor, "c h w"], low: float, high: float, marks: Picture | None) -> str:
-    shown = torch.nan_to_num((pixels - low) / (high - low))
-    shown = shown if len(shown) in (1, 3) else shown.mean(0, keepdim=True)
+    shown = seen.shown(pixels, low, high)
     if marks is not None:
         red = (1 - STRENGTH) * shown + STRENGTH * torch.tensor(MARK)[:, None, None]
         shown = torch.where(_marked(marks), red, shown)

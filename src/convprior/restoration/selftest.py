@@ -1,13 +1,29 @@
 """Whether a device computes right: drivers and young back ends have been wrong without an error."""
 
 import copy
+from collections.abc import Callable
 
 import torch
 
-from convprior.ground import seeds
+from convprior.ground import machine, seeds
 from convprior.networks.hourglass import Hourglass
 
 CLOSE = 0.02  # largest relative difference from the CPU: TF32 and fused kernels differ by 0.002
+
+
+def working(names: str, say: Callable[[str], None]) -> list[str]:
+    """Return the names of the devices to work on, the CPU for one that computes wrong.
+
+    ``names`` is as `machine.every` takes them; ``say`` is warned. Raises MachineError.
+    """
+    using = []
+    for name in machine.every(names):
+        # The CPU is what the others are compared with.
+        if name != "cpu" and not computes_right(torch.device(name)):
+            say(f"warning: {name} computes wrong on a known case: the CPU is used instead")
+            name = "cpu"
+        using.append(name)
+    return using
 
 
 def computes_right(device: torch.device) -> bool:
