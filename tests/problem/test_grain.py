@@ -37,7 +37,8 @@ def test_the_deviation_of_grain_is_told(sigma: int) -> None:
     # Twenty seeds: 0.80 to 0.92 times.
     assert 0.7 < 255 * grain.deviation(noisy, _known(noisy)) / sigma < 1.2
     found = noise.measure(noisy, _known(noisy))
-    assert found.shared and not found.hardly_any
+    assert found.shared
+    assert not found.hardly_any
 
 
 def test_a_plane_without_grain_has_none() -> None:
