@@ -34,7 +34,9 @@ def chromium() -> Iterator[object]:
 def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "folder"
     folder.mkdir()
-    colourful(60, 40).save(folder / "photo.png")
+    noise = np.random.default_rng(0).integers(-20, 21, (40, 60, 3))
+    picture = (np.asarray(colourful(60, 40)).astype(int) + noise).clip(0, 255).astype(np.uint8)
+    Image.fromarray(picture).save(folder / "photo.png")
     return folder
 
 
@@ -117,8 +119,11 @@ def test_paint_restore_slide_and_save(served: Served, folder: Path) -> None:
     assert page.locator("#canvas").screenshot() != before
     page.click("#save button")
     said(page, "#saved", "Saved as photo.restored.png")
+    (folder / "taken.png").write_bytes(b"another file")
+    page.fill("#name", "taken.png")
     page.click("#save button")
     said(page, "#saved", "exists already")
+    assert (folder / "taken.png").read_bytes() == b"another file"
     assert page.locator("#save button").inner_text() == "Replace"
     page.fill("#name", "photo.png")
     page.click("#save button")

@@ -98,6 +98,8 @@ class Desk:
         if kinds.SUFFIXES.get(target.suffix.lower()) != kind:
             raise InputError(f"{name}: is written as {kind}: end the name in {made.suffix}")
         if target.exists():
+            if _same(target, made):
+                return target
             if target.samefile(original) or _same(target, original):
                 raise InputError(f"{name}: is the original, which is never replaced")
             if not replace:
