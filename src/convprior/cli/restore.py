@@ -204,7 +204,7 @@ def command(
     JPEG. superresolve: enlarge. deblur: undo a known blur. auto looks and says what it chose.
 
     Of a folder, and of several files, comes the same tree under -o; what is done is skipped. Exit
-    code 0: all done, 1: some failed, 2: wrong usage, 130: Ctrl-C, the best so far is written.
+    code 0: all done, 1: some failed, 2: wrong usage, 130: Ctrl-C (one picture: the best is kept).
     """
     begun = time.monotonic()  # before torch is loaded, which takes seconds
     typed = {
