@@ -202,6 +202,9 @@ def test_each_mistake_gives_one_clear_error(
         ((folder,), 2, "a folder needs -o: where the restored pictures go"),
         ((folder, "-o", folder), 1, "is the folder of the originals: choose another -o"),
         ((folder / "none", "-o", out), 1, "cannot be read"),
+        ((photo, "-o", out, "--shard", "1/2"), 2, "--shard takes a folder, or several pictures"),
+        ((folder, "-o", folder / "o", "--shard", "0/2"), 2, "--shard 0/2: is no part: write"),
+        ((folder, "-o", folder / "o", "--shard", "3/2"), 2, "--shard 3/2: is no part: write"),
     ]  # fmt: skip
     for arguments, expected, message in cases:
         code, said = call(capsys, "restore", *arguments)

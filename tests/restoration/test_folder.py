@@ -484,3 +484,32 @@ def test_several_files_go_into_a_folder_and_are_not_done_twice(tree: Path) -> No
     with pytest.raises(InputError, match=r"a\.png: is a file: name the folder where"):
         folder.plan(tree / "in/deeper", tree / "in/a.png", TINY_WORK,
                     recursive=False, overwrite=False)  # fmt: skip
+
+
+def test_shards_are_each_nth_picture_and_together_all(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def here_in(out: str, *options: str) -> str:
+        fast = ("--recursive", "--device", "cpu", "--max-steps", "1")
+        assert run_command("restore", tree / "in", "-o", tree / out, *fast, *options) == 0
+        return capsys.readouterr().err
+
+    here_in("whole")
+    (tree / "in/notes.txt").unlink()
+    said = here_in("out", "--shard", "2/3")
+    assert list(files(tree / "out")) == ["b.jpg"]
+    assert "shard 2/3: 1 of 4 pictures" in said.splitlines()
+    assert said.splitlines()[-1] == "shard 2/3: 1 picture, no others"
+    said = here_in("out", "--shard", "1/3")
+    assert list(files(tree / "out")) == ["a.png", "b.jpg", "deeper/d.tif"]
+    here_in("out", "--shard", "3/3")
+    assert files(tree / "out") == files(tree / "whole")
+    assert here_in("out", "--shard", "9/9").endswith("shard 9/9: 0 pictures, no others\n")
+
+
+def test_pictures_of_two_shards_that_would_write_one_file_are_met_in_each(tree: Path) -> None:
+    colourful(9, 8).save(tree / "in/a.bmp")
+    for part in (1, 2):
+        with pytest.raises(InputError, match=r"a\.bmp and .*a\.png: both would write"):
+            folder.plan(tree / "in", tree / "out", TINY_WORK, recursive=False, overwrite=False,
+                        shard=(part, 2))  # fmt: skip

@@ -133,8 +133,12 @@ def test_paint_restore_slide_and_save(served: Served, folder: Path) -> None:
     assert page.locator("#canvas").screenshot() != before
     page.click("#save button")
     said(page, "#saved", "Saved as 0-photo.restored.png")
+    page.click("#save button")  # once more changes nothing
+    (folder / "taken.png").write_bytes(b"another file")
+    page.fill("#name", "taken.png")
     page.click("#save button")
     said(page, "#saved", "exists already")
+    assert (folder / "taken.png").read_bytes() == b"another file"
     assert page.locator("#save button").inner_text() == "Replace"
     page.fill("#name", "0-photo.png")
     page.click("#save button")

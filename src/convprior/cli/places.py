@@ -1,5 +1,6 @@
 """Which files and folders are meant by the names that were typed."""
 
+import re
 from pathlib import Path
 
 import typer
@@ -39,6 +40,15 @@ def _target(picture: Path, output: Path | None) -> Path:
     if output is None:
         return atomic.beside(picture.with_name(picture.stem), f".restored{written.suffix}")
     return output / written.name if is_folder(output) else output
+
+
+def shard(text: str) -> tuple[int, int]:
+    """Return (i, n) of ``i/n``: which part of how many, from 1. Raises typer.BadParameter."""
+    match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+    part, parts = (int(number) for number in match.groups()) if match else (0, 0)
+    if not 1 <= part <= parts:
+        raise typer.BadParameter(f"--shard {text}: is no part: write 1/8 to 8/8 for eighths")
+    return part, parts
 
 
 def is_folder(path: Path) -> bool:

@@ -43,7 +43,11 @@ def command(
     ],
     task: Annotated[
         Asked,
-        typer.Option(help="What is wrong with the picture.", rich_help_panel="What to repair"),
+        typer.Option(
+            metavar="TASK",
+            help="What is wrong with the picture, of those above.",
+            rich_help_panel="What to repair",
+        ),
     ] = DEFAULT.task,
     mask: Annotated[
         str | None,
@@ -172,6 +176,10 @@ def command(
         bool,
         typer.Option("--recursive", help="Restore the pictures in the folder's folders too."),
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Restore each Nth picture alone, from the Ith on."),
+    ] = None,
     preview: Annotated[
         float | None,
         typer.Option(
@@ -190,14 +198,13 @@ def command(
     """Restore INPUT: remove noise, fill in what a mask marks, sharpen, enlarge.
 
     Patches that look alike mend each other: 12 megapixels in two to five minutes on two cores.
-    Small pictures, and those given time, also get an untrained network, stopped before it learns
-    the damage. Format, depth and metadata stay. Ctrl-C writes the best so far of a picture.
+    Small ones, and those given time, get an untrained network too. Format, depth, metadata stay.
 
     denoise: noise, and with it holes. inpaint: holes alone, all else stays. dejpeg: the traces of
     JPEG. superresolve: enlarge. deblur: undo a known blur. auto looks and says what it chose.
 
-    Of a folder, and of several files, comes the same tree under -o; what is done is skipped. The
-    exit code is 0 if all is done, 1 if some failed, 2 for wrong usage, 130 after Ctrl-C.
+    Of a folder, and of several files, comes the same tree under -o; what is done is skipped. Exit
+    code 0: all done, 1: some failed, 2: wrong usage, 130: Ctrl-C (one picture: the best is kept).
     """
     begun = time.monotonic()  # before torch is loaded, which takes seconds
     typed = {
@@ -230,6 +237,9 @@ def command(
     several, target = places.resolve(
         pictures, output, alone=spread is not None or preview is not None
     )
+    if shard is not None and not several:
+        raise typer.BadParameter("--shard takes a folder, or several pictures")
+    part, parts = places.shard(shard or "1/1")
     if target in pipes.OUTPUTS and (as_json or preview is not None or mask == "auto"):
         raise typer.BadParameter(
             "--json, --preview and --mask auto need -o FILE: stdout has the picture alone"
@@ -253,9 +263,12 @@ def command(
         if several:
             tasks = folder.plan(
                 pictures[0] if len(pictures) == 1 else pictures, target, settings,
-                recursive=recursive, overwrite=overwrite, say=progress.say,
+                recursive=recursive, overwrite=overwrite, shard=(part, parts), say=progress.say,
             )  # fmt: skip
             code = running.restore_folder(tasks, device, progress, as_json=as_json)
+            if shard is not None and code != 130:
+                what = "picture" if len(tasks) == 1 else "pictures"
+                progress.say(f"shard {part}/{parts}: {len(tasks)} {what}, no others")
         else:
             with pipes.opened(pictures[0], target) as ends:
                 progress.plain = ends.plain

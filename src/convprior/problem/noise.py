@@ -15,6 +15,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
+from convprior.problem import grain
+
 BLOCK = 8  # side of a block, pixels: that of JPEG
 FLATTEST = 0.05  # share of the blocks that is looked at
 FAINT = 4 / 255  # below this deviation a flat block shows the picture's own grain
@@ -76,6 +78,10 @@ def measure(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Nois
     jpeg = _between_blocks(picture) if known.all() else 0.0
     white = max(flat, _typical(differences[:, told]))
     correlation = correlation if flat > FAINT else 0.0
+    if correlation > SHARED:
+        # Blocks hide what is wider than they are.
+        strong = grain.deviation(picture, known) if grain.has_floor(picture, known) else 0.0
+        white = white if math.isnan(strong) else strong
     if jpeg > white or correlation > SHARED or white < CLEAN:
         return Noise(max(white, jpeg), correlation, of_blocks=jpeg > white)
     brightness = _brightness(picture, known)

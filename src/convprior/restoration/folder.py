@@ -42,12 +42,14 @@ def plan(
     *,
     recursive: bool,
     overwrite: bool,
+    shard: tuple[int, int] = (1, 1),
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Planned]:
     """Return a job for each picture: of a folder, in order of their names, or as they are given.
 
-    A file in the way that is not a result of ours is refused unless ``overwrite``. ``say`` is told
-    what is left out. Raises InputError.
+    A file in the way that is not a result of ours is refused unless ``overwrite``. ``shard`` (i, n)
+    leaves all but each n-th picture, from the i-th on, to others. ``say`` is told what is left out.
+    Raises InputError.
     """
     folders = [source] if isinstance(source, Path) else [path.parent for path in source]
     if target.resolve() in [folder.resolve() for folder in folders]:
@@ -57,13 +59,18 @@ def plan(
     found = finding.find(source, target, recursive=recursive)
     for line in found.left_out:
         say(line)
+    jobs = [
+        Job(path, target / to, _of_folder(settings, to.parent), overwrite=overwrite)
+        for path, to in found.pictures
+    ]
+    _check_clashes(jobs, ignores_case=_ignores_case(target))  # another shard's are met there too
     tasks = []
-    for path, relative in found.pictures:
-        state = _state(target / relative)
-        job = Job(
-            path, target / relative, _of_folder(settings, relative.parent), overwrite=overwrite,
-            ours=frozenset(state["files"]),
-        )  # fmt: skip
+    part, parts = shard
+    if parts > 1:
+        say(f"shard {part}/{parts}: {len(jobs[part - 1 :: parts])} of {len(jobs)} pictures")
+    for job in jobs[part - 1 :: parts]:
+        state = _state(job.target)
+        job = replace(job, ours=frozenset(state["files"]))
         for written in job.written():
             if not job.may_replace(written):
                 raise InputError(
@@ -75,7 +82,6 @@ def plan(
         except (OSError, InputError):
             identity = "unreadable"  # the job itself will say so
         tasks.append(Planned(job, identity, not overwrite and _done(job, identity, state)))
-    _check_clashes([task.job for task in tasks], ignores_case=_ignores_case(target))
     return tasks
 
 

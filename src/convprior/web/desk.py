@@ -100,6 +100,8 @@ class Desk:
         if target.exists():
             if target.samefile(original) or _is_copied(target, original):
                 raise InputError(f"{name}: is the original, which is never replaced")
+            if _same(target, made):
+                return target
             if not replace:
                 raise TakenError(f"{name}: exists already: choose another name, or replace it")
         with atomic.file(target) as temporary:
@@ -131,8 +133,8 @@ def _is_copied(target: Path, original: Path) -> bool:
 
     Bytes alone do not say it: what was restored can be the original to the last of them.
     """
-    return (
-        target.name.casefold() == original.name.casefold()
-        and target.stat().st_size == original.stat().st_size
-        and target.read_bytes() == original.read_bytes()
-    )
+    return target.name.casefold() == original.name.casefold() and _same(target, original)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()

@@ -101,23 +101,23 @@ def first(
     observed: Float[Tensor, "c h w"],
     members: Int[Tensor, "groups k"],
     side: int,
-    variance: Float[Tensor, " groups"],
+    variance: Float[Tensor, "#c groups"],
 ) -> Sums:
     """Return estimates that have nothing but the noisy patches themselves for a guide.
 
-    ``variance`` is that of the noise in each group. Patches that know their own noise would keep
-    it: they are weighed as if more noise lay on top.
+    ``variance`` is that of the noise in each group, of each plane or of all. Patches that know
+    their own noise would keep it: they are weighed as if more noise lay on top.
     """
     adding = _Adding(observed, side)
     beyond = FIRST_NOISIER**2  # of noise, what the patches do not hold already
     of_both = 1 + 1 / FIRST_NOISIER**2  # all noise, in units of that
-    for some, noise in zip(members.split(CHUNK), variance.split(CHUNK), strict=True):
+    for some, noise in zip(members.split(CHUNK), variance.split(CHUNK, dim=1), strict=True):
         pixels = _pixels(some, side, observed.shape[2])
         group = _groups(observed, pixels, some.shape[1], side)
         mean = group.mean(1, keepdim=True)
         group -= mean
         products = group @ group.mT
-        ridge = _ridge(products, (side**2 * beyond * noise).repeat(len(observed)))
+        ridge = _ridge(products, (side**2 * beyond * noise).expand(len(observed), -1).flatten())
         theta = -of_both * ridge[:, None, None] * _inverse(products, ridge)
         theta.diagonal(dim1=1, dim2=2).add_(1)
         theta += of_both / group.shape[1]
@@ -133,7 +133,7 @@ def better(
     taken: Float[Tensor, "c h w"] | None,
     members: Int[Tensor, "groups k"],
     side: int,
-    variance: Float[Tensor, " groups"],
+    variance: Float[Tensor, "#c groups"],
     leave: float,
 ) -> Sums:
     """Return estimates from patches that are ``noisy``, weighed by a ``guide`` without noise.
@@ -145,7 +145,7 @@ def better(
     if taken is not None:
         energy = functional.avg_pool2d(taken.square()[None], side, 1)[0]
         energy = functional.pad(energy, (0, side - 1, 0, side - 1)).flatten(1)  # by first pixel
-    for some, noise in zip(members.split(CHUNK), variance.split(CHUNK), strict=True):
+    for some, noise in zip(members.split(CHUNK), variance.split(CHUNK, dim=1), strict=True):
         left = guide.new_ones(len(guide), len(some))
         if taken is not None:
             left -= (energy[:, some].mean(2) / noise).sqrt()

@@ -18,6 +18,8 @@ from convprior.prior.patches.combining import Sums
 from convprior.prior.patches.matching import alike
 from convprior.prior.patches.sweep import Grid, Tile, sweep
 from convprior.prior.patches.work import Work
+from convprior.problem import grain
+from convprior.problem.grain import enlarged, halved
 from convprior.problem.noise import Noise, measure
 
 STRIDE = 4  # pixels from one patch to the next that gets a group of its own
@@ -51,8 +53,14 @@ class Denoising(Work):
         self.colours = _colours(observed)
         planes = _mixed(self.colours, observed)
         self.deviation = noise.deviation
-        shared = noise.correlation > SHARED or noise.of_blocks
-        self.finest = _Scale(planes, noise.variance_of(observed), shared)
+        if noise.shared:
+            found = grain.deviation(observed, torch.ones_like(observed[0], dtype=torch.bool))
+            told = noise.deviation / found if found > 0 else 1.0
+            self.finest = _grainy(planes, told)
+        elif noise.correlation > SHARED or noise.of_blocks:
+            self.finest = _shared(planes, noise.variance_of(observed))
+        else:
+            self.finest = _white(planes, noise.variance_of(observed))
 
     def __iter__(self) -> Iterator[float]:
         return self.finest.work() if self.deviation > LEAST_NOISE else iter(())
@@ -68,23 +76,13 @@ class _Scale:
     def __init__(
         self,
         observed: Float[Tensor, "c h w"],
-        variance: Float[Tensor, "1 h w"],
-        shared: bool,
-        depth: int = 0,
+        variance: Float[Tensor, "#c h w"],
+        coarse: "_Scale | None",
+        shared: bool = False,
     ) -> None:
-        self.observed, self.variance = observed, CAUTION**2 * variance
-        self.shared = shared
+        self.observed, self.variance, self.coarse = observed, CAUTION**2 * variance, coarse
+        self.shared = shared  # so that what is left is that of this scale's details
         self.best: Tensor | None = None
-        self.coarse: _Scale | None = None
-        if min(observed.shape[1:]) < LEAST_COARSE or (shared and depth == MOST_SHARED):
-            return
-        half, half_variance = _halved(observed), _halved(variance) / 4
-        if shared:
-            found = measure(half, torch.ones_like(half[0], dtype=torch.bool)).deviation
-            deviation = float(variance.mean()) ** 0.5
-            deviation = min(max(found, deviation / 2), SHARED_FALLS * deviation)
-            half_variance = torch.full_like(half_variance, deviation**2)
-        self.coarse = _Scale(half, half_variance, shared, depth + 1)
 
     def picture(self) -> Float[Tensor, "c h w"]:
         """Return the best so far; before there is an estimate, the coarse scale's with details.
@@ -96,21 +94,20 @@ class _Scale:
         if self.coarse is None:
             return self.observed
         rough = self._enlarged(self.coarse.picture())
-        details = self.observed - self._enlarged(_halved(self.observed))
+        details = self.observed - self._enlarged(halved(self.observed))
         energy = functional.avg_pool2d(details.square()[None], 5, 1, 2, count_include_pad=False)[0]
         share = 1 - DETAILS_NOISE * self.variance / energy.clamp(min=self.variance * 1e-3)
         return rough + share.clamp(min=0) * details
 
     def _enlarged(self, coarse: Float[Tensor, "c half_h half_w"]) -> Float[Tensor, "c h w"]:
         """Return a picture of the coarse scale at the size of this one."""
-        up = functional.interpolate(coarse[None], scale_factor=2, mode="bicubic")[0]
-        return up[:, : self.observed.shape[1], : self.observed.shape[2]]
+        return enlarged(coarse, self.observed.shape)
 
     def _with_coarse(self, picture: Float[Tensor, "c h w"], share: float) -> Float[Tensor, "c h w"]:
         """Return a picture with so much of what the coarse scale says of it."""
         if self.coarse is None:
             return picture
-        return picture + share * self._enlarged(self.coarse.picture() - _halved(picture))
+        return picture + share * self._enlarged(self.coarse.picture() - halved(picture))
 
     def work(self) -> Iterator[float]:
         """Estimate all scales, coarse ones first; yield the share that is done."""
@@ -126,12 +123,14 @@ class _Scale:
         for done in self._rounds():
             yield start + (1 - start) * (FIRST_WORK + (1 - FIRST_WORK) * done)
 
-    def _noise(self, tile: Tile, members: Int[Tensor, "groups k"]) -> Float[Tensor, " groups"]:
+    def _noise(
+        self, tile: Tile, members: Int[Tensor, "groups k"]
+    ) -> Float[Tensor, "planes groups"]:
         """Return the variance of the noise in each group: that in the patch it is made for."""
-        patches = functional.avg_pool2d(tile.of(self.variance)[None], tile.grid.side, 1)[0, 0]
-        width = patches.shape[1] + tile.grid.side - 1
+        patches = functional.avg_pool2d(tile.of(self.variance)[None], tile.grid.side, 1)[0]
+        width = patches.shape[2] + tile.grid.side - 1
         own = members[:, 0]
-        return patches[own // width, own % width]
+        return patches[:, own // width, own % width]
 
     def _first(self) -> Iterator[float]:
         """Estimate from the noisy patches alone."""
@@ -170,11 +169,41 @@ class _Scale:
             noisy = self.best + sums.left.div_(sums.weight) * (noisy - self.best)
 
 
-def _halved(picture: Float[Tensor, "c h w"]) -> Float[Tensor, "c half_h half_w"]:
-    """Return the picture at half its size; of an odd side the last pixels count twice."""
-    height, width = picture.shape[1:]
-    even = functional.pad(picture[None], (0, width % 2, 0, height % 2), mode="replicate")
-    return functional.avg_pool2d(even, 2)[0]
+def _white(planes: Float[Tensor, "c h w"], variance: Float[Tensor, "1 h w"]) -> _Scale:
+    """Return the scales of a picture whose noise no neighbours share: each halving quarters it."""
+    if min(planes.shape[1:]) < LEAST_COARSE:
+        return _Scale(planes, variance, None)
+    return _Scale(planes, variance, _white(halved(planes), halved(variance) / 4))
+
+
+def _shared(
+    planes: Float[Tensor, "c h w"], variance: Float[Tensor, "1 h w"], depth: int = 0
+) -> _Scale:
+    """Return the scales of a picture of JPEG, or whose noise neighbours share a little.
+
+    How strong it is at half the size is measured there.
+    """
+    if min(planes.shape[1:]) < LEAST_COARSE or depth == MOST_SHARED:
+        return _Scale(planes, variance, None, True)
+    half = halved(planes)
+    found = measure(half, torch.ones_like(half[0], dtype=torch.bool)).deviation
+    deviation = float(variance.mean()) ** 0.5
+    deviation = min(max(found, deviation / 2), SHARED_FALLS * deviation)
+    coarse = _shared(half, torch.full_like(half[:1], deviation**2), depth + 1)
+    return _Scale(planes, variance, coarse, True)
+
+
+def _grainy(planes: Float[Tensor, "c h w"], strength: float, depth: int = 0) -> _Scale:
+    """Return the scales of a picture with grain, ``strength`` times as strong as it is measured.
+
+    Each plane and scale has the noise that its own finest details show.
+    """
+    variance = strength**2 * grain.variances(planes)[:, None, None].nan_to_num(0.0)
+    if min(planes.shape[1:]) < LEAST_COARSE or depth == MOST_SHARED:
+        coarse = None
+    else:
+        coarse = _grainy(halved(planes), strength, depth + 1)
+    return _Scale(planes, variance.clamp(min=LEAST_NOISE**2).expand_as(planes), coarse, True)
 
 
 def _mixed(matrix: Float[Tensor, "c c"], planes: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:

@@ -88,7 +88,7 @@ class Filling(Work):
             guide = tile.of(picture)
             if number % MATCH_EVERY == 0:
                 members = alike(guide, tile, SIMILAR, touched)
-            variance = guide.new_full(members.shape[:1], error**2)
+            variance = guide.new_full((1, len(members)), error**2)
             sums = better(guide, guide, None, members, grid.side, variance, 0.0)
             total, weight = torch.zeros_like(picture), torch.zeros_like(picture)
             tile.add(sums.total, total)

@@ -1,0 +1,80 @@
+"""Grain's strength at each scale, and that texture is not grain."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from convprior.problem import grain, noise
+
+
+def _grain(seed: int, deviation: float, width: int = 3) -> Tensor:
+    white = torch.randn(1, 1, 128, 128, generator=torch.Generator().manual_seed(seed))
+    kernel = torch.ones(1, 1, width, width) / width  # keeps the deviation
+    return deviation * functional.conv2d(functional.pad(white, [width // 2] * 4), kernel)[0]
+
+
+def _known(picture: Tensor) -> Tensor:
+    return torch.ones_like(picture[0], dtype=torch.bool)
+
+
+def _ramp() -> Tensor:
+    return torch.linspace(0.3, 0.7, 128).expand(1, 128, 128)
+
+
+def test_halving_and_enlarging_keeps_what_is_constant_and_the_size() -> None:
+    picture = torch.full((2, 33, 41), 0.4)
+    again = grain.enlarged(grain.halved(picture), picture.shape)
+    assert again.shape == picture.shape
+    assert torch.allclose(again, picture, atol=1e-6)
+
+
+@pytest.mark.parametrize("sigma", [8, 18])
+def test_the_deviation_of_grain_is_told(sigma: int) -> None:
+    noisy = _ramp() + _grain(0, sigma / 255)
+    # Twenty seeds: 0.80 to 0.92 times.
+    assert 0.7 < 255 * grain.deviation(noisy, _known(noisy)) / sigma < 1.2
+    found = noise.measure(noisy, _known(noisy))
+    assert found.shared
+    assert not found.hardly_any
+
+
+def test_a_plane_without_grain_has_none() -> None:
+    noisy = torch.cat([_ramp() + _grain(0, 0.06), _ramp(), _ramp() + 0.5 * _grain(1, 0.06)])
+    first, second, third = grain.variances(noisy).tolist()
+    assert second < 1e-3 * first
+    assert first / third == pytest.approx(4, rel=0.4)  # twenty seeds: 3.5 to 4.4
+
+
+def test_unknown_pixels_are_not_read() -> None:
+    noisy = _ramp() + _grain(0, 0.06)
+    known = _known(noisy)
+    known[40:60, 40:80] = False
+    holed = torch.where(known, noisy, math.nan)
+    assert grain.deviation(holed, known) == pytest.approx(grain.deviation(noisy, known))
+    assert grain.has_floor(holed, known) == grain.has_floor(noisy, known)
+
+
+def test_too_little_that_is_known_tells_nothing() -> None:
+    noisy = _ramp() + _grain(0, 0.06)
+    known = torch.zeros_like(_known(noisy))
+    known[:16, :16] = True
+    assert math.isnan(grain.deviation(noisy, known))
+
+
+@pytest.mark.parametrize("name", ["grass", "gravel"])
+def test_texture_has_no_floor_and_is_left_alone(name: str) -> None:
+    texture = _square(name)
+    assert not grain.has_floor(texture, _known(texture))
+    assert noise.measure(texture, _known(texture)).hardly_any
+    noisy = (texture + _grain(0, 18 / 255)).clamp(0, 1)
+    assert grain.has_floor(noisy, _known(noisy))
+
+
+def _square(name: str) -> Tensor:
+    from skimage import data
+
+    picture = torch.from_numpy(getattr(data, name)()).float()[None] / 255
+    return picture[:, 192:320, 192:320] if name == "gravel" else picture[:, :128, :128]
