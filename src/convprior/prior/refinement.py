@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from convprior.ground import seeds
 from convprior.prior.patches.denoising import Denoising
 from convprior.prior.patches.filling import LAST_ERROR, Filling, filled
 from convprior.problem.noise import FAINT
@@ -17,8 +18,7 @@ from convprior.problem.observation import Observation, variance
 
 FOREIGN = 8.0  # deviations: what lies beyond is neither noise nor a detail that the fit missed
 MOSTLY_PICTURE = 0.6  # from this share on, the residual is put back and patches have little to do
-# Where noise has hidden a pixel, its neighbours' mean stands in: patches look worse than they are.
-HANDICAP = 0.1
+NUDGE = 0.3  # of the noise's deviation: that far a pixel is moved to see what comes of it
 GONE_ON_FROM = 0.7  # of the error of both together, to go on with patches: more blurs again
 
 
@@ -80,12 +80,28 @@ def combine_noisy(
     Pixels that are missing, or foreign to the picture, are the network's.
     """
     own = _own(average, observation)
-    seen = observation.known & ~held_out
-    blind = Denoising(filled(observation.observed, seen), observation.noise)
-    worth = _worth(average, blind.done(), observation, held_out & own)
+    kept = _kept_noise(patched, observation, held_out)
+    worth = _worth(average, patched, observation, held_out & own, kept)
     # Few pixels tell: where they leave it open, patches, which need no stop, are believed.
-    weight = min(worth.weight + worth.standard_error + HANDICAP, 1.0)
+    weight = min(worth.weight + worth.standard_error, 1.0)
     return torch.where(own, average.lerp(patched, weight), average)
+
+
+def _kept_noise(
+    patched: Float[Tensor, "c h w"], observation: Observation, held_out: Bool[Tensor, "h w"]
+) -> Float[Tensor, "c h w"]:
+    """Return what patches keep of each held-out pixel's own noise, times that noise, in the mean.
+
+    It is the noise's variance times how far a pixel of theirs goes when it is moved alone. All are
+    moved at once, each at random up or down: what the others do drops out of the mean (Ramani, Blu
+    and Unser, "Monte-Carlo SURE", IEEE TIP 2008).
+    """
+    noise = observation.noise
+    whole = filled(observation.observed, observation.known)
+    drawn = torch.rand(whole.shape, generator=seeds.generator("nudge")).to(whole.device)
+    nudge = NUDGE * noise.deviation * torch.where(held_out, (drawn - 0.5).sign(), 0.0)
+    gone = Denoising(whole + nudge, noise).done() - patched
+    return noise.variance_of(whole) * gone * nudge / (NUDGE * noise.deviation) ** 2
 
 
 def combine_exact(
@@ -115,23 +131,26 @@ class _Worth:
 
 def _worth(
     average: Float[Tensor, "c h w"],
-    blind: Float[Tensor, "c h w"],
+    patched: Float[Tensor, "c h w"],
     observation: Observation,
     held_out: Bool[Tensor, "h w"],
+    kept: Float[Tensor, "c h w"] | None = None,
 ) -> _Worth:
-    """Return what the patches are worth, told by held-out pixels, which neither picture has seen.
+    """Return what the patches are worth, told by held-out pixels, which the network has not seen.
 
-    Let the network's be a and the patches' p, and y what was observed: of all a + w (p − a) the
-    error is least for w = E[(y − a)(p − a)] / E[(p − a)²]; the noise of y, of which neither knows,
-    drops out.
+    Let the network's picture be a and the patches' p, and y = x + n what was observed: of all
+    a + w (p − a) the error is least for w = E[(x − a)(p − a)] / E[(p − a)²], of which the upper one
+    is E[(y − a)(p − a)] − E[n p], as a knows nothing of n. ``kept`` is the last, where the patches
+    have seen those pixels.
     """
-    apart = (blind - average)[:, held_out]
+    apart = (patched - average)[:, held_out]
     missed = (observation.observed - average)[:, held_out]
+    own = torch.zeros_like(apart) if kept is None else kept[:, held_out]
     energy = float(apart.square().sum())
     if not energy:
         return _Worth(1.0, 0.0, float(missed.square().mean()) ** 0.5)
-    weight = float((missed * apart).sum()) / energy
-    each = ((missed - weight * apart) * apart).sum(0)  # channels of a pixel go together
+    weight = float((missed * apart - own).sum()) / energy
+    each = ((missed - weight * apart) * apart - own).sum(0)  # channels of a pixel go together
     standard_error = float(each.square().sum()) ** 0.5 / energy
     weight = min(max(weight, 0.0), 1.0)
     error = float((missed - weight * apart).square().mean()) ** 0.5
