@@ -49,6 +49,11 @@ def test_zoom_is_linked_and_a_difference_and_a_mask_are_shown(tmp_path: Path) ->
         assert pixels(window, ".pair")[200, 20].tolist() == [178, 55, 55]
         window.keyboard.press("m")
         assert pixels(window, ".pair")[200, 20].tolist() == [100] * 3
+        window.keyboard.press("+")  # the middle stays where it was
+        middle = window.locator(".frame").evaluate(
+            "f => (f.scrollLeft + f.clientWidth / 2) / f.scrollWidth"
+        )
+        assert middle == pytest.approx(0.5, abs=0.02)
         window.keyboard.press("1")
         assert window.locator(".pair").bounding_box()["width"] == 200
         assert window.locator("#zoom").inner_text() == "100 %"

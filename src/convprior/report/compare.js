@@ -6,7 +6,7 @@ let zoom = null; // the screen's pixels for one of the picture's; null: as large
 
 function size(frame) {
   const { width, height } = frame.dataset;
-  const room = Math.min(frame.clientWidth / width, 0.85 * innerHeight / height);
+  const room = Math.min(frame.clientWidth / width, 0.8 * innerHeight / height);
   return zoom === null ? room : zoom / devicePixelRatio;
 }
 
@@ -25,8 +25,9 @@ function follow(frame) {
 // Zooms all pictures; a point of a frame, in CSS pixels, shows what it has shown.
 function scale(to, frame = frames[0], x = frame.clientWidth / 2, y = frame.clientHeight / 2) {
   const pair = frame.querySelector(".pair");
-  const across = (frame.scrollLeft + x) / pair.offsetWidth;
-  const down = (frame.scrollTop + y) / pair.offsetHeight;
+  const box = pair.getBoundingClientRect(), around = frame.getBoundingClientRect();
+  const across = (x + around.left - box.left) / box.width;
+  const down = (y + around.top - box.top) / box.height;
   zoom = to === null ? null : Math.min(Math.max(to, 0.02), 32);
   for (const each of frames) {
     each.querySelector(".pair").style.width = `${size(each) * each.dataset.width}px`;
