@@ -45,10 +45,14 @@ class Served:
         self.context = chromium.new_context(viewport={"width": 1280, "height": 800})
         self.errors: list[str] = []
 
-    def window(self, picture: int = 0) -> object:
+    def open(self, picture: int = 0) -> object:
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.goto(f"{self.address}#{picture}")
+        return page
+
+    def window(self, picture: int = 0) -> object:
+        page = self.open(picture)
         page.locator("#size").fill("20")  # a thin stroke is filled in a second
         said(page, "#advice", "It will")
         return page
@@ -233,7 +237,7 @@ def test_fifty_megapixels_stay_smooth(chromium: object, tmp_path: Path) -> None:
     Image.fromarray(values.astype(np.uint8)).save(tmp_path / "large.png", compress_level=1)
     served = Served(chromium, tmp_path / "large.png")
     try:
-        page = served.window()
+        page = served.open()
         page.wait_for_selector("#restore:not([disabled])", timeout=LONG)
         page.locator("#size").fill("80")
         frames = """async (act) => {

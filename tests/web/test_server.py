@@ -228,7 +228,8 @@ def test_a_mask_that_is_saved_is_one_for_the_command(page: Page) -> None:
     with Image.open(page.folder / "photo.mask.png") as saved:
         assert np.array_equal(np.asarray(saved), np.asarray(scratch_mask()))
     assert page.post(address, name="photo.mask.png")  # once more changes nothing
-    address = f"/api/pictures/0/masks/{page.paint(Image.new('1', (40, 32), 1))}/save"
+    other = page.paint(scratch_mask().rotate(180))
+    address = f"/api/pictures/0/masks/{other}/save"
     assert page.browser.post(address, json={"name": "photo.mask.png"}).status_code == 409
 
 
