@@ -5,6 +5,7 @@ engine may run jobs anywhere, in any order, and again.
 """
 
 import itertools
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -162,7 +163,7 @@ def _changed(before: Picture, after: Picture, look: Look) -> float | None:
         for old, new in zip(before.pixels, after.pixels, strict=True)  # planes: less memory at once
     )
     count = max(int(known.sum()) * len(before.pixels), 1)
-    return round(255 * (squares / count) ** 0.5 / (look.high - look.low), 2)
+    return round(255 * math.sqrt(squares / count) / (look.high - look.low), 2)
 
 
 def _quality(job: Job, task: Task, page: Picture, say: Callable[[str], None]) -> int | None:
