@@ -292,6 +292,19 @@ def test_the_python_call_is_as_short(photograph: torch.Tensor) -> None:
         convprior.restore(torch.zeros(3, 4, 4, dtype=torch.uint8))
 
 
+def test_the_last_line_says_how_much_has_changed(
+    photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command("restore", photo, "--json", *FAST) == 0
+    shown = capsys.readouterr()
+    with Image.open(photo) as before, Image.open(photo.with_name("photo.restored.png")) as after:
+        difference = np.asarray(after).astype(float) - np.asarray(before)
+    rms = float(np.sqrt(np.square(difference).mean()))
+    changed = json.loads(shown.out)["pages"][0]["changed"]
+    assert changed == pytest.approx(rms, abs=0.5)  # that of 8 bits is rounded
+    assert f"changed by {changed:.1f}/255 (rms)" in shown.err.splitlines()[-1]
+
+
 def test_json_is_for_machines_and_quiet_says_nothing(
     photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

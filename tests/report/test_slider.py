@@ -50,10 +50,13 @@ def test_what_a_mask_marks_is_shown_red(tmp_path: Path) -> None:
     mask.save(tmp_path / "mask.png")
     page = slider.page(tmp_path / "one.png", tmp_path / "one.png", tmp_path / "mask.png")
     assert "red: 1 marked" in page
-    restored, observed = pictures(page)
+    restored, observed, marked = pictures(page)
     assert (restored == 100).all()
-    assert observed[2, 3].tolist() == [178, 55, 55]
-    assert (np.delete(observed.reshape(-1, 3), 43, 0) == 100).all()
+    assert (observed == 100).all()
+    assert marked[2, 3].tolist() == [230, 25, 25, 153]
+    assert not np.delete(marked.reshape(-1, 4), 43, 0).any()
+    assert 'id="mask"' in page
+    assert 'id="mask"' not in slider.page(tmp_path / "one.png", tmp_path / "one.png")
     Image.new("L", (9, 9)).save(tmp_path / "mask.png")
     with pytest.raises(InputError, match=r"has other pages or another size than .*one\.png"):
         slider.page(tmp_path / "one.png", tmp_path / "one.png", tmp_path / "mask.png")

@@ -194,6 +194,12 @@ def test_noise_that_is_told_or_scaled_takes_the_place_of_the_measured_one() -> N
     assert not look.under("inpaint").with_noise(0.3, 1).observation.noise.deviation
 
 
+def test_a_texture_is_said_to_be_one() -> None:
+    texture = replace(levels.look(Picture(discs()), None).observation, told=Noise(0.0, 0.5))
+    look = replace(levels.look(Picture(discs()), None), observation=texture)
+    assert choose(look, Metadata())[1].endswith("fine texture, and no grain that would show in it")
+
+
 def test_what_was_found_of_the_noise_is_said_in_words() -> None:
     assert in_words(Noise(0.1, 0)) == "noise of 26/255"
     assert in_words(Noise(0.1, 0.6)) == "grain of 26/255 that neighbours share"

@@ -30,16 +30,6 @@ def chromium() -> Iterator[object]:
         browser.close()
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    noise = np.random.default_rng(0).integers(-20, 21, (40, 60, 3))
-    picture = (np.asarray(colourful(60, 40)).astype(int) + noise).clip(0, 255).astype(np.uint8)
-    Image.fromarray(picture).save(folder / "photo.png")
-    return folder
-
-
 class Served:
     """A server of its own process, and windows that show its page."""
 
@@ -55,25 +45,54 @@ class Served:
         self.context = chromium.new_context(viewport={"width": 1280, "height": 800})
         self.errors: list[str] = []
 
-    def window(self) -> object:
+    def open(self, picture: int = 0) -> object:
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.goto(self.address)
+        page.goto(f"{self.address}#{picture}")
         return page
+
+    def window(self, picture: int = 0) -> object:
+        page = self.open(picture)
+        page.locator("#size").fill("20")  # a thin stroke is filled in a second
+        said(page, "#advice", "It will")
+        return page
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
 
     def close(self) -> None:
         self.context.close()
-        self.process.kill()
-        self.process.wait()
+        self.kill()
         self.process.stdout.close()
 
 
-@pytest.fixture
-def served(chromium: object, folder: Path) -> Iterator[Served]:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture for each test, with noise: so that what is restored is not what was there."""
+    folder = tmp_path_factory.mktemp("folder")
+    for number, name in enumerate(("photo", "reloaded", "typed", "waiting")):
+        noise = np.random.default_rng(number).normal(0, 12, (48, 64, 3))
+        values = np.asarray(colourful(64, 48)) / 2 + 64 + noise
+        Image.fromarray(values.clip(0, 255).astype(np.uint8)).save(folder / f"{number}-{name}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shared(chromium: object, folder: Path) -> Iterator[Served]:
+    """One server for all tests that leave it alive."""
     served = Served(chromium, folder)
     yield served
     served.close()
-    assert not served.errors
+
+
+@pytest.fixture
+def served(shared: Served) -> Iterator[Served]:
+    yield shared
+    for page in shared.context.pages:
+        page.close()
+    errors, shared.errors = shared.errors, []
+    assert not errors
 
 
 def stroke(page: object, across: int = 120) -> None:
@@ -96,7 +115,6 @@ def counted(page: object) -> int:
 
 def test_paint_restore_slide_and_save(served: Served, folder: Path) -> None:
     page = served.window()
-    said(page, "#advice", "It will")
     assert "token" not in page.url
     stroke(page)
     said(page, "#marked", r"\d+ pixels are painted")
@@ -108,8 +126,8 @@ def test_paint_restore_slide_and_save(served: Served, folder: Path) -> None:
     said(page, "#advice", "It will fill in what is painted: some is missing")
     page.click("#mask-files summary")
     page.click("#save-mask button")
-    said(page, "#mask-said", "Saved as photo.mask.png")
-    with Image.open(folder / "photo.mask.png") as mask:
+    said(page, "#mask-said", "Saved as 0-photo.mask.png")
+    with Image.open(folder / "0-photo.mask.png") as mask:
         assert int(np.asarray(mask).sum()) == painted
 
     page.click("#restore")
@@ -118,21 +136,22 @@ def test_paint_restore_slide_and_save(served: Served, folder: Path) -> None:
     page.locator("#divider").fill("900")
     assert page.locator("#canvas").screenshot() != before
     page.click("#save button")
-    said(page, "#saved", "Saved as photo.restored.png")
+    said(page, "#saved", "Saved as 0-photo.restored.png")
+    page.click("#save button")  # once more changes nothing
     (folder / "taken.png").write_bytes(b"another file")
     page.fill("#name", "taken.png")
     page.click("#save button")
     said(page, "#saved", "exists already")
     assert (folder / "taken.png").read_bytes() == b"another file"
     assert page.locator("#save button").inner_text() == "Replace"
-    page.fill("#name", "photo.png")
+    page.fill("#name", "0-photo.png")
     page.click("#save button")
     said(page, "#wrong", "is the original, which is never replaced")
 
-    assert run_command("restore", folder / "photo.png", "--mask", folder / "photo.mask.png",
+    assert run_command("restore", folder / "0-photo.png", "--mask", folder / "0-photo.mask.png",
                        "--device", "cpu", "-o", folder / "by-command.png",
                        "--quiet") == 0  # fmt: skip
-    written = (folder / "photo.restored.png").read_bytes()
+    written = (folder / "0-photo.restored.png").read_bytes()
     assert written == (folder / "by-command.png").read_bytes()
 
     # Paint more, and go on from what was restored.
@@ -140,19 +159,19 @@ def test_paint_restore_slide_and_save(served: Served, folder: Path) -> None:
     said(page, "#marked", "^$")
     stroke(page, -100)
     page.click("#restore")
+    page.wait_for_selector("#work", timeout=LONG)
     page.wait_for_selector("#work", state="hidden", timeout=LONG)
     page.fill("#name", "twice.png")
     page.click("#save button")
     said(page, "#saved", "Saved as twice.png")
     changed = np.asarray(Image.open(folder / "twice.png")) != np.asarray(
-        Image.open(folder / "photo.restored.png")
+        Image.open(folder / "0-photo.restored.png")
     )
     assert 0 < changed.any(-1).sum() < painted * 2
 
 
 def test_a_page_that_is_opened_again_finds_its_work(served: Served) -> None:
-    page = served.window()
-    said(page, "#advice", "It will")
+    page = served.window(1)
     stroke(page)
     said(page, "#marked", "painted")
     painted = counted(page)
@@ -164,7 +183,7 @@ def test_a_page_that_is_opened_again_finds_its_work(served: Served) -> None:
     page.wait_for_selector("#work:not([hidden])", timeout=LONG)
     assert counted(page) == painted
     playwright.expect(page.locator("#task")).to_have_value("denoise")
-    other = served.window()  # another window sees the same line, and can wait in it
+    other = served.window(1)  # another window sees the same line, and can wait in it
     other.wait_for_selector("#work:not([hidden])", timeout=LONG)
     page.wait_for_selector("#to-compare:not([disabled])", timeout=LONG)  # the picture appears
     page.click("#stop")
@@ -173,8 +192,7 @@ def test_a_page_that_is_opened_again_finds_its_work(served: Served) -> None:
 
 
 def test_by_keyboard_alone(served: Served) -> None:
-    page = served.window()
-    said(page, "#advice", "It will")
+    page = served.window(2)
     page.locator("#canvas").focus()
     for key in ("b", "Space", "ArrowRight", "ArrowRight", "Shift+ArrowDown", "Space"):
         page.keyboard.press(key)
@@ -191,31 +209,35 @@ def test_by_keyboard_alone(served: Served) -> None:
     assert page.locator("#divider").input_value() == "510"
     page.locator("#name").focus()
     page.keyboard.press("Enter")
-    said(page, "#saved", "Saved as photo.restored.png")
+    said(page, "#saved", "Saved as 2-typed.restored.png")
 
 
-def test_a_wrong_file_and_a_server_that_stops_are_said(served: Served, tmp_path: Path) -> None:
+def test_a_wrong_file_and_a_server_that_stops_are_said(
+    chromium: object, folder: Path, tmp_path: Path
+) -> None:
+    served = Served(chromium, folder)
     page = served.window()
-    said(page, "#advice", "It will")
     (tmp_path / "wrong.png").write_text("no picture")
     page.set_input_files("#file", tmp_path / "wrong.png")
     said(page, "#wrong", r"^wrong\.png: not a picture that can be read")
     colourful(50, 30).save(tmp_path / "right.png")
     page.set_input_files("#file", tmp_path / "right.png")
+    playwright.expect(page.locator("#name")).to_have_value("right.restored.png", timeout=LONG)
     said(page, "#advice", "It will")
-    playwright.expect(page.locator("#name")).to_have_value("right.restored.png")
-    served.process.kill()
+    served.kill()
     page.click("#restore")
     said(page, "#wrong", "The server has stopped")
+    served.close()
+    assert not served.errors
 
 
 def test_fifty_megapixels_stay_smooth(chromium: object, tmp_path: Path) -> None:
     down, right = np.mgrid[:6000, :8400]
-    values = np.stack([down // 8 % 256, right // 8 % 256, (down + right) // 16 % 256], -1)
+    values = (down // 8 + right // 8) % 256
     Image.fromarray(values.astype(np.uint8)).save(tmp_path / "large.png", compress_level=1)
     served = Served(chromium, tmp_path / "large.png")
     try:
-        page = served.window()
+        page = served.open()
         page.wait_for_selector("#restore:not([disabled])", timeout=LONG)
         page.locator("#size").fill("80")
         frames = """async (act) => {

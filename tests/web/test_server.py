@@ -227,6 +227,9 @@ def test_a_mask_that_is_saved_is_one_for_the_command(page: Page) -> None:
     assert page.post(address, name="photo.mask.png") == {"saved": "photo.mask.png"}
     with Image.open(page.folder / "photo.mask.png") as saved:
         assert np.array_equal(np.asarray(saved), np.asarray(scratch_mask()))
+    assert page.post(address, name="photo.mask.png")  # once more changes nothing
+    other = page.paint(scratch_mask().rotate(180))
+    address = f"/api/pictures/0/masks/{other}/save"
     assert page.browser.post(address, json={"name": "photo.mask.png"}).status_code == 409
 
 
@@ -268,10 +271,9 @@ def test_no_original_is_replaced_and_nothing_without_being_asked(page: Page) -> 
     address = f"/api/errands/{errand}/save"
     (page.folder / "taken.png").write_bytes(b"somebody's")
     (page.folder / "link.png").symlink_to(page.folder / "photo.png")
-    (page.folder / "copy.png").write_bytes(before)
     for name, replace, status in (
         ("photo.png", False, 400), ("photo.png", True, 400), ("link.png", True, 400),
-        ("copy.png", True, 400), ("../out.png", True, 400), ("/tmp/out.png", True, 400),
+        ("../out.png", True, 400), ("/tmp/out.png", True, 400),
         ("..", True, 400), ("", True, 400), ("out.jpg", False, 400), ("out", False, 400),
         ("taken.png", False, 409),
     ):  # fmt: skip
@@ -280,10 +282,26 @@ def test_no_original_is_replaced_and_nothing_without_being_asked(page: Page) -> 
     assert (page.folder / "taken.png").read_bytes() == b"somebody's"
     assert (page.folder / "photo.png").read_bytes() == before
     assert not (page.folder.parent / "out.png").exists()
+    (page.folder / "taken.png").write_bytes(before)  # nobody's original, whatever is in it
     page.post(address, name="taken.png", replace=True)
     with Image.open(page.folder / "taken.png") as saved:
         assert saved.size == (40, 32)
     assert not [path for path in page.folder.iterdir() if path.name.startswith(".")]
+
+
+def test_what_was_dropped_from_the_folder_is_not_replaced(page: Page) -> None:
+    (page.folder / "more.png").write_bytes((page.folder / "photo.png").read_bytes())
+    data = (page.folder / "more.png").read_bytes()
+    number = page.browser.post("/api/pictures?name=more.png", content=data).json()["number"]
+    errand = page.post("/api/errands", what="restore", picture=number,
+                       wishes={"task": "denoise", "max_steps": 2})["number"]  # fmt: skip
+    page.wait(errand)
+    address = f"/api/errands/{errand}/save"
+    answer = page.browser.post(address, json={"name": "more.png", "replace": True})
+    assert "is the original, which is never replaced" in answer.json()["error"]
+    (page.folder / "more.png").write_bytes(b"another picture of that name")
+    assert page.browser.post(address, json={"name": "more.png"}).status_code == 409
+    page.post(address, name="more.png", replace=True)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ from convprior.restoration.folder import Planned
 from convprior.restoration.job import Job
 from convprior.restoration.one import restore_one
 from convprior.restoration.pace import Pace
-from convprior.restoration.report import Report
+from convprior.restoration.report import Page, Report
 from convprior.restoration.settings import Task
+
+HARDLY = 0.5  # of 255, root mean square: less than what rounding to eight bits can show
 
 
 class Progress(Pace):
@@ -118,7 +120,7 @@ def _tell(report: Report, progress: Progress, as_json: bool) -> None:
         print(progress.plain(report.line()), flush=True)
     page = report.pages[-1]
     reason = {
-        "nothing to do": "is what came, as nothing is to be done: --task denoise insists",
+        "nothing to do": "is what came, as nothing is to be done: --noise N insists",
         "patches": "by alike patches",
         "stopped": "the held-out pixels said stop",
         "max steps": "the last step was reached: --max-steps can go on further",
@@ -130,4 +132,16 @@ def _tell(report: Report, progress: Progress, as_json: bool) -> None:
     averaged = f"{page.runs} runs averaged, the last: " if page.runs > 1 else ""
     pages = f"{len(report.pages)} pages, the last: " if len(report.pages) > 1 else ""
     steps = f"step {page.best_step} of {page.steps}; " if page.steps else ""
-    progress.say(f"{report.target}: {pages}{averaged}{steps}{reason}")
+    progress.say(f"{report.target}: {pages}{averaged}{steps}{reason}{_changed(page)}")
+
+
+def _changed(page: Page) -> str:
+    """Return what the last line says of how much is different now."""
+    if page.changed is None or page.ended == "nothing to do":
+        return ""
+    if page.changed >= HARDLY:
+        return f"; changed by {page.changed:.1f}/255 (rms)"
+    return (
+        f"; hardly changed ({page.changed:.1f}/255 rms): if you see what is wrong, try --noise N, "
+        "--strength 2 or another --task"
+    )

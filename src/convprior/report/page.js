@@ -18,6 +18,21 @@ for (const film of document.querySelectorAll(".film")) {
   film.before(slider);
   show();
 }
+// The pictures are there already: a script lays one over the other, on paper they lie side by side.
+for (const strip of document.querySelectorAll(".strip[data-slider]")) {
+  const pair = document.createElement("div"), input = document.createElement("input");
+  pair.className = "pair";
+  const [over, , under] = strip.querySelectorAll("img");
+  for (const [image, name] of [[under, "restored"], [over, "observed"]]) {
+    const copy = image.cloneNode();
+    copy.className = name;
+    pair.append(copy);
+  }
+  Object.assign(input, { type: "range", min: 0, max: 100, step: 0.5, value: 50 });
+  input.ariaLabel = "percent of the width that shows the observed picture";
+  pair.append(input);
+  strip.after(pair);
+}
 // Paper cannot be opened: what is closed is open while the page is printed.
 let closed = [];
 addEventListener("beforeprint", () => {

@@ -7,9 +7,10 @@ from importlib import resources
 from convprior.report import vega
 
 FILES = resources.files("convprior.report")
-STYLE = (FILES / "page.css").read_text(encoding="utf-8")
-# Charts are drawn anew from what lies beside them; a film shows one step at a time.
-SCRIPT = (FILES / "page.js").read_text(encoding="utf-8")
+STYLE = "".join((FILES / name).read_text(encoding="utf-8") for name in ("page.css", "slider.css"))
+# Charts are drawn anew from what lies beside them; a film shows one step at a time, a strip what
+# was observed and restored under a slider.
+SCRIPT = "".join((FILES / name).read_text(encoding="utf-8") for name in ("page.js", "slider.js"))
 
 
 def document(title: str, body: str) -> str:

@@ -106,7 +106,7 @@ def restoration(reports: Path, data: Path, task: str) -> str:
             + "</div>"
             for kind, picture in pictures
         )
-        strips.append(f'<figure><div class="strip">{cells}</div></figure>')
+        strips.append(f'<figure><div class="strip" data-slider>{cells}</div></figure>')
     header = ("picture", "observed", "classical", "patches alone", "last iterate", "network alone",
               "both: restored", "stop gap", "SSIM classical", "SSIM restored", "step returned",
               "seconds")  # fmt: skip

@@ -1,30 +1,40 @@
-"""One page that lays a restored picture over the observed one, with a slider between them."""
+"""One page that lays a restored picture over the observed one, with a slider between them.
 
+The report has the same slider, slider.css and slider.js: of a ``div.pair`` of two images.
+"""
+
+import base64
+import io
 from html import escape
 from importlib import resources
 from pathlib import Path
 from string import Template
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
+from PIL import Image
 from torch import Tensor
 
 from convprior.ground.errors import InputError
 from convprior.pictures import decoding, files, seen
 from convprior.pictures.picture import Picture
 
-PAGE = Template((resources.files("convprior.report") / "slider.html").read_text(encoding="utf-8"))
+FILES = resources.files("convprior.report")
+STYLE = (FILES / "slider.css").read_text(encoding="utf-8")
+# The slider, then what the pictures of a page have together: zoom, difference, mask.
+SCRIPT = "".join((FILES / name).read_text(encoding="utf-8") for name in ("slider.js", "compare.js"))
+PAGE = Template((FILES / "slider.html").read_text(encoding="utf-8"))
 
-
-MARK = (0.9, 0.1, 0.1)  # red
-STRENGTH = 0.6  # share of that colour where the observed picture is marked
+MARK = (230, 25, 25, 153)  # red, through which the observed picture is seen
+MASK = '<button type="button" data-key="m" id="mask" aria-pressed="true">Mask</button>'
 
 
 def page(observed: Path, restored: Path, mask: Path | None = None) -> str:
     """Return the page for two files, as HTML that needs nothing else. Raises InputError.
 
     The restored picture may be larger by a whole number: the other one is shown enlarged. Where
-    ``mask`` is white, the observed picture is shown red: this was repaired.
+    ``mask`` is white, red lies over the observed picture: this was repaired.
     """
     befores, afters = (
         [seen.without_absent(page) for page in files.read_pages(path)]
@@ -53,7 +63,11 @@ def page(observed: Path, restored: Path, mask: Path | None = None) -> str:
     return PAGE.substitute(
         title=escape(f"{observed.name} → {restored.name}".encode(errors="replace").decode()),
         figures="\n".join(figures),
-        fit=max(640, max(after.pixels.shape[2] for after in afters)),
+        style=STYLE,
+        script=SCRIPT,
+        shown="" if mask is None else "mask",
+        mask="" if mask is None else MASK,
+        keys="+ − 0 1 zoom, D difference" + ("" if mask is None else ", M mask"),
     )
 
 
@@ -62,8 +76,9 @@ def _figure(before: Picture, after: Picture, marks: Picture | None) -> str:
     height, width = after.pixels.shape[1:]
     enlarged = height > before.pixels.shape[1]
     low, high = seen.range_of(before, after)
-    observed = _shown(before.pixels, low, high, marks)
-    restored = _shown(after.pixels, low, high, None)
+    observed, restored = (
+        decoding.data_uri(seen.shown(each.pixels, low, high)) for each in (before, after)
+    )
     coarse = " coarse" if enlarged else ""
     said = f"{width}×{height} pixels"
     if not enlarged:
@@ -73,24 +88,26 @@ def _figure(before: Picture, after: Picture, marks: Picture | None) -> str:
         said += f"; the two differ by {255 * change:.1f}/255 (root of the mean square)"
     if marks is not None:
         said += f"; red: {int(_marked(marks).sum()):,} marked"
+    red = "" if marks is None else f'<img class="marked coarse" src="{_red(marks)}" alt="">'
     return f"""<figure>
-  <div class="pair" style="--pixels: {width}px">
+  <div class="frame" data-width="{width}" data-height="{height}"><div class="pair">
     <img class="restored" src="{restored}" alt="the restored picture">
     <img class="observed{coarse}" src="{observed}" alt="the observed picture">
+    {red}
     <input type="range" min="0" max="100" value="50"
       step="0.5" aria-label="percent of the width that shows the observed picture">
-  </div>
+  </div></div>
   <figcaption><p>{said}</p></figcaption>
 </figure>
 """
 
 
-def _shown(pixels: Float[Tensor, "c h w"], low: float, high: float, marks: Picture | None) -> str:
-    shown = seen.shown(pixels, low, high)
-    if marks is not None:
-        red = (1 - STRENGTH) * shown + STRENGTH * torch.tensor(MARK)[:, None, None]
-        shown = torch.where(_marked(marks), red, shown)
-    return decoding.data_uri(shown)
+def _red(marks: Picture) -> str:
+    """Return what is marked as a red PNG, and nothing elsewhere, in a data URI."""
+    data = io.BytesIO()
+    marked = _marked(marks).numpy()[..., None]
+    Image.fromarray(marked * np.array(MARK, np.uint8)).save(data, "PNG")
+    return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
 
 
 def _marked(marks: Picture) -> Bool[Tensor, "h w"]:

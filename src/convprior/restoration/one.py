@@ -5,11 +5,13 @@ engine may run jobs anywhere, in any order, and again.
 """
 
 import itertools
+import math
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from convprior.ground import atomic
@@ -91,10 +93,11 @@ def restore_one(
                 f"in {job.target}"
             )
         done.append(put_together(restored.picture))
+        changed = _changed(page, done[-1], look)
         if job.spread is not None:
             spreads.append(restored.spread * (look.high - look.low))  # in the file's own unit
         report.pages.append(
-            Page(task, reason, len(restored.runs), last.steps, last.best_step, last.ended)
+            Page(task, reason, len(restored.runs), last.steps, last.best_step, last.ended, changed)
         )
         del restored, last  # large: what is written needs the room
     target = job.target
@@ -148,6 +151,19 @@ def _put_together(
     if settings.strip_metadata:
         page = files.without_metadata(page)
     return levels.finish(look, page, pixels, opaque)
+
+
+def _changed(before: Picture, after: Picture, look: Look) -> float | None:
+    """Return the root mean square of what has changed of the known pixels, of 255."""
+    if before.pixels.shape != after.pixels.shape or look.observation.exact:
+        return None
+    known = look.observation.known  # what others hold may be no number
+    squares = sum(
+        float(torch.where(known, new - old, 0.0).square().sum())
+        for old, new in zip(before.pixels, after.pixels, strict=True)  # planes: less memory at once
+    )
+    count = max(int(known.sum()) * len(before.pixels), 1)
+    return round(255 * math.sqrt(squares / count) / (look.high - look.low), 2)
 
 
 def _quality(job: Job, task: Task, page: Picture, say: Callable[[str], None]) -> int | None:

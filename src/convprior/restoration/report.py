@@ -10,7 +10,8 @@ from convprior.restoration.settings import Task
 class Page:
     """What came of one page; ``runs`` were averaged, and the rest is of the last of them.
 
-    ``steps`` is 0 where patches alone restored it.
+    ``steps`` is 0 where patches alone restored it. ``changed`` is the root mean square of what is
+    different now, of 255 from black to white; None where it was enlarged, or what is known stays.
     """
 
     task: Task
@@ -19,6 +20,7 @@ class Page:
     steps: int
     best_step: int
     ended: str
+    changed: float | None
 
 
 @dataclass

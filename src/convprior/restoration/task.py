@@ -42,6 +42,8 @@ def choose(look: Look, metadata: Metadata) -> tuple[Task, str]:
     tables = metadata.own.get("qtables") if metadata.format == "JPEG" else None
     if tables and fmean(next(iter(tables.values()))) > COARSE:
         return "dejpeg", "a strongly compressed JPEG"
+    if look.observation.noise.shared and not deviation:
+        return "denoise", "nothing is missing; fine texture, and no grain that would show in it"
     if look.observation.noise.hardly_any:
         return "denoise", f"nothing is missing; hardly any {strength}"
     return "denoise", f"nothing is missing; {strength}"

@@ -98,9 +98,7 @@ class Desk:
         if kinds.SUFFIXES.get(target.suffix.lower()) != kind:
             raise InputError(f"{name}: is written as {kind}: end the name in {made.suffix}")
         if target.exists():
-            if _same(target, made):
-                return target
-            if target.samefile(original) or _same(target, original):
+            if target.samefile(original) or _is_copied(target, original):
                 raise InputError(f"{name}: is the original, which is never replaced")
             if not replace:
                 raise TakenError(f"{name}: exists already: choose another name, or replace it")
@@ -126,6 +124,14 @@ def plain_name(name: str) -> str:
     if len(name.encode()) > atomic.LONGEST:
         raise InputError(f"'{name[:20]}…': is longer than the name of a file can be")
     return name
+
+
+def _is_copied(target: Path, original: Path) -> bool:
+    """Return whether a picture that was dropped into the page, a copy, came from ``target``.
+
+    Bytes alone do not say it: what was restored can be the original to the last of them.
+    """
+    return target.name.casefold() == original.name.casefold() and _same(target, original)
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -3,11 +3,11 @@
 import zlib
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -18,7 +18,9 @@ from convprior.ground import atomic
 from convprior.ground.errors import InputError
 from convprior.pictures import files, kinds
 from convprior.restoration.job import Job
-from convprior.restoration.settings import Asked, Settings
+from convprior.restoration.settings import Settings
+from convprior.web import bodies
+from convprior.web.asking import Asks, Saves
 from convprior.web.desk import MASK_BYTES, MOST_BYTES, Desk, TakenError, plain_name
 from convprior.web.line import Line
 from convprior.web.views import TILE, View, Views
@@ -29,58 +31,7 @@ PAGE = {
     for file in (resources.files("convprior.web") / "page").iterdir()
     if Path(file.name).suffix in TYPES
 }
-JSON_BYTES = 2**16
 FOR_EVER = {"cache-control": "private, max-age=86400, immutable"}  # its address changes with it
-
-
-class TooLargeError(InputError):
-    """A body of a request that is larger than what is taken."""
-
-
-class Strict(BaseModel):
-    """What the page sends, and nothing else."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Wishes(Strict):
-    """The settings that the page may choose. No file is among them: a path is never the page's."""
-
-    task: Asked = "auto"
-    strength: float = 1.0
-    scale: int | None = None
-    sigma: Annotated[float, Field(gt=0, le=50)] | None = None
-    time_limit: float | None = None
-    max_steps: int | None = None
-    seed: int = 0
-
-    def settings(self, mask: Path | None) -> Settings:
-        """Return the command's settings. Raises pydantic's ValidationError."""
-        given: dict[str, Any] = self.model_dump(exclude_none=True, exclude={"sigma"})
-        if self.sigma is not None:
-            given["kernel"] = f"gaussian:{self.sigma:.4f}"
-        if mask is not None:
-            given["mask"] = str(mask)
-        return Settings.model_validate(given)
-
-
-class Asks(Strict):
-    """An errand that is asked for; see `line.Entry`."""
-
-    what: Literal["look", "find", "restore"]
-    picture: str
-    page: Annotated[int, Field(ge=0)] = 0
-    mask: str | None = None
-    start: int | None = None
-    sensitivity: float = 1.0
-    wishes: Wishes = Wishes()
-
-
-class Saves(Strict):
-    """The name under which something is saved."""
-
-    name: str
-    replace: bool = False
 
 
 class Server:
@@ -112,7 +63,7 @@ class Server:
         ]
         errors: dict[Any, Any] = {
             KeyError: self._unknown, IndexError: self._unknown, FileNotFoundError: self._unknown,
-            TakenError: self._wrong, TooLargeError: self._wrong, InputError: self._wrong,
+            TakenError: self._wrong, bodies.TooLargeError: self._wrong, InputError: self._wrong,
             ValidationError: self._wrong, OSError: self._wrong,
         }  # fmt: skip
         return Starlette(routes=routes, exception_handlers=errors)
@@ -149,7 +100,7 @@ class Server:
     async def receive_picture(self, request: Request) -> Response:
         """Take a file that was dropped into the page."""
         path = self.desk.place(plain_name(request.query_params["name"]))
-        await _receive(request, path, MOST_BYTES)
+        await bodies.receive(request, path, MOST_BYTES)
         await run_in_threadpool(self.views.of, path, 0)  # or it says what is wrong with it
         return JSONResponse({"number": self.desk.lay(path)})
 
@@ -172,7 +123,7 @@ class Server:
         No bytes at all say that nothing is painted any more.
         """
         path = self.desk.place("mask")
-        await _receive(request, path, MASK_BYTES)
+        await bodies.receive(request, path, MASK_BYTES)
         return await run_in_threadpool(self._keep_mask, request.path_params["picture"], path)
 
     def _keep_mask(self, number: str, path: Path) -> Response:
@@ -196,13 +147,13 @@ class Server:
 
     async def save_mask(self, request: Request) -> Response:
         """Save a mask as the page has painted it."""
-        saves = Saves.model_validate_json(await _json(request))
+        saves = Saves.model_validate_json(await bodies.read_json(request))
         number, mask = request.path_params["picture"], request.path_params["mask"]
         return await run_in_threadpool(self._save, self.desk.masks[mask], saves, number)
 
     async def save(self, request: Request) -> Response:
         """Save what an errand has made."""
-        saves = Saves.model_validate_json(await _json(request))
+        saves = Saves.model_validate_json(await bodies.read_json(request))
         entry = self.line.entry(request.path_params["errand"])
         if entry.report is None:
             raise InputError("nothing has been restored yet")
@@ -216,7 +167,7 @@ class Server:
 
     async def ask(self, request: Request) -> Response:
         """Put an errand into the line."""
-        asks = Asks.model_validate_json(await _json(request))
+        asks = Asks.model_validate_json(await bodies.read_json(request))
         return JSONResponse({"number": self._ask(asks)})
 
     def _ask(self, asks: Asks) -> int:
@@ -278,7 +229,7 @@ class Server:
             where = ".".join(str(part) for part in broken["loc"])
             return JSONResponse({"error": f"{where}: {said}" if where else said}, 400)
         status = 409 if isinstance(error, TakenError) else 400
-        status = 413 if isinstance(error, TooLargeError) else status
+        status = 413 if isinstance(error, bodies.TooLargeError) else status
         return JSONResponse({"error": self.desk.plain(str(error))}, status)
 
 
@@ -297,26 +248,3 @@ def _bits(path: Path) -> Response:
     return Response(
         data, media_type="application/octet-stream", headers={"content-encoding": "deflate"}
     )
-
-
-async def _receive(request: Request, path: Path, most: int) -> None:
-    """Write a request's body to a file. Raises TooLargeError before there is more than ``most``."""
-    said = f"the file has more than {most:,} bytes"
-    if int(request.headers.get("content-length", 0)) > most:
-        raise TooLargeError(said)
-    size = 0
-    with path.open("wb") as file:
-        async for part in request.stream():
-            size += len(part)
-            if size > most:
-                raise TooLargeError(said)
-            file.write(part)
-
-
-async def _json(request: Request) -> bytes:
-    data = b""
-    async for part in request.stream():
-        data += part
-        if len(data) > JSON_BYTES:
-            raise TooLargeError(f"more than {JSON_BYTES:,} bytes of JSON")
-    return data
