@@ -83,15 +83,25 @@ def test_alexnet_has_the_papers_numbers() -> None:
     assert sum(layer.neurons for layer in layers) == 659_272
 
 
+def test_a_deep_residual_network_shrinks_pictures_32_times() -> None:
+    arguments = {"blocks": [1, 1, 1, 1], "bottleneck": True}
+    network = Blueprint("resnet_deep", "ResNet", arguments, (3, 64, 64), ["a", "b"]).build()
+    seen = torch.rand(2, 3, 64, 64)
+    assert network.features(seen).shape == (2, 2048, 2, 2)  # type: ignore[operator]
+    assert network(seen).shape == (2, 2)
+
+
 @pytest.mark.parametrize(
     ("module", "name", "arguments", "message"),
     [
         ("alexnet", "AlexNet", {"groups": 1, "dropout": 0.5}, "at least 63 pixels"),
+        ("alexnet_one", "AlexNet", {"dropout": 0.5}, "at least 63 pixels"),
+        ("resnet_deep", "ResNet", {"blocks": [2, 2], "bottleneck": False}, "four numbers from 1"),
         ("local", "Local", {"channels": [1] * 5, "hidden": 1, "batch_norm": True, "dropout": 0.0},
          "5 poolings need pictures of at least 32"),
     ],
 )  # fmt: skip
-def test_too_small_a_picture_is_refused(
+def test_what_cannot_be_built_is_refused(
     module: str, name: str, arguments: dict, message: str
 ) -> None:
     with pytest.raises(NetworkError, match=message):
