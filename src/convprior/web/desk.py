@@ -100,6 +100,8 @@ class Desk:
         if target.exists():
             if target.samefile(original) or _is_copied(target, original):
                 raise InputError(f"{name}: is the original, which is never replaced")
+            if _same(target, made):
+                return target  # saved before
             if not replace:
                 raise TakenError(f"{name}: exists already: choose another name, or replace it")
         with atomic.file(target) as temporary:
