@@ -17,11 +17,13 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 import numpy as np
+import torch
 from PIL import Image
 from skimage import restoration
 
 import cases
 from convprior.ground import atomic
+from convprior.problem import metrics
 
 MOST = 100.0  # dB: nothing has changed
 MEANS = (3, 5, 8, 12, 18, 26, 36)  # h of non-local means, of 255
@@ -36,8 +38,8 @@ def read(path: Path) -> np.ndarray:
 
 def psnr(reference: np.ndarray, picture: np.ndarray) -> float:
     """Return the PSNR in dB, at most MOST."""
-    error = float(np.square(reference - picture.clip(0, 1)).mean())
-    return min(-10 * np.log10(error), MOST) if error else MOST
+    planes = (torch.from_numpy(np.atleast_3d(each)) for each in (reference, picture.clip(0, 1)))
+    return min(metrics.psnr(*planes), MOST)
 
 
 def filters(reference: np.ndarray, picture: np.ndarray) -> tuple[float, float]:
@@ -59,16 +61,9 @@ def restored(came: Path, broken: bool) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.png"
         command = [
-            sys.executable,
-            "-m",
-            "convprior.cli",
-            "restore",
-            str(came),
-            "-o",
-            str(out),
-            "--device",
-            "cpu",
-        ]
+            sys.executable, "-m", "convprior.cli", "restore", str(came), "-o", str(out),
+            "--device", "cpu",
+        ]  # fmt: skip
         subprocess.run(command + ["--mask", "auto"] * broken, check=True, stderr=subprocess.PIPE)
         return read(out)
 

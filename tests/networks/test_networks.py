@@ -83,6 +83,22 @@ def test_alexnet_has_the_papers_numbers() -> None:
     assert sum(layer.neurons for layer in layers) == 659_272
 
 
+@pytest.mark.parametrize(
+    ("module", "name", "arguments", "parameters"),
+    [
+        ("alexnet", "AlexNet2014", {"dropout": 0.5}, 61_100_840),
+        ("resnet_deep", "ResNet", {"blocks": [2, 2, 2, 2], "bottleneck": False}, 11_689_512),
+        ("resnet_deep", "ResNet", {"blocks": [3, 4, 6, 3], "bottleneck": True}, 25_557_032),
+    ],
+)  # fmt: skip
+def test_the_standard_layouts_have_the_published_numbers_of_weights(
+    module: str, name: str, arguments: dict, parameters: int
+) -> None:
+    classes = [str(number) for number in range(1000)]
+    blueprint = Blueprint(module, name, arguments, (3, 224, 224), classes)
+    assert cost.total(blueprint)["parameters"] == parameters
+
+
 def test_a_deep_residual_network_shrinks_pictures_32_times() -> None:
     arguments = {"blocks": [1, 1, 1, 1], "bottleneck": True}
     network = Blueprint("resnet_deep", "ResNet", arguments, (3, 64, 64), ["a", "b"]).build()
@@ -95,7 +111,7 @@ def test_a_deep_residual_network_shrinks_pictures_32_times() -> None:
     ("module", "name", "arguments", "message"),
     [
         ("alexnet", "AlexNet", {"groups": 1, "dropout": 0.5}, "at least 63 pixels"),
-        ("alexnet_one", "AlexNet", {"dropout": 0.5}, "at least 63 pixels"),
+        ("alexnet", "AlexNet2014", {"dropout": 0.5}, "at least 63 pixels"),
         ("resnet_deep", "ResNet", {"blocks": [2, 2], "bottleneck": False}, "four numbers from 1"),
         ("local", "Local", {"channels": [1] * 5, "hidden": 1, "batch_norm": True, "dropout": 0.0},
          "5 poolings need pictures of at least 32"),

@@ -6,9 +6,9 @@ from pathlib import Path
 import typer
 
 from convprior.cli import pipes
-from convprior.ground import atomic
 from convprior.ground.errors import InputError
 from convprior.pictures import kinds
+from convprior.restoration import finding
 
 
 def resolve(pictures: list[Path], output: Path | None, *, alone: bool) -> tuple[bool, Path]:
@@ -36,10 +36,9 @@ def _target(picture: Path, output: Path | None) -> Path:
     """Return where the result of one picture goes."""
     if output is None and pipes.is_input(picture):
         return pipes.STREAM
-    written = kinds.written_name(picture)
     if output is None:
-        return atomic.beside(picture.with_name(picture.stem), f".restored{written.suffix}")
-    return output / written.name if is_folder(output) else output
+        return finding.beside(picture)
+    return output / kinds.written_name(picture).name if is_folder(output) else output
 
 
 def shard(text: str) -> tuple[int, int]:

@@ -85,8 +85,13 @@ def to_pillow(picture: Float[Tensor, "c h w"]) -> Image.Image:
 
 def data_uri(picture: Float[Tensor, "c h w"], *, optimize: bool = False) -> str:
     """Return a picture as a PNG in a data URI; ``optimize`` makes it smaller, and takes longer."""
+    return png_uri(to_pillow(picture), optimize=optimize)
+
+
+def png_uri(image: Image.Image, *, optimize: bool = False) -> str:
+    """Return a Pillow image of any mode as `data_uri` does a picture."""
     data = io.BytesIO()
-    to_pillow(picture).save(data, "PNG", optimize=optimize)
+    image.save(data, "PNG", optimize=optimize)
     return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
 
 

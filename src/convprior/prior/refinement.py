@@ -99,9 +99,10 @@ def _kept_noise(
     noise = observation.noise
     whole = filled(observation.observed, observation.known)
     drawn = torch.rand(whole.shape, generator=seeds.generator("nudge")).to(whole.device)
-    nudge = NUDGE * noise.deviation * torch.where(held_out, (drawn - 0.5).sign(), 0.0)
+    far = NUDGE * noise.deviation
+    nudge = far * torch.where(held_out, (drawn - 0.5).sign(), 0.0)
     gone = Denoising(whole + nudge, noise).done() - patched
-    return noise.variance_of(whole) * gone * nudge / (NUDGE * noise.deviation) ** 2
+    return noise.variance_of(whole) * gone * nudge / far**2
 
 
 def combine_exact(

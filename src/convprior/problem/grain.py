@@ -51,10 +51,11 @@ def variances(
     NaN where too few blocks are known.
     """
     side = _side(planes)
+    whole = None if known is None else _whole(known, side)
     weakest = []
     for plane in planes:
         energy, told = _energy(plane, known, side)
-        energy = energy[told]
+        energy = energy[told if whole is None else told & whole]
         few = len(energy) < LEAST_BLOCKS
         weakest.append(math.nan if few else _mean_of_weakest(energy.sort().values, WEAKEST))
     return planes.new_tensor(weakest) / (SCATTER[side] * DETAILS)
@@ -80,18 +81,20 @@ def _side(planes: Float[Tensor, "c h w"]) -> int:
 def _energy(
     plane: Float[Tensor, "h w"], known: Bool[Tensor, "h w"] | None, side: int
 ) -> tuple[Float[Tensor, " n"], Bool[Tensor, " n"]]:
-    """Return the mean squares of the finest details in blocks, and which of them tell anything.
+    """Return the mean squares of the finest details in blocks, and where anything differs at all.
 
-    Those do not that are not wholly known, or clipped: nothing at all differs in them.
+    What is clipped does not, and tells nothing.
     """
     own = plane[None] if known is None else torch.where(known, plane, 0.0)[None]
     details = own - enlarged(halved(own), own.shape)
     energy = functional.avg_pool2d(details.square(), side).flatten()
-    told = energy > 0
-    if known is not None:
-        near = functional.max_pool2d((~known)[None].float(), 7, 1, 3)
-        told &= functional.max_pool2d(near, side).flatten() == 0
-    return energy, told
+    return energy, energy > 0
+
+
+def _whole(known: Bool[Tensor, "h w"], side: int) -> Bool[Tensor, " n"]:
+    """Return which blocks are known, with all that their details are made of."""
+    near = functional.max_pool2d((~known)[None].float(), 7, 1, 3)
+    return functional.max_pool2d(near, side).flatten() == 0
 
 
 def _mean_of_weakest(energy: Float[Tensor, " n"], share: float) -> float:
@@ -108,6 +111,7 @@ def has_floor(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> bo
     side = _side(picture)
     light = functional.avg_pool2d(torch.where(known, mean, 0.0)[None], side).flatten()
     energy, told = _energy(mean, known, side)
+    told &= _whole(known, side)
     light, energy = light[told], energy[told]
     if len(energy) < LEAST_BLOCKS:
         return True

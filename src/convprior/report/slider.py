@@ -3,8 +3,6 @@
 The report has the same slider, slider.css and slider.js: of a ``div.pair`` of two images.
 """
 
-import base64
-import io
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -104,10 +102,8 @@ def _figure(before: Picture, after: Picture, marks: Picture | None) -> str:
 
 def _red(marks: Picture) -> str:
     """Return what is marked as a red PNG, and nothing elsewhere, in a data URI."""
-    data = io.BytesIO()
     marked = _marked(marks).numpy()[..., None]
-    Image.fromarray(marked * np.array(MARK, np.uint8)).save(data, "PNG")
-    return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
+    return decoding.png_uri(Image.fromarray(marked * np.array(MARK, np.uint8)))
 
 
 def _marked(marks: Picture) -> Bool[Tensor, "h w"]:

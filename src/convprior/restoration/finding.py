@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from convprior.ground import atomic
 from convprior.ground.errors import InputError
 from convprior.pictures import kinds
 
@@ -20,6 +21,12 @@ class Found:
 
     pictures: tuple[tuple[Path, Path], ...]
     left_out: tuple[str, ...]
+
+
+def beside(picture: Path) -> Path:
+    """Return where the result of a picture goes if nothing else is said: photo.restored.png."""
+    written = kinds.written_name(picture)
+    return atomic.beside(picture.with_name(picture.stem), f".restored{written.suffix}")
 
 
 def find(source: Path | Sequence[Path], target: Path, *, recursive: bool) -> Found:

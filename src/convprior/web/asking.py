@@ -1,11 +1,12 @@
 """What the page may ask for, read strictly: no path and no file is among it."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from convprior.restoration.settings import Asked, Settings
+from convprior.web.worker import What
 
 
 class Strict(BaseModel):
@@ -38,7 +39,7 @@ class Wishes(Strict):
 class Asks(Strict):
     """An errand that is asked for; see `line.Entry`."""
 
-    what: Literal["look", "find", "restore"]
+    what: What
     picture: str
     page: Annotated[int, Field(ge=0)] = 0
     mask: str | None = None

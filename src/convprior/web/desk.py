@@ -4,6 +4,7 @@ The page names all of them by numbers. A name that it gives is a plain one, of a
 that the command was started with: no path from the page reaches the disk.
 """
 
+import filecmp
 import itertools
 import re
 import shutil
@@ -100,7 +101,7 @@ class Desk:
         if target.exists():
             if target.samefile(original) or _is_copied(target, original):
                 raise InputError(f"{name}: is the original, which is never replaced")
-            if _same(target, made):
+            if filecmp.cmp(target, made, shallow=False):
                 return target  # saved before
             if not replace:
                 raise TakenError(f"{name}: exists already: choose another name, or replace it")
@@ -133,8 +134,5 @@ def _is_copied(target: Path, original: Path) -> bool:
 
     Bytes alone do not say it: what was restored can be the original to the last of them.
     """
-    return target.name.casefold() == original.name.casefold() and _same(target, original)
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
+    same_name = target.name.casefold() == original.name.casefold()
+    return same_name and filecmp.cmp(target, original, shallow=False)

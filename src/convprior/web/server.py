@@ -17,6 +17,7 @@ from starlette.routing import Route
 from convprior.ground import atomic
 from convprior.ground.errors import InputError
 from convprior.pictures import files, kinds
+from convprior.restoration import finding
 from convprior.restoration.job import Job
 from convprior.restoration.settings import Settings
 from convprior.web import bodies
@@ -109,11 +110,10 @@ class Server:
         number = request.path_params["picture"]
         open = self.desk.picture(number)
         view = self.views.of(open.path, 0)
-        written = kinds.written_name(open.path)
         stem = open.path.with_name(open.path.stem)
         return JSONResponse({
             "number": number, "name": open.path.name, **_described(view), "mask": open.mask,
-            "target": atomic.beside(stem, f".restored{written.suffix}").name,
+            "target": finding.beside(open.path).name,
             "mask_target": atomic.beside(stem, ".mask.png").name,
         })  # fmt: skip
 
@@ -179,9 +179,7 @@ class Server:
             target = self.desk.place("found.png")
         else:
             settings = asks.wishes.settings(mask)
-            stem = open.path.with_name(open.path.stem)
-            written = kinds.written_name(open.path)
-            target = self.desk.place(atomic.beside(stem, f".restored{written.suffix}").name)
+            target = self.desk.place(finding.beside(open.path).name)
         job = Job(source, target, settings, previews=asks.what == "restore")
         return self.line.add(
             asks.what, asks.picture, open.path.name, job,

@@ -36,7 +36,6 @@ SHARED = (
 )
 MOST_SHARED = 2  # so many of them,
 SHARED_FALLS = 0.9  # each with less noise than the finer one, at least so
-DETAILS_NOISE = 0.79  # of the noise's variance, what halving and enlarging leaves out
 LEAST_NOISE = 0.1 / 255  # a deviation below it is no noise: nothing is done
 COARSE_WORK = 0.25  # the coarse scales' share of all pixels
 FIRST_WORK = 0.15  # the first estimate's share of a scale's time, measured
@@ -93,21 +92,17 @@ class _Scale:
             return self.best
         if self.coarse is None:
             return self.observed
-        rough = self._enlarged(self.coarse.picture())
-        details = self.observed - self._enlarged(halved(self.observed))
+        rough = enlarged(self.coarse.picture(), self.observed.shape)
+        details = self.observed - enlarged(halved(self.observed), self.observed.shape)
         energy = functional.avg_pool2d(details.square()[None], 5, 1, 2, count_include_pad=False)[0]
-        share = 1 - DETAILS_NOISE * self.variance / energy.clamp(min=self.variance * 1e-3)
+        share = 1 - grain.DETAILS * self.variance / energy.clamp(min=self.variance * 1e-3)
         return rough + share.clamp(min=0) * details
-
-    def _enlarged(self, coarse: Float[Tensor, "c half_h half_w"]) -> Float[Tensor, "c h w"]:
-        """Return a picture of the coarse scale at the size of this one."""
-        return enlarged(coarse, self.observed.shape)
 
     def _with_coarse(self, picture: Float[Tensor, "c h w"], share: float) -> Float[Tensor, "c h w"]:
         """Return a picture with so much of what the coarse scale says of it."""
         if self.coarse is None:
             return picture
-        return picture + share * self._enlarged(self.coarse.picture() - halved(picture))
+        return picture + share * enlarged(self.coarse.picture() - halved(picture), picture.shape)
 
     def work(self) -> Iterator[float]:
         """Estimate all scales, coarse ones first; yield the share that is done."""
@@ -199,7 +194,8 @@ def _grainy(planes: Float[Tensor, "c h w"], strength: float, depth: int = 0) -> 
     Each plane and scale has the noise that its own finest details show.
     """
     variance = strength**2 * grain.variances(planes)[:, None, None].nan_to_num(0.0)
-    if min(planes.shape[1:]) < LEAST_COARSE or depth == MOST_SHARED:
+    # The scales of `grain.deviation`, with which the strength was told.
+    if min(planes.shape[1:]) < grain.LEAST_SIDE or depth == grain.SCALES - 1:
         coarse = None
     else:
         coarse = _grainy(halved(planes), strength, depth + 1)
