@@ -53,9 +53,8 @@ def restore(
     begun, took = time.monotonic(), 0.0
     if recipe.patches and patches_apply(observation):
         work = _patches(observation.to(where.device))
-        # To put together what is done takes about as long as to set out.
-        until = follower.until - (time.monotonic() - begun)
-        patched, cut_off = by_patches(work, follower, until)
+        set_out = time.monotonic() - begun  # to put together what is done takes about as long
+        patched, cut_off = by_patches(work, follower, follower.until - set_out)
         patched = patched.clamp_(0, 1)
         took = time.monotonic() - begun
         nothing_missing = observation.exact and bool(observation.known.all())
@@ -65,9 +64,8 @@ def restore(
         if cut_off or not fits:
             done: Ending = "nothing to do" if nothing_missing else "patches"
             return Restored(patched.cpu(), patched.cpu(), None, 0, 0, cut_off or done)
-    # What combines the two works on patches once more.
-    until = follower.until - took
     iterates = Iterates(observation, recipe, seed, where)
+    until = follower.until - took  # what combines the two works on patches once more
     best, best_step, ended = _by_network(iterates, recipe, follower, until)
     picture = best if patched is None else patched
     if ended != "interrupted":

@@ -95,8 +95,11 @@ class Observation:
         return inside
 
     def to(self, device: torch.device | str) -> "Observation":
-        """Return the same observation with its tensors on ``device``."""
-        return replace(self, observed=self.observed.to(device), known=self.known.to(device))
+        """Return the same observation with its tensors on ``device``, its noise measured here."""
+        told = self.told if self.exact else self.noise  # once: of a large picture it takes seconds
+        return replace(
+            self, observed=self.observed.to(device), known=self.known.to(device), told=told
+        )
 
     def split(
         self, share: float, generator: torch.Generator, margin: int = 0

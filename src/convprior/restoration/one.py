@@ -67,6 +67,8 @@ def restore_one(
     rehearsal = time.monotonic()
     rehearse(job, pages, [look.observation.size for _, _, look in understood], say)
     writing = time.monotonic() - rehearsal
+    if settings.time_limit < (least := 2 * (time.monotonic() - start)):  # to set out and to write
+        say(f"{job.source}: takes about {least:.0f} s at the least, read, looked at and written")
     quality = _quality(job, understood[0][0], pages[0], say)
     done, spreads = [], []
     for number, (page, repair) in enumerate(zip(pages, repairs, strict=True)):
