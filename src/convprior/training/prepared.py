@@ -6,7 +6,8 @@ has the central squares. Batch sizes are global: each process takes its share, a
 counted twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -75,15 +76,44 @@ class Share(Dataset[Batch]):
         return pictures, torch.where(wanted < len(self.items), labels, UNCOUNTED)
 
 
+class Order(DistributedSampler[Batch]):
+    """A process's share of each epoch, in an order that ``seed`` names, in whole batches.
+
+    A run that goes on after ``done`` batches of this process begins where it was. Told from the
+    outside: loader processes ask for their first batches before Lightning says which epoch it is.
+    """
+
+    def __init__(
+        self, pictures: Pictures, processes: int, rank: int, seed: int, batch_size: int, done: int
+    ) -> None:
+        super().__init__(pictures, processes, rank, seed=seed, drop_last=True)
+        self.epoch, batches = divmod(done, max(len(self) // batch_size, 1))
+        self.begin = batches * batch_size
+
+    def set_epoch(self, epoch: int) -> None:
+        """Take the order of another epoch, from its beginning."""
+        if epoch != self.epoch:
+            self.begin = 0
+        super().set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[Any]:  # of indices; torch says of pictures
+        return islice(super().__iter__(), self.begin, None)
+
+
 def as_it_is(batch: Any) -> Any:
     """Collate nothing: the datasets above return whole batches."""
     return batch
 
 
 class Photographs(pl.LightningDataModule):
-    """Training and validation batches of data/prepared; ``batch_size`` is over all processes."""
+    """Training and validation batches of data/prepared; ``batch_size`` is over all processes.
 
-    def __init__(self, prepared: Path, batch_size: int, workers: int, seed: int) -> None:
+    ``done``: so many batches has the training seen before that is gone on with.
+    """
+
+    def __init__(
+        self, prepared: Path, batch_size: int, workers: int, seed: int, done: int = 0
+    ) -> None:
         super().__init__()
         self.prepared, self.batch_size, self.workers, self.seed = (
             prepared,
@@ -91,6 +121,7 @@ class Photographs(pl.LightningDataModule):
             workers,
             seed,
         )
+        self.done = done
         self.card = Card.read(prepared)
 
     def _place(self) -> tuple[int, int, int]:
@@ -109,9 +140,7 @@ class Photographs(pl.LightningDataModule):
         rank, processes, batch_size = self._place()
         pictures = Pictures(self.prepared, "train", self.card.form)
         # The same sampler also for one process, so that any number of them sees the same batches.
-        sampler: DistributedSampler[Batch] = DistributedSampler(
-            pictures, processes, rank, seed=self.seed, drop_last=True
-        )
+        sampler = Order(pictures, processes, rank, self.seed, batch_size, self.done)
         return DataLoader(
             pictures,
             batch_size,
