@@ -188,7 +188,7 @@ def test_two_nodes_give_the_metrics_of_one_process(
         torch.testing.assert_close(weights_of_two[name], value, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.fitted
+@pytest.mark.slow
 def test_a_node_that_is_killed_costs_what_came_after_the_last_checkpoint(
     tmp_path: Path, prepared_once: Path
 ) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -32,7 +33,7 @@ class Pictures(Dataset[Batch]):
     """One split: batches of uint8 pictures (n, c, h, w) and their labels (n,)."""
 
     def __init__(self, prepared: Path, split: str, form: Form) -> None:
-        self.table = datasets.load_from_disk(str(prepared / split))
+        self.table = datasets.load_from_disk(str(prepared / split)).with_format("arrow")
         self.form = form
 
     def __len__(self) -> int:
@@ -47,10 +48,8 @@ class Pictures(Dataset[Batch]):
         Channels are last in memory, as they are stored and as a CPU convolves fastest.
         """
         rows = self.table[list(indices)]
-        stored = bytearray().join(storing.squares(rows, self.form))
-        pixels = torch.frombuffer(stored, dtype=torch.uint8)
-        pictures = pixels.view(-1, self.form.size, self.form.size, 3).permute(0, 3, 1, 2)
-        return pictures, torch.tensor(rows["label"])
+        pixels = torch.from_numpy(np.stack(storing.squares(rows, self.form)))
+        return pixels.permute(0, 3, 1, 2), torch.tensor(rows["label"].to_pylist())
 
 
 class Share(Dataset[Batch]):
