@@ -77,7 +77,7 @@ def test_shares_hold_every_picture_exactly_once(prepared_once: Path) -> None:
     labels = torch.cat([share.__getitems__(range(18))[1] for share in shares])
     counted = labels[labels != UNCOUNTED]
     assert len(labels) == 126
-    assert counted.sort().values.tolist() == sorted(pictures.table["label"])
+    assert counted.sort().values.tolist() == sorted(pictures.table["label"].to_pylist())
 
 
 def start(project: Path, network: str = "cnn_pool") -> subprocess.Popen[str]:

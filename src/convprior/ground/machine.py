@@ -9,7 +9,10 @@ CONVPRIOR_DEVICES       auto         how many on each node; `auto`: all GPUs, el
 CONVPRIOR_NODES         1            how many nodes
 CONVPRIOR_STRATEGY      auto         ddp, fsdp, …
 CONVPRIOR_PRECISION     32-true      16-mixed, bf16-mixed, …
+CONVPRIOR_COMPILE       0            1: `train` compiles the network (torch.compile), which takes
+                                     minutes and rounds otherwise
 CONVPRIOR_WORKERS       0            loader processes of each device
+CONVPRIOR_CHECKPOINT_SECONDS  600    so often `train` keeps its state in the middle of an epoch
 CONVPRIOR_PROCESSES     auto         runs of the study at once: one a GPU, or one a core of the CPU;
                                      processes that prepare pictures: one a core
 ======================  ===========  ==============================================================
@@ -106,6 +109,16 @@ def number(name: str, default: int, least: int) -> int:
 def loader_workers() -> int:
     """Return the number of loader processes (CONVPRIOR_WORKERS)."""
     return number("CONVPRIOR_WORKERS", 0, least=0)
+
+
+def checkpoint_seconds() -> int:
+    """Return how often a training keeps its state in an epoch (CONVPRIOR_CHECKPOINT_SECONDS)."""
+    return number("CONVPRIOR_CHECKPOINT_SECONDS", 600, least=0)
+
+
+def compiles() -> bool:
+    """Return whether networks are compiled before they are trained (CONVPRIOR_COMPILE)."""
+    return number("CONVPRIOR_COMPILE", 0, least=0) > 0
 
 
 def processes(most: int) -> int:

@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> None:
     settings = params.load(args.params, "evaluate", Evaluate)
     data = Card.read(args.prepared)
     blueprint, network = load(args.model)
-    if blueprint.classes != data.classes or blueprint.picture_shape[1] != data.size:
+    if blueprint.classes != data.classes or blueprint.picture_shape[1] > data.size:
         raise StageError(
             f"{args.model} was trained on other data than {args.prepared}: train again"
         )
@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> None:
         "evaluate", args.network, settings.model_dump(), {"data": data.content}
     ) as run:
         try:
-            ready = judging.ready(network, data)
+            ready = judging.ready(network, data, blueprint.picture_shape[1])
             found = shifts.accuracy(ready, args.prepared, data.form, moves, machine.choose())
         except ValueError as error:
             raise StageError(f"evaluate.shifts: {error}") from None

@@ -1,4 +1,5 @@
-"""What happens to a batch of pictures before a network sees it: normalised, and changed at random.
+"""What happens to a batch of pictures before a network sees it: cropped, normalised, and changed at
+random.
 
 Augmentation, in training alone, tells a network what it is to take for the same object, which its
 architecture does not know; wrong where the change makes another class of it, as half a turn does
@@ -14,6 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from convprior.ground import params
+from convprior.ground.errors import InputError
 from convprior.training.data.card import Card
 
 
@@ -67,6 +69,45 @@ class Augmentation(params.Section):
         if self.flip:
             changes.append(K.RandomHorizontalFlip())
         return nn.Sequential(*changes)
+
+
+class Crop(params.Section):
+    """What of the prepared squares a network sees; ``side`` null: all of it.
+
+    In training a random box of ``area`` to all of the square and of 3:4 to 4:3, resized to
+    ``side`` (Szegedy et al., CVPR 2015, section 6); else the central square of that side.
+    """
+
+    side: params.Count | None
+    area: Annotated[float, Field(gt=0, le=1)]
+
+    def seen(self, data: Card) -> int:
+        """Return the side of what a network sees, in pixels. Raises InputError."""
+        if self.side is None:
+            return data.size
+        if self.side > data.size:
+            raise InputError(
+                f"train.crop.side is {self.side}, and the prepared pictures have {data.size} "
+                "pixels a side: choose a smaller one, or a larger prepare.size"
+            )
+        return self.side
+
+    def build(self) -> nn.Sequential:
+        """Return the random crop as a module of batches (n, c, h, w); nothing without a side."""
+        if self.side is None:
+            return nn.Sequential()
+        # Resampled all at once: kornia's other way cuts out picture after picture.
+        return nn.Sequential(
+            K.RandomResizedCrop(
+                (self.side, self.side), scale=(self.area, 1.0), cropping_mode="resample"
+            )
+        )
+
+
+def central(pictures: UInt8[Tensor, "n c h w"], side: int) -> UInt8[Tensor, "n c side side"]:
+    """Return the central square of pictures."""
+    top, left = ((length - side) // 2 for length in pictures.shape[2:])
+    return pictures[..., top : top + side, left : left + side]
 
 
 NONE = Augmentation(shift=0.0, rotation=0.0, scale=1.0, flip=False)

@@ -4,16 +4,31 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
-from convprior.training.augmentation import Normalise
+from convprior.training.augmentation import Normalise, central
 from convprior.training.data.card import Card
 
 AT_ONCE = 256  # pictures
 FASTEST = torch.channels_last  # in training and judging, on a CPU
 
 
-def ready(network: nn.Module, data: Card) -> nn.Module:
-    """Return a trained network with its normalisation before it, on the CPU, to be judged."""
-    judged = nn.Sequential(Normalise(data), network).eval()
+class Central(nn.Module):
+    """The central square of pictures, of ``side`` pixels."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, pictures: UInt8[Tensor, "n c h w"]) -> UInt8[Tensor, "n c s s"]:
+        """Return the central squares."""
+        return central(pictures, self.side)
+
+
+def ready(network: nn.Module, data: Card, side: int | None = None) -> nn.Module:
+    """Return a trained network with what comes before it, on the CPU, to be judged.
+
+    It sees the central square of ``side`` pixels, normalised; of all of the picture by default.
+    """
+    judged = nn.Sequential(Central(side or data.size), Normalise(data), network).eval()
     return judged.to("cpu", memory_format=FASTEST)  # type: ignore[call-overload, no-any-return]
 
 

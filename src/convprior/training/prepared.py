@@ -6,11 +6,13 @@ has the central squares. Batch sizes are global: each process takes its share, a
 counted twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -31,7 +33,7 @@ class Pictures(Dataset[Batch]):
     """One split: batches of uint8 pictures (n, c, h, w) and their labels (n,)."""
 
     def __init__(self, prepared: Path, split: str, form: Form) -> None:
-        self.table = datasets.load_from_disk(str(prepared / split))
+        self.table = datasets.load_from_disk(str(prepared / split)).with_format("arrow")
         self.form = form
 
     def __len__(self) -> int:
@@ -46,10 +48,8 @@ class Pictures(Dataset[Batch]):
         Channels are last in memory, as they are stored and as a CPU convolves fastest.
         """
         rows = self.table[list(indices)]
-        stored = bytearray().join(storing.squares(rows, self.form))
-        pixels = torch.frombuffer(stored, dtype=torch.uint8)
-        pictures = pixels.view(-1, self.form.size, self.form.size, 3).permute(0, 3, 1, 2)
-        return pictures, torch.tensor(rows["label"])
+        pixels = torch.from_numpy(np.stack(storing.squares(rows, self.form)))
+        return pixels.permute(0, 3, 1, 2), torch.tensor(rows["label"].to_pylist())
 
 
 class Share(Dataset[Batch]):
@@ -75,15 +75,44 @@ class Share(Dataset[Batch]):
         return pictures, torch.where(wanted < len(self.items), labels, UNCOUNTED)
 
 
+class Order(DistributedSampler[Batch]):
+    """A process's share of each epoch, in an order that ``seed`` names, in whole batches.
+
+    A run that goes on after ``done`` batches of this process begins where it was. Told from the
+    outside: loader processes ask for their first batches before Lightning says which epoch it is.
+    """
+
+    def __init__(
+        self, pictures: Pictures, processes: int, rank: int, seed: int, batch_size: int, done: int
+    ) -> None:
+        super().__init__(pictures, processes, rank, seed=seed, drop_last=True)
+        self.epoch, batches = divmod(done, max(len(self) // batch_size, 1))
+        self.begin = batches * batch_size
+
+    def set_epoch(self, epoch: int) -> None:
+        """Take the order of another epoch, from its beginning."""
+        if epoch != self.epoch:
+            self.begin = 0
+        super().set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[Any]:  # of indices; torch says of pictures
+        return islice(super().__iter__(), self.begin, None)
+
+
 def as_it_is(batch: Any) -> Any:
     """Collate nothing: the datasets above return whole batches."""
     return batch
 
 
 class Photographs(pl.LightningDataModule):
-    """Training and validation batches of data/prepared; ``batch_size`` is over all processes."""
+    """Training and validation batches of data/prepared; ``batch_size`` is over all processes.
 
-    def __init__(self, prepared: Path, batch_size: int, workers: int, seed: int) -> None:
+    ``done``: so many batches has the training seen before that is gone on with.
+    """
+
+    def __init__(
+        self, prepared: Path, batch_size: int, workers: int, seed: int, done: int = 0
+    ) -> None:
         super().__init__()
         self.prepared, self.batch_size, self.workers, self.seed = (
             prepared,
@@ -91,6 +120,7 @@ class Photographs(pl.LightningDataModule):
             workers,
             seed,
         )
+        self.done = done
         self.card = Card.read(prepared)
 
     def _place(self) -> tuple[int, int, int]:
@@ -109,9 +139,7 @@ class Photographs(pl.LightningDataModule):
         rank, processes, batch_size = self._place()
         pictures = Pictures(self.prepared, "train", self.card.form)
         # The same sampler also for one process, so that any number of them sees the same batches.
-        sampler: DistributedSampler[Batch] = DistributedSampler(
-            pictures, processes, rank, seed=self.seed, drop_last=True
-        )
+        sampler = Order(pictures, processes, rank, self.seed, batch_size, self.done)
         return DataLoader(
             pictures,
             batch_size,

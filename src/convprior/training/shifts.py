@@ -6,11 +6,11 @@ whole picture is moved and what is uncovered filled by reflection.
 
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
 
 import datasets
 import numpy as np
 import torch
+from pyarrow import Table
 from torch import nn
 
 from convprior.training import judging
@@ -20,8 +20,7 @@ from convprior.training.data.storing import Form
 
 BATCH = 64  # larger ones make the C library return and fetch memory all the time
 
-Rows = dict[str, list[Any]]
-Move = Callable[[Rows, int, int], list[Pixels]]
+Move = Callable[[Table, int, int], list[Pixels]]
 
 
 def _open(prepared: Path, form: Form) -> tuple[datasets.Dataset, Move]:
@@ -29,24 +28,23 @@ def _open(prepared: Path, form: Form) -> tuple[datasets.Dataset, Move]:
 
     size = form.size
 
-    def move_objects(rows: Rows, down: int, right: int) -> list[Pixels]:
+    def move_objects(rows: Table, down: int, right: int) -> list[Pixels]:
         columns = ("cutout", "cutout_height", "cutout_width", "background")
         return [
             scenes.paste(
                 _pixels(ground, size, size, 3), _pixels(cut, height, width, 4), down, right
             )
-            for cut, height, width, ground in zip(*(rows[name] for name in columns), strict=True)
+            for cut, height, width, ground in zip(
+                *(rows[name].to_pylist() for name in columns), strict=True
+            )
         ]
 
-    def move_pictures(rows: Rows, down: int, right: int) -> list[Pixels]:
-        return [
-            scenes.shift(_pixels(p, size, size, 3), down, right)
-            for p in storing.squares(rows, form)
-        ]
+    def move_pictures(rows: Table, down: int, right: int) -> list[Pixels]:
+        return [scenes.shift(picture, down, right) for picture in storing.squares(rows, form)]
 
-    if (prepared / "parts").is_dir():
-        return datasets.load_from_disk(str(prepared / "parts")), move_objects
-    return datasets.load_from_disk(str(prepared / "val")), move_pictures
+    apart = (prepared / "parts").is_dir()
+    table = datasets.load_from_disk(str(prepared / ("parts" if apart else "val")))
+    return table.with_format("arrow"), move_objects if apart else move_pictures
 
 
 def _pixels(data: bytes, *shape: int) -> Pixels:
@@ -68,7 +66,7 @@ def accuracy(
     table, move = _open(prepared, form)
     correct = dict.fromkeys(moves, 0)
     for rows in table.iter(BATCH):
-        labels = torch.tensor(rows["label"])
+        labels = torch.tensor(rows["label"].to_pylist())
         for down, right in moves:
             # Height, width, channels in memory and (n, c, h, w) in shape is channels_last.
             pictures = torch.from_numpy(np.stack(move(rows, down, right))).permute(0, 3, 1, 2)

@@ -4,11 +4,14 @@ Pixels need no decoder at training, and some ten times the disk of JPEGs.
 """
 
 import io
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise, repeat
 from typing import Any, Literal
 
 import numpy as np
 from PIL import Image, ImageOps
+from pyarrow import ChunkedArray, Table
 
 Shape = Literal["square", "whole"]  # the central square, or all of it
 Store = Literal["pixels", "jpeg"]
@@ -52,16 +55,30 @@ def row(image: Image.Image, form: Form) -> dict[str, Any]:
     return pixels | {"height": image.height, "width": image.width}
 
 
-def squares(rows: dict[str, list[Any]], form: Form) -> list[bytes]:
-    """Return the central square of each of a table's rows as bytes of uint8 (size, size, 3)."""
+def squares(rows: Table, form: Form) -> list[np.ndarray]:
+    """Return the central square of each of a table's rows, uint8 (size, size, 3).
+
+    Stored pixels are not copied but shown where they lie, and must not be changed.
+    """
+    stored = list(_values(rows["pixels"]))
     if form.store == "jpeg":
-        return [_central(np.asarray(decode(data)), form.size) for data in rows["pixels"]]
-    if form.shape == "square":
-        return rows["pixels"]
+        return [_central(np.asarray(decode(data.tobytes())), form.size) for data in stored]
+    shapes: Iterable[tuple[int, int]] = repeat((form.size, form.size), len(stored))
+    if form.shape == "whole":
+        shapes = zip(rows["height"].to_pylist(), rows["width"].to_pylist(), strict=True)
     return [
-        _central(np.frombuffer(data, np.uint8).reshape(height, width, 3), form.size)
-        for data, height, width in zip(rows["pixels"], rows["height"], rows["width"], strict=True)
+        _central(data.reshape(*shape, 3), form.size)
+        for data, shape in zip(stored, shapes, strict=True)
     ]
+
+
+def _values(column: ChunkedArray) -> Iterator[np.ndarray]:
+    """Yield the bytes of each of a column's values: Arrow's scalars would be copies."""
+    for chunk in column.chunks:
+        _, offsets, data = chunk.buffers()
+        ends = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+        stored = np.frombuffer(data, np.uint8)
+        yield from (stored[begin:end] for begin, end in pairwise(ends.tolist()))
 
 
 def decode(data: bytes) -> Image.Image:
@@ -69,6 +86,6 @@ def decode(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data), formats=("JPEG",))
 
 
-def _central(pixels: np.ndarray, size: int) -> bytes:
+def _central(pixels: np.ndarray, size: int) -> np.ndarray:
     top, left = ((side - size) // 2 for side in pixels.shape[:2])
-    return pixels[top : top + size, left : left + size].tobytes()
+    return pixels[top : top + size, left : left + size]
