@@ -73,6 +73,16 @@ def test_texture_has_no_floor_and_is_left_alone(name: str) -> None:
     assert grain.has_floor(noisy, _known(noisy))
 
 
+@pytest.mark.parametrize("name", ["grass", "gravel", "immunohistochemistry"])
+def test_texture_that_fills_a_larger_picture_has_none_either(name: str) -> None:
+    from skimage import data
+
+    pixels = getattr(data, name)()
+    texture = torch.from_numpy(pixels).float().reshape(*pixels.shape[:2], -1).movedim(2, 0) / 255
+    assert not grain.has_floor(texture, _known(texture))
+    assert noise.measure(texture, _known(texture)).deviation < 4 / 255
+
+
 def _square(name: str) -> Tensor:
     from skimage import data
 

@@ -44,6 +44,28 @@ def test_blurred_noise_is_shared() -> None:
     assert found.deviation == pytest.approx(float(blurred.std()), rel=0.4)
 
 
+def interpolated(sigma: float) -> torch.Tensor:
+    """Return the noise of a Bayer sensor: each pixel has one colour, the others are guessed."""
+    drawn = white(sigma)
+    sites = torch.zeros_like(drawn)
+    sites[0, ::2, ::2] = sites[2, 1::2, 1::2] = 1
+    sites[1] = 1 - sites[0] - sites[2]
+    around = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]])[None, None] / 4
+    guessed = functional.conv2d((drawn * sites)[:, None], around, padding=1)[:, 0]
+    return guessed * torch.tensor([1.0, 0.5, 1.0])[:, None, None]
+
+
+def test_weak_noise_that_neighbours_share_is_told_by_its_colours() -> None:
+    camera = interpolated(6)
+    found = measure(scene() + camera)
+    assert found.shared
+    # Six seeds: 0.92 to 0.99 times.
+    assert found.deviation == pytest.approx(float(camera.std()), rel=0.2)
+    # Without colours it may be what a picture itself has.
+    grey = camera.mean(0, keepdim=True) * 1.3
+    assert not measure(scene().mean(0, keepdim=True) + grey).shared
+
+
 def test_a_clean_picture_has_next_to_none() -> None:
     found = measure(scene())
     assert found.deviation < 2 / 255

@@ -19,7 +19,10 @@ from convprior.problem import grain
 
 BLOCK = 8  # side of a block, pixels: that of JPEG
 FLATTEST = 0.05  # share of the blocks that is looked at
-FAINT = 4 / 255  # below this deviation a flat block shows the picture's own grain
+FAINT = 4 / 255  # below this deviation a flat block shows the picture's own grain,
+# but if it has colours: a sensor's is in each channel by itself. So much of its variance, 0.1 to
+# 0.4 of a camera's, of fur less than 0.15; below that deviation nobody can tell.
+COLOURFUL, FAINT_COLOURFUL = 0.15, 1.6 / 255
 SHARED = 0.3  # from this correlation on: scaled-down and sharpened pictures have 0.2, blurred 0.5
 AROUND = 9  # pixels: their mean tells how bright it is
 LEAST_BLOCKS, MOST_RANGES = 24, 12  # blocks in a range of brightness; ranges
@@ -74,10 +77,12 @@ def measure(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Nois
         return Noise(math.inf, 0.0)
     whole = _blocks(known[None].float()).amin((1, 2, 3)) == 1
     # Where gaps leave no whole block, only the noise that no neighbour shares is told.
-    flat, correlation = _in_flat_blocks(_blocks(picture)[whole]) if whole.any() else (0.0, 0.0)
+    flat, correlation, colours = 0.0, 0.0, 0.0
+    if whole.any():
+        flat, correlation, colours = _in_flat_blocks(_blocks(picture)[whole])
     jpeg = _between_blocks(picture) if known.all() else 0.0
     white = max(flat, _typical(differences[:, told]))
-    correlation = correlation if flat > FAINT else 0.0
+    correlation = correlation if flat > (FAINT_COLOURFUL if colours > COLOURFUL else FAINT) else 0.0
     if correlation > SHARED:
         # Blocks hide what is wider than they are.
         strong = grain.deviation(picture, known) if grain.has_floor(picture, known) else 0.0
@@ -98,8 +103,12 @@ def _blocks(picture: Float[Tensor, "c h w"]) -> Float[Tensor, "n c b b"]:
     return blocks.permute(1, 2, 0, 3, 4).flatten(0, 1)
 
 
-def _in_flat_blocks(blocks: Float[Tensor, "n c b b"]) -> tuple[float, float]:
-    """Return deviation and neighbours' correlation in the blocks that differ least from a plane."""
+def _in_flat_blocks(blocks: Float[Tensor, "n c b b"]) -> tuple[float, float, float]:
+    """Return what is told by the blocks that differ least from a plane.
+
+    The deviation, the neighbours' correlation, and how much of the variance is not of all channels
+    alike.
+    """
     ramp = torch.linspace(-1, 1, BLOCK, device=blocks.device)
     ramp = (ramp / ramp.norm() / math.sqrt(BLOCK)).expand(BLOCK, BLOCK)  # of length one
     for direction in (torch.full_like(ramp, 1 / BLOCK), ramp, ramp.T):
@@ -109,7 +118,10 @@ def _in_flat_blocks(blocks: Float[Tensor, "n c b b"]) -> tuple[float, float]:
     variance = float(flattest.square().mean())
     across = (flattest[..., 1:] * flattest[..., :-1]).mean()
     down = (flattest[..., 1:, :] * flattest[..., :-1, :]).mean()
-    return math.sqrt(variance), float(across + down) / 2 / variance if variance else 0.0
+    if not variance:
+        return 0.0, 0.0, 0.0
+    grey = float(flattest.mean(1).square().mean()) / variance
+    return math.sqrt(variance), float(across + down) / 2 / variance, 1 - grey
 
 
 def _diagonals(
