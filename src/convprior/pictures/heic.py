@@ -43,9 +43,9 @@ def read(data: bytes, where: str, most_pixels: int) -> Picture:
         exif, said = exif_in_place.kept(exif)
         notes += said
     colours = info.get("nclx_profile")
-    own = colours and {
-        "cicp": cicp(colours["color_primaries"], colours["transfer_characteristics"])
-    }
+    coded = (
+        cicp(colours["color_primaries"], colours["transfer_characteristics"]) if colours else None
+    )
     bits = info["bit_depth"]
     pixels = from_values(values if bits == 8 else values.astype(np.float32) / (2**bits - 1))
     alpha = pixels[-1] if image.has_alpha else None
@@ -54,7 +54,7 @@ def read(data: bytes, where: str, most_pixels: int) -> Picture:
         alpha,
         8 if bits == 8 else 16,
         metadata=Metadata(
-            "HEIC", info.get("icc_profile"), exif, upright_xmp(xmp) or None, own=own or {}
+            "HEIC", info.get("icc_profile"), exif, upright_xmp(xmp) or None, own={"cicp": coded}
         ),
         notes=tuple(notes),
     )
