@@ -21,7 +21,7 @@ EXTRAS = {"HEIC": ("heic", "pi_heif"), CAMERA: ("raw", "rawpy")}
 OF_EXTRAS = {
     ".heic": "HEIC", ".heif": "HEIC", ".hif": "HEIC",
     **dict.fromkeys(
-        (".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef",
+        (".dng", ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".erf", ".fff", ".iiq", ".kdc", ".mef",
          ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2",
          ".srf", ".srw", ".x3f"), CAMERA),
 }  # fmt: skip
