@@ -256,5 +256,5 @@ def test_every_package_that_is_imported_is_declared() -> None:
             else:
                 continue
             for module in {name.split(".")[0] for name in modules} - sys.stdlib_module_names:
-                owners = {name.lower() for name in distributions.get(module, [])}
+                owners = {name.lower().replace("_", "-") for name in distributions.get(module, [])}
                 assert module == "convprior" or owners & declared(), (path, module)

@@ -18,10 +18,13 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import tifffile
+from dng import dng  # beside this script
 from PIL import Image
 
 from convprior.pictures import files
+from convprior.pictures.kinds import CAMERA
 
+HERE = Path(__file__).parent
 MEMORY = 6 * 2**30  # bytes of address space: torch alone reserves about 3
 TOO_LONG = 10  # seconds
 MOST_PIXELS = 1_000_000
@@ -29,7 +32,11 @@ MOST_PIXELS = 1_000_000
 
 def seeds(kind: str) -> list[bytes]:
     """Return valid files of a format, of several modes, depths and with metadata."""
+    if kind == "HEIC":
+        return [path.read_bytes() for path in sorted(HERE.glob("heic/*.heic"))]
     rng = np.random.default_rng(0)
+    if kind == CAMERA:
+        return [dng(rng.random((24, 32, 3)), orientation) for orientation in (1, 6)]
     values = rng.integers(0, 256, (19, 23, 4), np.uint8)
     deep = rng.integers(0, 65536, (9, 11, 3), np.uint16)
     exif = Image.Exif()
@@ -95,7 +102,7 @@ def main() -> None:
     """Run."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for kind in ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000"):
+    for kind in dict.fromkeys(files.SUFFIXES.values()):
         feed(kind, int(sys.argv[1]))
 
 

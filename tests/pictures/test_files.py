@@ -3,6 +3,8 @@
 import contextlib
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +24,7 @@ from convprior.pictures import decoding, files
 from convprior.pictures import exif as exif_in_place
 from convprior.pictures.files import ImageError, Picture
 from convprior.pictures.picture import to_values, upright
-from tests.conftest import colourful, encode
+from tests.conftest import clean_environment, colourful, encode
 
 ORIENTATION, MAKE = 0x0112, 0x010F
 
@@ -800,18 +802,36 @@ def test_jpeg_2000_is_read_or_refused_with_the_way(tmp_path: Path) -> None:
 
 
 def test_a_kind_that_is_not_read_is_named_with_the_way(tmp_path: Path) -> None:
-    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
     for name, data, said in (
-        ("a.heic", heic, "is HEIC, which is not read: convert it first, as by 'heif-convert"),
-        ("a.jpg", heic, "is HEIC, which is not read"),  # as phones' pictures come to be named
         ("a.jxl", b"\xff\x0a", "is JPEG XL, which is not read: convert it first, as by 'djxl"),
-        ("a.CR2", b"II*\0", "is camera raw, which is not read: develop it to a 16-bit TIFF"),
+        ("a.jpg", b"\xff\x0a", "is JPEG XL, which is not read"),  # whatever its name says
         ("a.psd", b"8BPS", "is a kind of picture that is not read: save it as PNG or TIFF"),
         ("a.txt", b"text", r"cannot read '\.txt': expected \.png, "),
     ):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(ImageError, match=f"{name}: {said}"):
             files.read(tmp_path / name)
+
+
+def test_without_their_extras_kinds_are_named_and_counted(tmp_path: Path) -> None:
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    for name, data in (("a.heic", heic), ("b.jpg", heic), ("c.CR2", b"II*\0")):
+        (tmp_path / name).write_bytes(data)
+    script = (
+        "import sys; sys.modules.update(pi_heif=None, rawpy=None);"  # as if they were not there
+        "from convprior.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "restore", tmp_path, "-o", tmp_path / "out"],
+        env=clean_environment(), capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "3 of 3 pictures failed:" in done.stderr
+    of_heic = "is HEIC, which is not read: pip install 'convprior[heic]' reads it, or convert it "
+    assert f"a.heic: {of_heic}first, as by 'heif-convert photo.heic photo.png'" in done.stderr
+    assert f"b.jpg: {of_heic}" in done.stderr  # as phones' pictures come to be named
+    of_raw = "is camera raw, which is not read: pip install 'convprior[raw]' reads it, or develop "
+    assert f"c.CR2: {of_raw}it to a 16-bit TIFF first" in done.stderr
 
 
 def test_a_palette_and_one_bit_become_grey_or_colour(tmp_path: Path) -> None:

@@ -25,9 +25,9 @@ def fuzz(number: int) -> None:
         capture_output=True, text=True, timeout=1200, env=clean_environment(), check=False,
     )  # fmt: skip
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
-    found = re.findall(r"(\w+): (\d+) read, (\d+) refused", done.stdout)
+    found = re.findall(r"(\w[\w ]+): (\d+) read, (\d+) refused", done.stdout)
     assert [kind for kind, _, _ in found] == [
-        "PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000"
+        "PNG", "WEBP", "TIFF", "JPEG", "BMP", "GIF", "AVIF", "JPEG2000", "HEIC", "camera raw"
     ]  # fmt: skip
     for _, read, refused in found:
         assert int(read) + int(refused) == number

@@ -15,7 +15,7 @@ def folder(tmp_path: Path) -> Path:
     source = tmp_path / "in"
     (source / "deeper").mkdir(parents=True)
     (source / ".git").mkdir()
-    names = ("a.bmp", "B.JPG", "c.jfif", "d.heic", "deeper/e.png", ".hidden.png", ".git/f.png",
+    names = ("a.bmp", "B.JPG", "c.jfif", "d.jxl", "deeper/e.png", ".hidden.png", ".git/f.png",
              "notes.txt", "Thumbs.db", "g.png.convprior.json")  # fmt: skip
     for name in names:
         (source / name).write_bytes(b"")
@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 def test_pictures_are_found_and_the_rest_is_named_and_counted(folder: Path) -> None:
     found = finding.find(folder, folder.parent / "out", recursive=False)
     assert [str(place) for _, place in found.pictures] == [
-        "B.JPG", "a.png", "c.jfif", "d.heic", "lost.png"
+        "B.JPG", "a.png", "c.jfif", "d.jxl", "lost.png"
     ]  # fmt: skip
     assert found.left_out == (
         "2 left out (no pictures): Thumbs.db, notes.txt",
@@ -57,7 +57,7 @@ def test_of_what_a_shell_made_of_a_pattern_the_pictures_are_taken(folder: Path) 
     given = sorted(folder.glob("[!.]*"))
     found = finding.find(given, folder.parent / "out", recursive=False)
     assert [str(place) for _, place in found.pictures] == [
-        "B.JPG", "a.png", "c.jfif", "d.heic", "lost.png"
+        "B.JPG", "a.png", "c.jfif", "d.jxl", "lost.png"
     ]  # fmt: skip
     assert [line.partition(":")[0] for line in found.left_out] == [
         "3 left out (no pictures)", "1 left out (folders; give each alone)"

@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -22,6 +23,8 @@ from convprior.restoration.report import Report
 from convprior.restoration.settings import Settings
 from tests.conftest import clean_environment, colourful, run_command
 from tests.killing import every_kill
+from tests.pictures.dng import dng
+from tests.pictures.test_heic import MADE
 
 TINY_WORK = Settings(max_steps=2)
 COMMAND = [Path(sys.executable).with_name("convprior"), "restore", "in", "-o", "out",
@@ -454,17 +457,20 @@ def test_bitmaps_become_png_and_what_is_not_read_fails_with_the_way(
     tree: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     colourful(9, 8).save(tree / "in/c.bmp")
-    (tree / "in/d.heic").write_bytes(b"")
+    (tree / "in/d.jxl").write_bytes(b"")
+    shutil.copy(MADE / "turned.heic", tree / "in/e.HEIC")
+    (tree / "in/f.dng").write_bytes(dng(np.full((32, 40, 3), 0.4)))
     assert here(tree) == 1
     shown = capsys.readouterr()
     assert "1 left out (no pictures): notes.txt" in shown.err
     assert "1 left out (folders; --recursive takes what is in them): deeper" in shown.err
-    assert "1 of 4 pictures failed:" in shown.err
-    assert "d.heic: is HEIC, which is not read: convert it first" in shown.err
+    assert "1 of 6 pictures failed:" in shown.err
+    assert "d.jxl: is JPEG XL, which is not read: convert it first" in shown.err
+    assert "f.dng: developed with the camera's white balance" in shown.err
     assert [bool(json.loads(line)["error"]) for line in shown.out.splitlines()] == [
-        False, False, False, True
+        False, False, False, True, False, False
     ]  # fmt: skip
-    assert list(files(tree / "out")) == ["a.png", "b.jpg", "c.png"]
+    assert list(files(tree / "out")) == ["a.png", "b.jpg", "c.png", "e.png", "f.png"]
     colourful(9, 8).save(tree / "in/c.png")
     with pytest.raises(InputError, match=r"c\.bmp and .*c\.png: both would write .*c\.png: rename"):
         plan(tree)

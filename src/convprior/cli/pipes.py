@@ -77,7 +77,7 @@ def _received(source: Path, folder: Path) -> Path:
     if not data:
         raise InputError("standard input: is empty: pipe a picture into it")
     kind = kinds.of(data)
-    if kind in kinds.ADVICE:
+    if kind in kinds.NOT_READ:
         raise InputError(f"standard input: is {kinds.advice(kind)}")
     suffix = next((suffix for suffix, named in kinds.SUFFIXES.items() if named == kind), None)
     if suffix is None:

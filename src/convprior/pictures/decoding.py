@@ -29,11 +29,7 @@ def decode(
     try:
         with _our_limit_alone():
             image = Image.open(io.BytesIO(data), formats=formats)
-            if image.width * image.height > most_pixels:
-                raise ImageError(
-                    f"{where}: {image.width}×{image.height} pixels are more than "
-                    f"{most_pixels:,}: crop it, scale it down, or allow more with --max-pixels"
-                )
+            check_size(image.width, image.height, where, most_pixels)
             image.load()
     except ImageError:
         raise
@@ -44,6 +40,15 @@ def decode(
     except Exception as error:  # decoders raise anything from SyntaxError to struct.error
         raise ImageError(f"{where}: broken or truncated picture ({error})") from None
     return image
+
+
+def check_size(width: int, height: int, where: str, most_pixels: int) -> None:
+    """Raise ImageError if a picture that is not decoded yet has more pixels than may be read."""
+    if width * height > most_pixels:
+        raise ImageError(
+            f"{where}: {width}×{height} pixels are more than {most_pixels:,}: crop it, scale it "
+            "down, or allow more with --max-pixels"
+        )
 
 
 @contextmanager

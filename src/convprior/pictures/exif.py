@@ -31,7 +31,7 @@ def without_thumbnail(exif: bytes) -> bytes:
     """Return EXIF without the small picture that it may hold; the very bytes if it holds none."""
     body = bytearray(exif.removeprefix(PREFIX))
     try:
-        read = _Reader(body)
+        read = Reader(body)
         first = read.number("I", 4)
         link = first + 2 + 12 * read.number("H", first)
         second = read.number("I", link)
@@ -48,12 +48,20 @@ def without_thumbnail(exif: bytes) -> bytes:
     return exif[: len(exif) - len(exif.removeprefix(PREFIX))] + bytes(body)
 
 
+def kept(exif: bytes) -> tuple[bytes, list[str]]:
+    """Return EXIF that fits the restored picture, which is upright, and what is said of that."""
+    whole = upright(exif)
+    small = without_thumbnail(whole)
+    said = "the thumbnail in its EXIF, which shows it as it came, is not kept"
+    return small, [said] if small != whole else []
+
+
 def _with(exif: bytes, numbers: Mapping[int, int]) -> bytes:
     """Return EXIF in which those of its tags say these numbers."""
     prefix = PREFIX if exif.startswith(PREFIX) else b""
     body = bytearray(exif.removeprefix(PREFIX))
     try:
-        read = _Reader(body)
+        read = Reader(body)
         first = read.number("I", 4)
         places = list(read.tags(first))
         further = [read.number("I", at + 8) for tag, at in places if tag == FURTHER]
@@ -78,14 +86,15 @@ def _blank(body: bytearray, begin: int, end: int) -> None:
         body[begin:end] = bytes(max(end - begin, 0))
 
 
-class _Reader:
-    """Reads numbers and tags; raises struct.error where there are none."""
+class Reader:
+    """Reads the numbers and tags of a TIFF; raises struct.error where there are none."""
 
-    def __init__(self, body: bytearray) -> None:
+    def __init__(self, body: bytes | bytearray) -> None:
         self.body = body
         self.order = ">" if body[:2] == b"MM" else "<"
 
     def number(self, kind: str, at: int) -> int:
+        """Return the number at a place, of a type as `struct` names it."""
         return int(struct.unpack_from(self.order + kind, self.body, at)[0])
 
     def tags(self, directory: int) -> Iterator[tuple[int, int]]:

@@ -20,7 +20,7 @@ from PIL import features
 from torch import Tensor
 
 from convprior.ground import atomic
-from convprior.pictures import kinds, pillow, pillow_writing, tiff, tiff_writing
+from convprior.pictures import heic, kinds, pillow, pillow_writing, raw, tiff, tiff_writing
 from convprior.pictures.decoding import MOST_PIXELS
 from convprior.pictures.kinds import SUFFIXES, WRITABLE, WRITTEN
 from convprior.pictures.picture import ImageError, Picture
@@ -52,6 +52,10 @@ def read_pages(
     if kind == "TIFF":
         return tiff.read_pages(data, str(path), most_pixels)
     try:
+        if kind == "HEIC":
+            return [heic.read(data, str(path), most_pixels)]
+        if kind == kinds.CAMERA:
+            return [raw.read(data, str(path), most_pixels)]
         return [pillow.read(data, str(path), most_pixels, accept_truncated)]
     except ImageError:
         raise
@@ -78,12 +82,14 @@ def _kind(data: bytes, path: Path) -> str:
     """Return what kind of picture a file is. Raises ImageError if it is not read, or ill named."""
     suffix = path.suffix.lower()
     named, found = SUFFIXES.get(suffix), kinds.of(data)
-    if found in kinds.ADVICE:  # whatever its name says
+    if found in kinds.NOT_READ:  # whatever its name says
         raise ImageError(f"{path}: is {kinds.advice(found)}")
     if named is None:
         raise ImageError(f"{path}: cannot read '{path.suffix}': expected {', '.join(SUFFIXES)}")
     if not data:
         raise ImageError(f"{path}: the file is empty")
+    if found == "TIFF" and named == kinds.CAMERA:
+        found = named  # most makers' begin as a TIFF does: the developer finds out
     if found is None:
         expected = ", ".join(dict.fromkeys(SUFFIXES.values()))
         raise ImageError(f"{path}: not a picture that can be read (expected {expected})")

@@ -170,15 +170,12 @@ def _from_cmyk(
 
 def _metadata(image: Image.Image, orientation: int, data: bytes) -> tuple[Metadata, list[str]]:
     """Return what is kept of an open file, its orientation reset, and what is said of it."""
-    info, said = image.info, []
+    info, said = image.info, list[str]()
     exif = info.get("exif")
     if any(name in info for name in EXIF_AS_TEXT):
         exif = image.getexif().tobytes()
     if exif:
-        whole = exif_in_place.upright(exif)
-        exif = exif_in_place.without_thumbnail(whole)
-        if exif != whole:
-            said.append("the thumbnail in its EXIF, which shows it as it came, is not kept")
+        exif, said = exif_in_place.kept(exif)
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
     dpi = info.get("dpi")
@@ -219,13 +216,14 @@ def _metadata(image: Image.Image, orientation: int, data: bytes) -> tuple[Metada
 
 
 def _cicp_of_avif(data: bytes) -> bytes | None:
-    """Return which colours an AVIF says its numbers are, as a PNG says it; None for sRGB."""
     at = data.find(b"colrnclx") + 8
-    primaries, transfer = (int.from_bytes(data[n : n + 2]) for n in (at, at + 2))
+    return None if at < 8 else cicp(*(int.from_bytes(data[n : n + 2]) for n in (at, at + 2)))
+
+
+def cicp(primaries: int, transfer: int) -> bytes | None:
+    """Return as a PNG says it which colours numbers are by ITU-T H.273; None for sRGB."""
     usual = primaries in (1, 2) and transfer in (1, 2, 6, 13)
-    if at < 8 or usual or max(primaries, transfer) > 99:
-        return None
-    return bytes((primaries, transfer, 0, 1))
+    return None if usual or max(primaries, transfer) > 99 else bytes((primaries, transfer, 0, 1))
 
 
 def _profile_of_jp2(data: bytes) -> bytes | None:
