@@ -10,6 +10,7 @@ means and of total variation, each with the strength that the reference likes be
 knows in life, and of what the command wrote. Costs 3 to 60 seconds a small picture on one core.
 """
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ import cases
 from convprior.ground import atomic
 from convprior.problem import metrics
 
+OUT = Path("reports/benchmarks/kinds.json")
 MOST = 100.0  # dB: nothing has changed
 MEANS = (3, 5, 8, 12, 18, 26, 36)  # h of non-local means, of 255
 VARIATIONS = (0.01, 0.03, 0.05, 0.08, 0.12, 0.2)  # weights of total variation
@@ -93,12 +95,13 @@ def main() -> None:
         }
         for name, rows in found.items()
     }
+    before = json.loads(OUT.read_text())["kinds"] if OUT.exists() else {}
     record = {
         "command": "python benchmarks/kinds.py CASES...",
         "machine": cases.machine(),
-        "kinds": kinds,
+        "kinds": dict(sorted((before | kinds).items())),
     }
-    atomic.write_json(Path("reports/benchmarks/kinds.json"), record)
+    atomic.write_json(OUT, record)
 
 
 if __name__ == "__main__":
