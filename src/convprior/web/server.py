@@ -63,7 +63,7 @@ class Server:
             ),
         ]
         errors: dict[Any, Any] = {
-            KeyError: self._unknown, IndexError: self._unknown, FileNotFoundError: self._unknown,
+            KeyError: self._unknown, IndexError: self._unknown, FileNotFoundError: self._gone,
             TakenError: self._wrong, bodies.TooLargeError: self._wrong, InputError: self._wrong,
             ValidationError: self._wrong, OSError: self._wrong,
         }  # fmt: skip
@@ -85,18 +85,24 @@ class Server:
             for number, open in self.desk.pictures.items()
         ]
         errands = [self._plain(entry) for entry in self.line.shown()]
-        return JSONResponse(
-            {"folder": self.desk.folder.name, "pictures": pictures, "errands": errands}
-        )
+        folder = self.desk.folder.name or self.desk.folder.anchor
+        return JSONResponse({"folder": folder, "pictures": pictures, "errands": errands})
 
     def _plain(self, entry: dict[str, Any]) -> dict[str, Any]:
         """Return what the page is told of an errand, without a path of this machine."""
-        error, report = entry["error"], entry["report"]
+        plain = self.desk.plain
+        error, report, advice = entry["error"], entry["report"], entry["advice"]
         return entry | {
-            "notes": [self.desk.plain(note) for note in entry["notes"]],
-            "error": error and self.desk.plain(error),
-            "report": report and {key: report[key] for key in ("pages", "seconds")},
-        }
+            "notes": [plain(note) for note in entry["notes"]],
+            "error": error and plain(error),
+            "report": report and {
+                "seconds": report["seconds"],
+                "pages": [page | {"reason": plain(page["reason"])} for page in report["pages"]],
+            },
+            "advice": advice and {
+                when: (task, plain(reason)) for when, (task, reason) in advice.items()
+            },
+        }  # fmt: skip
 
     async def receive_picture(self, request: Request) -> Response:
         """Take a file that was dropped into the page."""
@@ -214,11 +220,20 @@ class Server:
             return self.views.of(self.desk.picture(str(number)).path, page)
         entry = self.line.entry(number)
         whole = self.views.of(self.desk.picture(entry.picture).path, page)
-        path = self._made(entry.number, entry.picture) if kind == "made" else entry.job.preview
+        if kind == "made":
+            path = self._made(entry.number, entry.picture)
+        else:  # a preview goes when the result is there
+            path = next(
+                (p for p in (entry.job.preview, entry.job.target) if p.exists()), entry.job.preview
+            )
         return self.views.of(path, page, (whole.low, whole.high))  # both in the same shades
 
     def _unknown(self, request: Request, _: Exception) -> Response:
         return JSONResponse({"error": f"{quote(request.url.path)}: there is no such thing"}, 404)
+
+    def _gone(self, _: Request, error: Exception) -> Response:
+        assert isinstance(error, FileNotFoundError)
+        return JSONResponse({"error": f"{Path(error.filename).name}: is not there any more"}, 404)
 
     def _wrong(self, _: Request, error: Exception) -> Response:
         if isinstance(error, ValidationError):
