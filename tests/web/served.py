@@ -17,6 +17,7 @@ IN_BROWSER = [
     pytest.mark.filterwarnings("default"),
 ]
 LONG = 60_000  # ms, for what waits for a restoration
+playwright.expect.set_options(timeout=LONG)
 
 
 class Served:

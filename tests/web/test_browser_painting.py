@@ -12,12 +12,12 @@ from tests.conftest import colourful
 from tests.web.served import IN_BROWSER, LONG, Served, counted, playwright, said, stroke
 
 pytestmark = IN_BROWSER
-PHOTO, BROKEN, SCAN = range(3)  # of the folder, in order of their names
+PHOTO, BROKEN, SCAN, OTHER = range(4)  # of the folder, in order of their names
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A smooth picture, one with a scratch and a dead pixel, and a scan of two pages."""
+    """A smooth picture, one with a scratch and a dead pixel, two scans of two pages."""
     folder = tmp_path_factory.mktemp("scans", numbered=False)
     colourful(64, 48).save(folder / "a.png")
     values = np.asarray(colourful(96, 80)).copy() // 2
@@ -26,7 +26,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.fromarray(values).save(folder / "broken.png")
     pages = np.random.default_rng(0).normal(0, 12, (2, 48, 64, 3)) + 64
     pages += np.stack([np.asarray(colourful(64, 48).rotate(turn)) for turn in (0, 180)]) / 2
-    tifffile.imwrite(folder / "scan.tif", pages.clip(0, 255).astype(np.uint8), photometric="rgb")
+    for name in ("scan.tif", "scan2.tif"):
+        tifffile.imwrite(folder / name, pages.clip(0, 255).astype(np.uint8), photometric="rgb")
     return folder
 
 
@@ -52,8 +53,10 @@ def test_a_mask_is_loaded_from_a_file(served: Served, tmp_path: Path) -> None:
     page.set_input_files("#mask-file", tmp_path / "mask.png")
     said(page, "#marked", "^120 pixels are painted")
     said(page, "#advice", "It will fill in what is painted")
+    playwright.expect(page.locator("#strength")).to_be_hidden()  # no noise is taken away
     page.click("#undo")
     said(page, "#marked", "^$")
+    playwright.expect(page.locator("#strength")).to_be_visible()
     page.click("#redo")
     mask.putpixel((0, 0), 100)
     mask.save(tmp_path / "mask.png")
@@ -151,21 +154,18 @@ def test_pages_are_looked_at_one_by_one_and_restored_together(served: Served, fo
 
 
 def test_what_is_painted_stays_with_its_picture(served: Served) -> None:
-    page = served.window(SCAN)
-    page.click("#clear")
+    page = served.window(OTHER)
     stroke(page)
     painted = counted(page)
-    page.select_option(
-        "#page", value="1"
-    )  # at once, before what is painted goes to the server by itself
-    said(page, "#advice", "It will")
+    page.select_option("#page", index=1)  # at once: before the server has what is painted
+    playwright.expect(page.locator("#undo")).to_be_disabled()  # it is opened
     assert counted(page) == painted
     stroke(page, -100)
     more = counted(page)
     page.select_option("#pictures", str(PHOTO))
     playwright.expect(page.locator("#name")).to_have_value("a.restored.png")
-    page.select_option("#pictures", str(SCAN))
-    playwright.expect(page.locator("#name")).to_have_value("scan.restored.tif")
+    page.select_option("#pictures", str(OTHER))
+    playwright.expect(page.locator("#name")).to_have_value("scan2.restored.tif")
     said(page, "#marked", f"^{more} pixels")
 
 

@@ -340,12 +340,14 @@ def test_an_errand_that_fails_says_why_without_our_folders(page: Page) -> None:
 
 def test_one_works_the_others_wait_and_looks_come_first(page: Page) -> None:
     long = {"task": "denoise", "max_steps": 100_000, "time_limit": 60}
-    first, second, third = (
-        page.post("/api/errands", what="restore", picture="0", wishes=long)["number"]
-        for _ in range(3)
-    )
-    look = page.post("/api/errands", what="look", picture="0")["number"]
+
+    def begin() -> int:
+        return page.post("/api/errands", what="restore", picture="0", wishes=long)["number"]
+
+    first = begin()
     page.wait(first, "working")
+    second, third = begin(), begin()
+    look = page.post("/api/errands", what="look", picture="0")["number"]
     states = [page.get("/api/desk")["errands"][n]["state"] for n in (first, second, third, look)]
     assert states == ["working", "waiting", "waiting", "waiting"]
     page.post(f"/api/errands/{second}/stop")  # leaves the line

@@ -14,5 +14,8 @@ export const made = () => restored().filter((each) => each.report).at(-1);
 export const sought = () => ofPicture("find").filter((each) => finding.has(each.number));
 export const looked = () => ofPicture("look").filter((each) => each.page === desk.page).at(-1);
 
+// What the tool would do and why, where `count` pixels are painted: [task, reason], if it has looked.
+export const advised = (count) => looked()?.advice?.[count ? "painted" : "plain"];
+
 // All that somebody waits for; a look is short.
 export const unended = () => desk.errands.filter((each) => !ended(each) && each.what !== "look");

@@ -1,6 +1,6 @@
 // Brings all that the page says, and what can be pressed, to how things stand.
 
-import { ended, made, restored, sought, unended } from "./errands.js";
+import { advised, ended, made, restored, sought, unended } from "./errands.js";
 import { $, desk, view, wrong } from "./state.js";
 import { refreshWishes } from "./wishes.js";
 import * as words from "./words.js";
@@ -18,7 +18,7 @@ export function refresh() {
   $("find").disabled = !mask || looking;
   $("find").textContent = looking ? "Looking for scratches and dust…" : "Find scratches and dust";
   $("marked").textContent = info ? words.painted(count, info) : "";
-  refreshWishes();
+  refreshWishes(advised(count)?.[0]);
   $("advice").textContent = words.advice(count, task);
   const { width, height } = layers.made?.info ?? {};
   $("from").hidden = !info || width !== info.width || height !== info.height;

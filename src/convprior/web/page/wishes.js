@@ -8,7 +8,7 @@ export function wishes() {
   const task = $("task").value, strength = 2 ** Number($("strength").value);
   return {
     task,
-    ...(NOISY.includes(task) && strength !== 1 ? { strength } : {}),
+    ...(!$("of-strength").hidden && strength !== 1 ? { strength } : {}),
     ...(task === "superresolve" ? { scale: Number($("scale").value) } : {}),
     ...(task === "deblur" ? { sigma: Number($("sigma").value) } : {}),
     ...($("limit").value ? { time_limit: Number($("limit").value) } : {}),
@@ -23,10 +23,10 @@ export function wish(of) {
   $("limit").value = of.time_limit ?? "";
 }
 
-// Shows the settings that the task has.
-export function refreshWishes() {
+// Shows the settings that the task has; the tool would choose `would`, if that is known.
+export function refreshWishes(would) {
   const task = $("task").value;
-  $("of-strength").hidden = !NOISY.includes(task);
+  $("of-strength").hidden = !NOISY.includes(task === "auto" ? would ?? task : task);
   $("of-scale").hidden = task !== "superresolve";
   $("of-sigma").hidden = task !== "deblur";
   $("strength-said").value = `${+(2 ** Number($("strength").value)).toFixed(2)}×`;

@@ -1,6 +1,6 @@
 // What the page says of the picture and of the work, in words.
 
-import { ended, looked, unended } from "./errands.js";
+import { advised, ended, looked, unended } from "./errands.js";
 
 const WORDS = {
   denoise: "remove noise", inpaint: "fill in what is painted",
@@ -41,7 +41,7 @@ export function advice(count, task) {
   if (look.state === "waiting" && before) return `It is looked at when ${before.name} is done.`;
   if (!ended(look)) return "Looking at the picture…";
   if (!look.advice) return look.error ?? "";
-  const [would, why] = look.advice[count ? "painted" : "plain"];
+  const [would, why] = advised(count);
   if (task === "inpaint" && !count) return "Paint first what is broken.";
   return `${task === "auto" ? "It will" : "The tool would"} ${WORDS[would]}: ${why}.`;
 }
@@ -54,7 +54,8 @@ export function progress(errand) {
   }
   if (errand.stopping) return "Stopping: the best so far is put together";
   if (!errand.share) return "Looking at the picture";
-  return percent(errand.share) + (errand.left === null ? "" : ` · ${time(errand.left)} left`);
+  const left = errand.left === null ? "how long is not known yet" : `${time(errand.left)} left`;
+  return `${percent(errand.share)} · ${left}`;
 }
 
 // What was done and why, and how it ended.

@@ -72,7 +72,7 @@ async function follow() {
     if (info !== desk.info) return;
     if (kind === "made") desk.layers.made = next;
     view.after = next;
-    if (first) compare(true); else view.draw();
+    if (first && !view.down) compare(true); else view.draw(); // no stroke is cut off
     refresh();
   } catch (error) {
     seenOf = ""; // a preview that is gone: the result is next
