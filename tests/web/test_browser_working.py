@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import colourful
-from tests.web.served import IN_BROWSER, LONG, Served, said
+from tests.web.served import IN_BROWSER, LONG, Served, counted, said
 
 pytestmark = IN_BROWSER
 
@@ -20,15 +20,15 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "folder"
     folder.mkdir()
     for number, name in enumerate("abc"):
-        noise = np.random.default_rng(number).normal(0, 12, (48, 64, 3))
-        values = np.asarray(colourful(64, 48)) / 2 + 64 + noise
+        noise = np.random.default_rng(number).normal(0, 12, (96, 128, 3))
+        values = np.asarray(colourful(128, 96)) / 2 + 64 + noise
         Image.fromarray(values.clip(0, 255).astype(np.uint8)).save(folder / f"{name}.png")
     return folder
 
 
 def begin(page: object) -> None:
     page.select_option("#task", "denoise")
-    page.select_option("#limit", "60")
+    page.select_option("#limit", "900")
     page.click("#restore")
 
 
@@ -57,6 +57,28 @@ def test_several_wait_in_a_line_and_can_leave_it(chromium: object, folder: Path)
         said(page, "#told", "Stopped")
         page.select_option("#pictures", "1")
         page.wait_for_selector("#restore:not([disabled])", timeout=LONG)  # it can be asked anew
+        served.close_windows()
+    finally:
+        served.close()
+
+
+def test_a_preview_that_comes_cuts_no_stroke_off(chromium: object, folder: Path) -> None:
+    served = Served(chromium, folder)
+    try:
+        page = served.window()
+        begin(page)
+        page.wait_for_selector("#bar[value]", timeout=LONG)
+        box = page.locator("#canvas").bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.wait_for_selector("#to-compare:not([disabled])", timeout=LONG)
+        page.mouse.move(x + 80, y, steps=4)
+        page.mouse.up()
+        assert page.get_attribute("#to-paint", "aria-pressed") == "true"
+        assert counted(page) > 8  # the whole stroke, not its beginning alone
+        page.click("#stop")
+        said(page, "#told", r"Stopped: this is the best so far\.")
         served.close_windows()
     finally:
         served.close()

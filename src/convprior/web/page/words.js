@@ -17,6 +17,7 @@ const ENDED = {
   failed: "A later run failed; those before it count.",
 };
 
+const upper = (text) => text[0].toUpperCase() + text.slice(1);
 const percent = (share) => `${Math.floor(100 * share)} %`;
 
 function time(seconds) {
@@ -61,9 +62,9 @@ export function progress(errand) {
 // What was done and why, and how it ended.
 export function result(errand) {
   const last = errand.report.pages.at(-1);
-  const did = WORDS[last.task][0].toUpperCase() + WORDS[last.task].slice(1);
-  const said = [ENDED[last.ended], ...errand.notes.map((note) => `${note}.`)];
-  return `${did} (${last.reason}), ${time(errand.report.seconds)}. ${said.join(" ")}`;
+  const notes = errand.notes.map((note) => `${note.startsWith(errand.name) ? note : upper(note)}.`);
+  const said = [ENDED[last.ended], ...notes];
+  return `${upper(WORDS[last.task])} (${last.reason}), ${time(errand.report.seconds)}. ${said.join(" ")}`;
 }
 
 // How an errand stands in the line.
