@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from convprior.report import page, slider
@@ -61,6 +62,11 @@ def test_zoom_is_linked_and_a_difference_and_a_mask_are_shown(tmp_path: Path) ->
         shown = pixels(window, ".pair")[50]
         assert shown[20].tolist() == [0] * 3
         assert shown[180].tolist() == [80] * 3
+        window.keyboard.press("m")  # the mask is no difference: it stays as it is
+        shown = pixels(window, ".pair")[50]
+        assert shown[10].tolist() == [138, 15, 15]
+        assert shown[180].tolist() == [80] * 3
+        window.keyboard.press("m")
         window.keyboard.press("d")
         for _ in range(6):
             window.keyboard.press("+")
@@ -84,3 +90,57 @@ def test_zoom_is_linked_and_a_difference_and_a_mask_are_shown(tmp_path: Path) ->
         assert float(window.locator(".pair input").input_value()) == pytest.approx(80, abs=1)
         browser.close()
         assert not errors
+
+
+def test_all_pages_are_zoomed_and_moved_together(tmp_path: Path) -> None:
+    sizes = [(200, 300), (200, 300), (100, 150)]  # (height, width) of each page
+    for name, shift in (("before", 0), ("after", 9)):
+        with tifffile.TiffWriter(tmp_path / f"{name}.tif") as file:
+            for height, width in sizes:
+                grey = np.asarray(colourful(width, height))[..., 0] // 2 + shift
+                file.write(grey.astype(np.uint8))
+    html = slider.page(tmp_path / "before.tif", tmp_path / "after.tif")
+    (tmp_path / "page.html").write_text(html, encoding="utf-8")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        window = browser.new_page(viewport={"width": 400, "height": 600})
+        window.goto((tmp_path / "page.html").as_uri())
+
+        def widths() -> list[float]:
+            return window.evaluate(
+                "[...document.querySelectorAll('.pair')].map(p => p.getBoundingClientRect().width)"
+            )
+
+        def middles() -> np.ndarray:
+            """Return the point in the middle of each frame, as shares of its page's sides."""
+            return np.array(
+                window.evaluate("""[...document.querySelectorAll('.frame')].map(f =>
+              [(f.scrollLeft + f.clientWidth / 2) / f.scrollWidth,
+               (f.scrollTop + f.clientHeight / 2) / f.scrollHeight])""")
+            )
+
+        assert widths() == [400, 400, 400]  # each has its room
+        window.keyboard.press("1")
+        assert widths() == [300, 300, 150]
+        for _ in range(5):
+            window.keyboard.press("+")
+        assert widths() == pytest.approx([300 * 1.5**5, 300 * 1.5**5, 150 * 1.5**5], abs=1)
+        assert np.allclose(middles(), 0.5, atol=0.01)
+        second = window.locator(".frame").nth(1)
+        second.scroll_into_view_if_needed()
+        second.evaluate("f => f.scrollTo(1300, 200)")
+        window.wait_for_function("document.querySelector('.frame').scrollLeft == 1300")
+        at = middles()
+        assert np.allclose(at[0], at[1], atol=0.001)
+        assert at[0, 0] > 0.6
+        box = second.bounding_box()  # the wheel of one zooms all, and its own point stays
+        window.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        window.keyboard.down("Control")
+        window.mouse.wheel(0, -60)
+        window.keyboard.up("Control")
+        window.wait_for_function("document.getElementById('zoom').value != '759 %'")
+        wider = np.array(widths())
+        assert (wider > 300 * 1.5**5 / np.array([1, 1, 2]) + 100).all()
+        window.wait_for_timeout(100)  # the others follow by events
+        assert np.allclose(middles()[:2], at[1], atol=0.01)
+        browser.close()

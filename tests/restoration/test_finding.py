@@ -38,6 +38,14 @@ def test_pictures_are_found_and_the_rest_is_named_and_counted(folder: Path) -> N
     assert deeper.left_out[1:] == ("2 left out (hidden): .git/f.png, .hidden.png",)
 
 
+def test_a_page_lists_the_same_pictures_and_nothing_that_a_killed_process_has_left(
+    folder: Path,
+) -> None:
+    (folder / ".convprior-0a1b2c3d-123-4e5f6a7b.png").write_bytes(b"half")
+    found = finding.find(folder, folder.parent / "out", recursive=False)
+    assert finding.pictures_of(folder) == [path for path, _ in found.pictures]
+
+
 def test_results_that_lie_in_the_folder_are_not_spoken_of(folder: Path) -> None:
     found = finding.find(folder, folder / "deeper", recursive=True)
     assert not any("deeper" in str(place) for _, place in found.pictures)

@@ -1,9 +1,5 @@
 """The page in a real browser, where the system has one: paint, restore, slide, save, come back."""
 
-import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,60 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import clean_environment, colourful, run_command
+from tests.conftest import colourful, run_command
+from tests.web.served import IN_BROWSER, LONG, Served, counted, playwright, said, stroke
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
-    pytest.mark.filterwarnings("default"),
-]
-LONG = 60_000  # ms, for what waits for a restoration
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[object]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-class Served:
-    """A server of its own process, and windows that show its page."""
-
-    def __init__(self, chromium: object, *arguments: object) -> None:
-        self.chromium = chromium
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "convprior.cli", "paint", *map(str, arguments),
-             "--no-browser", "--device", "cpu"],
-            stdout=subprocess.PIPE, text=True, env=clean_environment(),
-        )  # fmt: skip
-        assert self.process.stdout is not None
-        self.address = self.process.stdout.readline().split()[-1]
-        self.context = chromium.new_context(viewport={"width": 1280, "height": 800})
-        self.errors: list[str] = []
-
-    def open(self, picture: int = 0) -> object:
-        page = self.context.new_page()
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.goto(f"{self.address}#{picture}")
-        return page
-
-    def window(self, picture: int = 0) -> object:
-        page = self.open(picture)
-        page.locator("#size").fill("20")  # a thin stroke is filled in a second
-        said(page, "#advice", "It will")
-        return page
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def close(self) -> None:
-        self.context.close()
-        self.kill()
-        self.process.stdout.close()
+pytestmark = IN_BROWSER
 
 
 @pytest.fixture(scope="module")
@@ -89,28 +35,7 @@ def shared(chromium: object, folder: Path) -> Iterator[Served]:
 @pytest.fixture
 def served(shared: Served) -> Iterator[Served]:
     yield shared
-    for page in shared.context.pages:
-        page.close()
-    errors, shared.errors = shared.errors, []
-    assert not errors
-
-
-def stroke(page: object, across: int = 120) -> None:
-    """Paint a line to the right from the middle of what is shown."""
-    box = page.locator("#canvas").bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + across, y + 10, steps=6)
-    page.mouse.up()
-
-
-def said(page: object, element: str, what: str) -> None:
-    playwright.expect(page.locator(element)).to_have_text(re.compile(what), timeout=LONG)
-
-
-def counted(page: object) -> int:
-    return int(page.locator("#marked").inner_text().split()[0].replace(",", ""))
+    shared.close_windows()
 
 
 def test_paint_restore_slide_and_save(served: Served, folder: Path) -> None:

@@ -12,12 +12,15 @@ import tifffile
 from PIL import Image
 from starlette.testclient import TestClient
 
+from convprior.restoration import finding
 from convprior.web import desk as desks
+from convprior.web import server as pages
 from convprior.web.desk import Desk
 from convprior.web.guard import HEADER, Guard
 from convprior.web.line import Line
 from convprior.web.server import Server
 from tests.conftest import colourful, encode, run_command
+from tests.killing import every_kill
 
 TOKEN, PORT = "a-token", 8123
 HOST = f"127.0.0.1:{PORT}"
@@ -122,8 +125,9 @@ def test_our_own_origin_is_let_in(page: Page) -> None:
 
 
 def test_everything_that_the_page_loads_is_its_own(page: Page) -> None:
-    for name in ("index.html", "style.css", "main.js", "view.js", "hands.js", "mask.js", "png.js",
-                 "talk.js"):  # fmt: skip
+    names = [path.name for path in Path(pages.__file__).with_name("page").iterdir()]
+    assert {"index.html", "style.css", "main.js"} < set(names)
+    for name in names:
         text = page.browser.get(f"/page/{name}").text
         assert len(text) > 100
         assert "http://" not in text
@@ -139,6 +143,13 @@ def test_everything_that_the_page_loads_is_its_own(page: Page) -> None:
 )  # fmt: skip
 def test_what_is_not_there_is_not_found(page: Page, address: str) -> None:
     assert page.browser.get(address).status_code == 404
+
+
+def test_a_picture_that_is_gone_is_named(page: Page) -> None:
+    (page.folder / "photo.png").unlink()
+    answer = page.browser.get("/api/pictures/0")
+    assert answer.status_code == 404
+    assert answer.json() == {"error": "photo.png: is not there any more"}
 
 
 def test_a_picture_is_seen_as_it_is(page: Page) -> None:
@@ -329,12 +340,14 @@ def test_an_errand_that_fails_says_why_without_our_folders(page: Page) -> None:
 
 def test_one_works_the_others_wait_and_looks_come_first(page: Page) -> None:
     long = {"task": "denoise", "max_steps": 100_000, "time_limit": 60}
-    first, second, third = (
-        page.post("/api/errands", what="restore", picture="0", wishes=long)["number"]
-        for _ in range(3)
-    )
-    look = page.post("/api/errands", what="look", picture="0")["number"]
+
+    def begin() -> int:
+        return page.post("/api/errands", what="restore", picture="0", wishes=long)["number"]
+
+    first = begin()
     page.wait(first, "working")
+    second, third = begin(), begin()
+    look = page.post("/api/errands", what="look", picture="0")["number"]
     states = [page.get("/api/desk")["errands"][n]["state"] for n in (first, second, third, look)]
     assert states == ["working", "waiting", "waiting", "waiting"]
     page.post(f"/api/errands/{second}/stop")  # leaves the line
@@ -369,8 +382,9 @@ def test_a_picture_appears_while_it_is_made(page: Page) -> None:
     assert errand["share"] > 0
     page.post(f"/api/errands/{number}/stop")
     page.wait(number)
-    assert page.browser.get(f"/api/seen/preview/{number}/0").status_code == 404
-    assert page.get(f"/api/seen/made/{number}/0")["width"] == 40
+    made = page.get(f"/api/seen/made/{number}/0")
+    assert made["width"] == 40
+    assert page.get(f"/api/seen/preview/{number}/0") == made  # whoever asks for it now gets more
 
 
 def test_scratches_that_auto_finds_are_a_start_to_paint_on(page: Page) -> None:
@@ -398,8 +412,42 @@ def test_a_worker_that_is_killed_is_said_and_replaced(page: Page) -> None:
     assert page.wait(look)["state"] == "done"
 
 
+def test_options_of_the_command_are_called_as_the_page_calls_them(page: Page) -> None:
+    noisy = np.asarray(colourful(40, 32)) / 2 + np.random.default_rng(0).normal(64, 12, (32, 40, 3))
+    data = encode(Image.fromarray(noisy.clip(0, 255).astype(np.uint8)), "PNG")
+    number = page.browser.post("/api/pictures?name=noisy.png", content=data).json()["number"]
+    look = page.post("/api/errands", what="look", picture=number)["number"]
+    task, reason = page.wait(look)["advice"]["painted"]
+    assert task == "inpaint"
+    assert reason.endswith("too: see “What is to be done”")
+    desk = Desk(page.folder, [], page.scratch)
+    assert desk.plain(f"{page.folder}/a.png: more with --max-pixels; given a --time-limit") == (
+        "a.png: more with the command's --max-pixels; given a limit of time"
+    )
+    assert desk.plain("b--task.png") == "b--task.png"
+
+
 def test_plain_names_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("convprior.pictures.files.ON_WINDOWS", True)
     for name in ("aux.png", "a:b.png", "what?.png"):
         with pytest.raises(desks.InputError, match="is no plain name"):
             desks.plain_name(name)
+
+
+def test_a_save_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
+    folder, scratch = tmp_path / "folder", tmp_path / "scratch"
+    for each in (folder, scratch):
+        each.mkdir()
+    original, target, made = folder / "a.png", folder / "b.png", scratch / "b.png"
+    colourful(40, 32).save(original)
+    colourful(40, 32).rotate(180).save(made)
+    target.write_bytes(b"old")
+    desk = Desk(folder, [original], scratch)
+
+    def look() -> tuple[bytes, list[Path]]:
+        return target.read_bytes(), finding.pictures_of(folder)
+
+    seen = list(every_kill(lambda: desk.save(made, "b.png", original, replace=True), look))
+    assert {content for content, _ in seen} == {b"old", made.read_bytes()}
+    assert all(pictures == [original, target] for _, pictures in seen)
+    assert sorted(folder.iterdir()) == [original, target]  # the last one has removed what was left

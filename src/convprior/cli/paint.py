@@ -8,6 +8,7 @@ import typer
 from convprior.ground import extras
 from convprior.ground.errors import InputError
 from convprior.pictures import kinds
+from convprior.restoration import finding
 
 EXAMPLE = """\b
 Examples:
@@ -45,7 +46,11 @@ def command(
     folder, shown = _opened(picture)
     from convprior.web import serving
 
-    serving.serve(folder, shown, device=device, port=port, browser=browser, say=print)
+    serving.serve(folder, shown, device=device, port=port, browser=browser, say=_say)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # whoever reads the address from a pipe waits for it
 
 
 def _opened(picture: Path | None) -> tuple[Path, list[Path]]:
@@ -53,14 +58,10 @@ def _opened(picture: Path | None) -> tuple[Path, list[Path]]:
     if picture is None:
         return Path.cwd(), []
     try:
+        picture.stat()
         if not picture.is_dir():
-            picture.stat()
             return picture.resolve().parent, [picture.absolute()]
-        found = sorted(
-            path
-            for path in picture.absolute().iterdir()
-            if path.suffix.lower() in kinds.SUFFIXES and path.is_file()
-        )
+        found = finding.pictures_of(picture.absolute())
     except OSError as error:
         raise InputError(f"{picture}: cannot be read ({error.strerror})") from None
     if not found:

@@ -10,31 +10,34 @@ function size(frame) {
   return zoom === null ? room : zoom / devicePixelRatio;
 }
 
-// Moves the other pictures to where one is.
+const put = new Map(); // where a frame was moved to, by which it is known that nobody else moved it
+
+// Moves the other pictures so that their middle is what one has in its middle.
 function follow(frame) {
+  const across = (frame.scrollLeft + frame.clientWidth / 2) / frame.scrollWidth;
+  const down = (frame.scrollTop + frame.clientHeight / 2) / frame.scrollHeight;
   for (const other of frames) {
-    const left = frame.scrollLeft / frame.scrollWidth * other.scrollWidth;
-    const top = frame.scrollTop / frame.scrollHeight * other.scrollHeight;
-    // What it rounds to comes back as another event: that is no movement.
-    if (Math.abs(other.scrollLeft - left) > 1 || Math.abs(other.scrollTop - top) > 1) {
-      other.scrollTo(left, top);
-    }
+    if (other === frame) continue;
+    other.scrollTo(across * other.scrollWidth - other.clientWidth / 2,
+      down * other.scrollHeight - other.clientHeight / 2);
+    put.set(other, `${other.scrollLeft} ${other.scrollTop}`); // a small one does not go so far
   }
 }
 
-// Zooms all pictures; a point of a frame, in CSS pixels, shows what it has shown.
-function scale(to, frame = frames[0], x = frame.clientWidth / 2, y = frame.clientHeight / 2) {
+// Zooms all pictures; a point of a frame, in shares of its sides, shows what it has shown.
+function scale(to, frame = frames[0], x = 0.5, y = 0.5) {
   const pair = frame.querySelector(".pair");
   const box = pair.getBoundingClientRect(), around = frame.getBoundingClientRect();
-  const across = (x + around.left - box.left) / box.width;
-  const down = (y + around.top - box.top) / box.height;
+  const across = (x * frame.clientWidth + around.left - box.left) / box.width;
+  const down = (y * frame.clientHeight + around.top - box.top) / box.height;
   zoom = to === null ? null : Math.min(Math.max(to, 0.02), 32);
   for (const each of frames) {
     each.querySelector(".pair").style.width = `${size(each) * each.dataset.width}px`;
     each.classList.toggle("large",
       each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight);
   }
-  frame.scrollTo(across * pair.offsetWidth - x, down * pair.offsetHeight - y);
+  frame.scrollTo(across * pair.offsetWidth - x * frame.clientWidth,
+    down * pair.offsetHeight - y * frame.clientHeight);
   follow(frame);
   body.classList.toggle("pixels", now() >= 2);
   document.getElementById("zoom").value = `${Math.round(100 * now())} %`;
@@ -61,13 +64,15 @@ addEventListener("keydown", (event) => {
   ACTS[event.key]();
 });
 for (const frame of frames) {
-  frame.addEventListener("scroll", () => follow(frame));
+  frame.addEventListener("scroll", () => {
+    if (put.get(frame) !== `${frame.scrollLeft} ${frame.scrollTop}`) follow(frame);
+  });
   frame.addEventListener("wheel", (event) => {
     if (!event.ctrlKey) return; // it scrolls
     event.preventDefault();
     const box = frame.getBoundingClientRect();
     scale(now() * Math.exp(-event.deltaY * 0.005), frame,
-      event.clientX - box.left, event.clientY - box.top);
+      (event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
   }, { passive: false });
 }
 addEventListener("resize", () => { if (zoom === null) scale(null); });

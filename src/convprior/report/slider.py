@@ -89,8 +89,10 @@ def _figure(before: Picture, after: Picture, marks: Picture | None) -> str:
     red = "" if marks is None else f'<img class="marked coarse" src="{_red(marks)}" alt="">'
     return f"""<figure>
   <div class="frame" data-width="{width}" data-height="{height}"><div class="pair">
-    <img class="restored" src="{restored}" alt="the restored picture">
-    <img class="observed{coarse}" src="{observed}" alt="the observed picture">
+    <div class="both">
+      <img class="restored" src="{restored}" alt="the restored picture">
+      <img class="observed{coarse}" src="{observed}" alt="the observed picture">
+    </div>
     {red}
     <input type="range" min="0" max="100" value="50"
       step="0.5" aria-label="percent of the width that shows the observed picture">

@@ -29,6 +29,15 @@ def beside(picture: Path) -> Path:
     return atomic.beside(picture.with_name(picture.stem), f".restored{written.suffix}")
 
 
+def pictures_of(folder: Path) -> list[Path]:
+    """Return the pictures of a folder that `find` finds, in order. Raises OSError."""
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if _is_picture(path) and not _is_hidden(path.relative_to(folder))
+    ]
+
+
 def find(source: Path | Sequence[Path], target: Path, *, recursive: bool) -> Found:
     """Return the pictures of a folder, or those of several paths. Raises InputError for none.
 

@@ -25,6 +25,11 @@ from convprior.restoration import masks
 MOST_BYTES = 4 * 2**30  # of a file that is dropped; its pixels are counted before it is decoded
 MASK_BYTES = 2**28  # of a mask's
 
+OPTION = re.compile(r"(?<!\S)--[a-z][a-z-]*")
+LABELS = {
+    "--task": "“What is to be done”", "--time-limit": "limit of time", "--invert-mask": "“Invert”",
+}  # fmt: skip
+
 
 class TakenError(InputError):
     """A name that is taken already, which the user may decide to replace."""
@@ -83,10 +88,10 @@ class Desk:
         return mask, said
 
     def plain(self, text: str) -> str:
-        """Return a message without the folders that the page knows nothing of."""
+        """Return a message as the page says it: without our folders, by its own labels."""
         for folder in (rf"{re.escape(str(self.scratch))}[/\\]\d+", re.escape(str(self.folder))):
             text = re.sub(rf"{folder}[/\\]", "", text)
-        return text
+        return OPTION.sub(lambda option: LABELS.get(option[0], f"the command's {option[0]}"), text)
 
     def save(self, made: Path, name: str, original: Path, *, replace: bool) -> Path:
         """Copy what was made to a plain name in the folder, whole or not at all; return its path.

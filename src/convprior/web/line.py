@@ -2,7 +2,7 @@
 
 import multiprocessing
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -48,9 +48,19 @@ class Entry:
     found: bool = False
     error: str | None = None
 
-    def shown(self) -> dict[str, Any]:
-        """Return what the page is told."""
-        return {key: value for key, value in vars(self).items() if key != "job"}
+    def shown(self, plain: Callable[[str], str]) -> dict[str, Any]:
+        """Return what the page is told; ``plain`` makes a message one of the page."""
+        told = {key: value for key, value in vars(self).items() if key != "job"}
+        told["notes"] = [plain(note) for note in self.notes]
+        told["error"] = self.error and plain(self.error)
+        told["advice"] = self.advice and {
+            when: (task, plain(reason)) for when, (task, reason) in self.advice.items()
+        }
+        told["report"] = self.report and {
+            "seconds": self.report["seconds"],
+            "pages": [page | {"reason": plain(page["reason"])} for page in self.report["pages"]],
+        }
+        return told
 
 
 class Line:
@@ -82,10 +92,10 @@ class Line:
                 raise KeyError(number)
             return self._entries[number]
 
-    def shown(self) -> list[dict[str, Any]]:
-        """Return what the page is told of all errands, the oldest first."""
+    def shown(self, plain: Callable[[str], str]) -> list[dict[str, Any]]:
+        """Return what the page is told of all errands, the oldest first; see `Entry.shown`."""
         with self._changed:
-            return [entry.shown() for entry in self._entries]
+            return [entry.shown(plain) for entry in self._entries]
 
     def stop(self, number: int) -> None:
         """Take an errand out of the line, or end its work with the best so far."""

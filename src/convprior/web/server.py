@@ -4,10 +4,8 @@ import zlib
 from importlib import resources
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -20,9 +18,9 @@ from convprior.pictures import files, kinds
 from convprior.restoration import finding
 from convprior.restoration.job import Job
 from convprior.restoration.settings import Settings
-from convprior.web import bodies
+from convprior.web import bodies, refusals
 from convprior.web.asking import Asks, Saves
-from convprior.web.desk import MASK_BYTES, MOST_BYTES, Desk, TakenError, plain_name
+from convprior.web.desk import MASK_BYTES, MOST_BYTES, Desk, plain_name
 from convprior.web.line import Line
 from convprior.web.views import TILE, View, Views
 
@@ -62,12 +60,7 @@ class Server:
                 self.tile,
             ),
         ]
-        errors: dict[Any, Any] = {
-            KeyError: self._unknown, IndexError: self._unknown, FileNotFoundError: self._unknown,
-            TakenError: self._wrong, bodies.TooLargeError: self._wrong, InputError: self._wrong,
-            ValidationError: self._wrong, OSError: self._wrong,
-        }  # fmt: skip
-        return Starlette(routes=routes, exception_handlers=errors)
+        return Starlette(routes=routes, exception_handlers=refusals.handlers(self.desk.plain))
 
     def index(self, _: Request) -> Response:
         """Send the page itself."""
@@ -84,19 +77,9 @@ class Server:
             {"number": number, "name": open.path.name, "dropped": open.dropped}
             for number, open in self.desk.pictures.items()
         ]
-        errands = [self._plain(entry) for entry in self.line.shown()]
-        return JSONResponse(
-            {"folder": self.desk.folder.name, "pictures": pictures, "errands": errands}
-        )
-
-    def _plain(self, entry: dict[str, Any]) -> dict[str, Any]:
-        """Return what the page is told of an errand, without a path of this machine."""
-        error, report = entry["error"], entry["report"]
-        return entry | {
-            "notes": [self.desk.plain(note) for note in entry["notes"]],
-            "error": error and self.desk.plain(error),
-            "report": report and {key: report[key] for key in ("pages", "seconds")},
-        }
+        errands = self.line.shown(self.desk.plain)
+        folder = self.desk.folder.name or self.desk.folder.anchor
+        return JSONResponse({"folder": folder, "pictures": pictures, "errands": errands})
 
     async def receive_picture(self, request: Request) -> Response:
         """Take a file that was dropped into the page."""
@@ -214,21 +197,13 @@ class Server:
             return self.views.of(self.desk.picture(str(number)).path, page)
         entry = self.line.entry(number)
         whole = self.views.of(self.desk.picture(entry.picture).path, page)
-        path = self._made(entry.number, entry.picture) if kind == "made" else entry.job.preview
+        if kind == "made":
+            path = self._made(entry.number, entry.picture)
+        else:  # a preview goes when the result is there
+            path = next(
+                (p for p in (entry.job.preview, entry.job.target) if p.exists()), entry.job.preview
+            )
         return self.views.of(path, page, (whole.low, whole.high))  # both in the same shades
-
-    def _unknown(self, request: Request, _: Exception) -> Response:
-        return JSONResponse({"error": f"{quote(request.url.path)}: there is no such thing"}, 404)
-
-    def _wrong(self, _: Request, error: Exception) -> Response:
-        if isinstance(error, ValidationError):
-            broken = error.errors()[0]
-            said = broken["msg"].removeprefix("Value error, ")
-            where = ".".join(str(part) for part in broken["loc"])
-            return JSONResponse({"error": f"{where}: {said}" if where else said}, 400)
-        status = 409 if isinstance(error, TakenError) else 400
-        status = 413 if isinstance(error, bodies.TooLargeError) else status
-        return JSONResponse({"error": self.desk.plain(str(error))}, status)
 
 
 def _described(view: View) -> dict[str, Any]:

@@ -37,12 +37,16 @@ export class Hands {
     view.draw();
   }
 
-  #lift() {
-    if (!this.last) return;
+  #leave() {
     this.last = null;
     this.view.down = false;
-    if (this.view.mask.end()) this.painted();
     this.view.draw();
+  }
+
+  #lift() {
+    if (!this.last) return;
+    this.#leave();
+    if (this.view.mask.end()) this.painted();
   }
 
   #down(event) {
@@ -53,7 +57,7 @@ export class Hands {
     this.fingers.set(event.pointerId, [x, y]);
     this.keys = false;
     if (this.fingers.size > 1) { // two fingers zoom: what the first has painted was not meant
-      if (this.last) { this.#lift(); view.mask.undo(); this.painted(); }
+      if (this.last) { this.#leave(); view.mask.drop(); }
       this.doing = "pinch";
     } else if (view.comparing) {
       const line = view.split * view.canvas.width;

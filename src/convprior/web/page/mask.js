@@ -35,6 +35,12 @@ export class Mask {
     return true;
   }
 
+  // Takes back a stroke that has not ended.
+  drop() {
+    for (const [at, tile] of this.stroke) this.#put(at, tile);
+    this.stroke = null;
+  }
+
   #swap(from, to) {
     const stroke = from.pop();
     if (!stroke) return false;

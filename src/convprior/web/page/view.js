@@ -201,7 +201,8 @@ export class View {
 
   #drawMask() {
     const { pen, canvas, mask, left, top, scale } = this;
-    const step = 2 ** Math.min(Math.max(Math.floor(Math.log2(1 / scale)), 0), 6);
+    // Where the picture is made smaller, a single pixel that is painted is made wider, to be seen.
+    const step = scale < 1 ? 2 ** Math.min(Math.floor(Math.log2(2 / scale)), 6) : 1;
     pen.imageSmoothingEnabled = scale < 1;
     mask.tiles.forEach((tile, at) => {
       if (tile === 0) return;
