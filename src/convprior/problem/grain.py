@@ -11,8 +11,9 @@ of noise are: it has no floor.
 
 import math
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 from torch.nn import functional
 
@@ -32,6 +33,8 @@ FEWEST, SOME, FLOOR = 0.02, 0.1, 0.5
 # of a camera's noise on photographs; of grass, gravel and tissue 3.2 to 4.
 FLAT, NORMAL = 0.2, 3.25
 CLIPPED, MOST_CLIPPED = 0.01, 0.25  # of the range: so near to its ends noise is cut off; of a block
+AROUND = 9  # pixels: their mean tells how bright it is
+LEAST_RANGE, MOST_RANGES = 100, 12  # blocks in a range of brightness, of which strength is told
 RANGE = 256  # blocks in a range of brightness, in each of which a floor is looked for
 
 
@@ -48,32 +51,91 @@ def enlarged(coarse: Float[Tensor, "c half_h half_w"], size: torch.Size) -> Floa
     return up[:, : size[-2], : size[-1]]
 
 
+def profile(
+    plane: Float[Tensor, "h w"], known: Bool[Tensor, "h w"] | None = None
+) -> Float[Tensor, "1 h w"]:
+    """Return each pixel's share of the noise: its variance over that of the mean pixel.
+
+    It is told by brightness, at the finest scale, where there are most blocks: a camera's noise is
+    strongest in the dark. 1 everywhere where too few blocks are known.
+    """
+    side = _side(plane[None])
+    light = _light(plane, known)
+    blocks, energy = _blocks(plane, known, side)
+    told = energy > 0 if known is None else (energy > 0) & _whole(known, side)
+    if int(told.sum()) < LEAST_BLOCKS:
+        return torch.ones_like(light)[None]
+    in_blocks = functional.avg_pool2d(light[None], side).flatten()[told]
+    share = _by_brightness(in_blocks, blocks[told], energy[told], light)[None]
+    return share / (share.mean() if known is None else share[:, known].mean())
+
+
 def variances(
-    planes: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"] | None = None
+    planes: Float[Tensor, "c h w"],
+    known: Bool[Tensor, "h w"] | None = None,
+    shares: Float[Tensor, "1 h w"] | None = None,
 ) -> Float[Tensor, " c"]:
     """Return the variance of each plane's noise, as white noise has it with such finest details.
 
-    NaN where too few blocks are known.
+    It is that of the mean pixel, where ``shares`` says how it differs. NaN where too few blocks are
+    known.
     """
     side = _side(planes)
     whole = None if known is None else _whole(known, side)
+    by = None if shares is None else functional.avg_pool2d(shares, side).flatten()
     weakest = []
     for plane in planes:
-        energy, told = _energy(plane, known, side)
-        energy = energy[told if whole is None else told & whole]
+        energy = _blocks(plane, known, side)[1]
+        told = energy > 0 if whole is None else (energy > 0) & whole
+        energy = (energy if by is None else energy / by)[told]
         few = len(energy) < LEAST_BLOCKS
         weakest.append(math.nan if few else _mean_of_weakest(energy.sort().values, WEAKEST))
     return planes.new_tensor(weakest) / (SCATTER[side] * DETAILS)
 
 
+def _light(plane: Float[Tensor, "h w"], known: Bool[Tensor, "h w"] | None) -> Float[Tensor, "h w"]:
+    """Return how bright it is around each pixel."""
+    own = plane if known is None else torch.where(known, plane, 0.0)
+    near = functional.avg_pool2d(own[None], AROUND, 1, AROUND // 2, count_include_pad=False)[0]
+    if known is None:
+        return near
+    share = functional.avg_pool2d(
+        known[None].float(), AROUND, 1, AROUND // 2, count_include_pad=False
+    )[0]
+    return near / share.clamp(min=1e-6)
+
+
+def _by_brightness(
+    light: Float[Tensor, " n"],
+    blocks: Float[Tensor, "n pixels"],
+    energy: Float[Tensor, " n"],
+    where: Float[Tensor, "h w"],
+) -> Float[Tensor, "h w"]:
+    """Return the energy of the weakest blocks as bright as each pixel.
+
+    Where there is texture wherever it is so bright, the next brightness that has a floor tells;
+    what is stronger in the light than in the dark is texture, too.
+    """
+    at, weakest, normal = [], [], []
+    for some in light.argsort().tensor_split(min(max(len(light) // LEAST_RANGE, 1), MOST_RANGES)):
+        order = some[energy[some].argsort()]
+        at.append(float(light[some].mean()))
+        weakest.append(_mean_of_weakest(energy[order], WEAKEST))
+        normal.append(_kurtosis(blocks[_first(order, FLAT)]) <= NORMAL)
+    chosen = np.array(normal) if any(normal) else np.ones(len(at), bool)
+    falling = np.minimum.accumulate(np.array(weakest)[chosen])
+    curve = np.interp(where.flatten().cpu(), np.array(at)[chosen], falling)
+    return torch.from_numpy(curve).to(where).reshape(where.shape)
+
+
 def deviation(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> float:
     """Return the deviation of the grain of a picture, of all scales; NaN if too little is known."""
-    total = 0.0
+    total, shares = 0.0, profile(picture.mean(0), known)
     for _ in range(SCALES):
-        total += DETAILS * float(variances(picture, known).mean())
+        total += DETAILS * float(variances(picture, known, shares).mean())
         if min(picture.shape[1:]) < LEAST_SIDE:
             break
-        picture = halved(torch.where(known, picture, 0.0))
+        picture, shares = halved(torch.where(known, picture, 0.0)), halved(shares)
         known = halved(known[None].float())[0] == 1
     return math.sqrt(total)
 
@@ -83,24 +145,22 @@ def _side(planes: Float[Tensor, "c h w"]) -> int:
     return BLOCK if height * width >= ENOUGH_BLOCKS * BLOCK**2 else SMALL_BLOCK
 
 
-def _energy(
+def _blocks(
     plane: Float[Tensor, "h w"], known: Bool[Tensor, "h w"] | None, side: int
-) -> tuple[Float[Tensor, " n"], Bool[Tensor, " n"]]:
-    """Return the mean squares of the finest details in blocks, and where anything differs at all.
+) -> tuple[Float[Tensor, "n pixels"], Float[Tensor, " n"]]:
+    """Return blocks of the finest details, what halving and enlarging loses; their mean squares.
 
-    What is clipped does not, and tells nothing.
+    They are 0 where nothing differs, as where all is clipped.
     """
-    details = _details(plane, known)
-    energy = functional.avg_pool2d(details.square(), side).flatten()
-    return energy, energy > 0
-
-
-def _details(
-    plane: Float[Tensor, "h w"], known: Bool[Tensor, "h w"] | None
-) -> Float[Tensor, "1 h w"]:
-    """Return what a plane loses when it is halved and enlarged again."""
     own = plane[None] if known is None else torch.where(known, plane, 0.0)[None]
-    return own - enlarged(halved(own), own.shape)
+    details = own - enlarged(halved(own), own.shape)
+    blocks = functional.unfold(details[None], side, stride=side)[0].T
+    return blocks, blocks.square().mean(1)
+
+
+def _kurtosis(blocks: Float[Tensor, "n pixels"]) -> float:
+    """Return the kurtosis of blocks that are scaled to one strength."""
+    return float((blocks / blocks.square().mean(1, keepdim=True).sqrt()).pow(4).mean())
 
 
 def _whole(known: Bool[Tensor, "h w"], side: int) -> Bool[Tensor, " n"]:
@@ -109,9 +169,13 @@ def _whole(known: Bool[Tensor, "h w"], side: int) -> Bool[Tensor, " n"]:
     return functional.max_pool2d(near, side).flatten() == 0
 
 
+def _first(ordered: Shaped[Tensor, " n"], share: float) -> Shaped[Tensor, " few"]:
+    return ordered[: max(round(share * len(ordered)), 1)]
+
+
 def _mean_of_weakest(energy: Float[Tensor, " n"], share: float) -> float:
     """Return the mean of the share of blocks that come first: of sorted ones the weakest."""
-    return float(energy[: max(round(share * len(energy)), 1)].mean())
+    return float(_first(energy, share).mean())
 
 
 def has_floor(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> bool:
@@ -120,16 +184,14 @@ def has_floor(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> bo
     Noise can be weaker in the lights and in the dark: blocks of alike brightness are compared, and
     none that is clipped.
     """
-    mean = picture.mean(0)
     side = _side(picture)
     low, high = picture[:, known].aminmax()
     margin = CLIPPED * (high - low)
     ends = ((picture < low + margin) | (picture > high - margin)).any(0)
     unclipped = functional.avg_pool2d(ends[None].float(), side).flatten() <= MOST_CLIPPED
+    mean = picture.mean(0)
     light = functional.avg_pool2d(torch.where(known, mean, 0.0)[None], side).flatten()
-    details = _details(mean, known)
-    blocks = functional.unfold(details[None], side, stride=side)[0].T
-    energy = blocks.square().mean(1)
+    blocks, energy = _blocks(mean, known, side)
     told = (energy > 0) & _whole(known, side) & unclipped
     if int(told.sum()) < LEAST_BLOCKS:
         return True
@@ -137,9 +199,9 @@ def has_floor(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> bo
     flat, ratios = [], []
     for some in light.argsort().tensor_split(max(len(light) // RANGE, 1)):
         order = some[energy[some].argsort()]
-        flat.append(order[: max(round(FLAT * len(some)), 1)])
         weakest = energy[order]
         ratios.append(_mean_of_weakest(weakest, FEWEST) / _mean_of_weakest(weakest, SOME))
-    normal = blocks[torch.cat(flat)]
-    normal = normal / normal.square().mean(1, keepdim=True).sqrt()
-    return sorted(ratios)[len(ratios) // 2] >= FLOOR and float(normal.pow(4).mean()) <= NORMAL
+        flat.append(_first(order, FLAT))
+    return (
+        sorted(ratios)[len(ratios) // 2] >= FLOOR and _kurtosis(blocks[torch.cat(flat)]) <= NORMAL
+    )

@@ -55,7 +55,7 @@ class Denoising(Work):
         if noise.shared:
             found = grain.deviation(observed, torch.ones_like(observed[0], dtype=torch.bool))
             told = noise.deviation / found if found > 0 else 1.0
-            self.finest = _grainy(planes, told)
+            self.finest = _grainy(planes, told, grain.profile(observed.mean(0)))
         elif noise.correlation > SHARED or noise.of_blocks:
             self.finest = _shared(planes, noise.variance_of(observed))
         else:
@@ -188,18 +188,21 @@ def _shared(
     return _Scale(planes, variance, coarse, True)
 
 
-def _grainy(planes: Float[Tensor, "c h w"], strength: float, depth: int = 0) -> _Scale:
+def _grainy(
+    planes: Float[Tensor, "c h w"], strength: float, shares: Float[Tensor, "1 h w"], depth: int = 0
+) -> _Scale:
     """Return the scales of a picture with grain, ``strength`` times as strong as it is measured.
 
-    Each plane and scale has the noise that its own finest details show.
+    Each plane and scale has the noise that its own finest details show, and each pixel its share.
     """
-    variance = strength**2 * grain.variances(planes)[:, None, None].nan_to_num(0.0)
+    levels = grain.variances(planes, shares=shares)[:, None, None].nan_to_num(0.0)
+    variance = (strength**2 * levels * shares).clamp(min=LEAST_NOISE**2)
     # The scales of `grain.deviation`, with which the strength was told.
     if min(planes.shape[1:]) < grain.LEAST_SIDE or depth == grain.SCALES - 1:
         coarse = None
     else:
-        coarse = _grainy(halved(planes), strength, depth + 1)
-    return _Scale(planes, variance.clamp(min=LEAST_NOISE**2).expand_as(planes), coarse, True)
+        coarse = _grainy(halved(planes), strength, halved(shares), depth + 1)
+    return _Scale(planes, variance, coarse, True)
 
 
 def _mixed(matrix: Float[Tensor, "c c"], planes: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:
