@@ -205,6 +205,10 @@ def test_each_mistake_gives_one_clear_error(
         ((photo, "-o", out, "--shard", "1/2"), 2, "--shard takes a folder, or several pictures"),
         ((folder, "-o", folder / "o", "--shard", "0/2"), 2, "--shard 0/2: is no part: write"),
         ((folder, "-o", folder / "o", "--shard", "3/2"), 2, "--shard 3/2: is no part: write"),
+        ((photo, "-o", out, "--cluster", "auto"), 2,
+         "--cluster takes a folder, or several pictures"),
+        ((folder, "-o", folder / "o", "--cluster", "auto", "--device", "cpu"), 2,
+         "--cluster and --device: a cluster says itself what it computes on"),
     ]  # fmt: skip
     for arguments, expected, message in cases:
         code, said = call(capsys, "restore", *arguments)

@@ -82,17 +82,22 @@ def restore_file(job: Job, device: str, progress: Progress, *, as_json: bool, be
     return 130 if report.pages[-1].ended == "interrupted" else 0
 
 
-def restore_folder(tasks: list[Planned], device: str, progress: Progress, *, as_json: bool) -> int:
-    """Restore what a folder holds and return the exit code."""
-    using = selftest.working(device, progress.say)
+def restore_folder(
+    tasks: list[Planned], device: str, cluster: str | None, progress: Progress, *, as_json: bool
+) -> int:
+    """Restore what a folder holds, on this machine's devices or a cluster; return the exit code."""
+    if cluster is None:
+        using = selftest.working(device, progress.say)
+        results = folder.run(tasks, using, lambda n: progress.file(n, tasks[n].job.source.name))
+        watched = len(using) == 1
+    else:
+        results, watched = folder.run_on_cluster(tasks, cluster), False
     failed: list[str] = []
     skipped = sum(task.done for task in tasks)
     progress.files = len(tasks)
     with progress.meter:
         try:
-            for _, report in folder.run(
-                tasks, using, lambda n: progress.file(n, tasks[n].job.source.name)
-            ):
+            for _, report in results:
                 if report.error:
                     failed.append(report.error)
                     progress.say(f"failed: {report.error}")
@@ -100,7 +105,7 @@ def restore_folder(tasks: list[Planned], device: str, progress: Progress, *, as_
                     progress.say(report.notes[-1])
                 else:
                     progress.say(f"{report.target}: done in {report.seconds:.0f} s")
-                for note in report.notes if len(using) > 1 else []:  # one device says them itself
+                for note in [] if watched else report.notes:  # one device says them itself
                     progress.say(note)
                 if as_json:
                     print(report.line(), flush=True)

@@ -111,11 +111,11 @@ def in_order(function: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Res
 def _working_on(name: str, threads: int | None) -> Iterator[None]:
     """Let this process itself work on a device, with so many threads."""
     before = _device, torch.get_num_threads()
-    _start_on(name, threads)
+    work_on(name, threads)
     try:
         yield
     finally:
-        _start_on(str(before[0]), before[1])
+        work_on(str(before[0]), before[1])
 
 
 @cache
@@ -133,7 +133,7 @@ def _new_pool(names: tuple[str, ...], threads: int | None) -> ProcessPoolExecuto
 
 
 def _start(free: "Queue[str]", threads: int | None) -> None:
-    _start_on(free.get(), threads)
+    work_on(free.get(), threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -145,7 +145,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _start_on(name: str, threads: int | None) -> None:
+def work_on(name: str, threads: int | None) -> None:
+    """Let this process work on a device from now on, with so many threads of the CPU."""
     global _device
     _device = torch.device(name)
     if threads is not None:
