@@ -279,6 +279,17 @@ def test_elsewhere_than_on_a_terminal_there_are_plain_lines(
     ]
 
 
+def test_of_files_that_nobody_watches_there_are_how_many_an_hour(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    meter = Meter("restoring", terminal=False, every=0.0)
+    progress = Progress(meter, verbose=False, max_steps=None, runs=1, preview_every=math.inf)
+    with progress.meter:
+        meter.begun = time.monotonic() - 60
+        progress.ended(10, 50)
+    assert capsys.readouterr().err == "restoring: 10 of 50 pictures, 600 an hour, 4 min left\n"
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"), [("90", 90), ("90s", 90), ("2m", 120), ("1h", 3600), ("1h30m5s", 5405)]
 )

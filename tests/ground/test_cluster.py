@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -16,35 +16,164 @@ from convprior.ground import cluster, sharing
 from convprior.ground.cluster import ClusterError
 from convprior.ground.errors import InputError
 from convprior.restoration import folder
+from convprior.restoration.job import Watcher
 from convprior.restoration.settings import Settings
 from tests.conftest import REPOSITORY, clean_environment, colourful
 
 pytest.importorskip("ray")
 
-TINY_WORK = Settings(max_steps=2)
 SMALL = {"num_cpus": 1, "object_store_memory": 80_000_000}
+STEPS = 40
 
 
 @pytest.fixture(scope="module")
-def two() -> Iterator[SimpleNamespace]:
-    """A cluster of two machines with a slot each, and a way to add another one."""
+def two() -> Iterator[Any]:
+    """A cluster of two machines with room for one job each; another one can be added."""
     from ray.cluster_utils import Cluster
 
-    before = os.environ.copy()
-    # What the workers import this module from.
-    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (REPOSITORY / "src", REPOSITORY)))
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    made = Cluster(True, head_node_args={**SMALL, "include_dashboard": False})
-    made.add_node(**SMALL)
-    yield made
-    made.shutdown()
-    os.environ.clear()
-    os.environ.update(before)
+    with pytest.MonkeyPatch.context() as patch:
+        # What the workers import this module from.
+        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (REPOSITORY / "src", REPOSITORY))))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        made = Cluster(True, head_node_args={**SMALL, "include_dashboard": False})
+        made.add_node(**SMALL)
+        yield made
+        made.shutdown()
 
 
-def describe(job: int) -> tuple[int, str, str, int, str]:
-    if job < 0:
+def machine() -> str:
+    """Return the name of the machine that a worker works on."""
+    import ray
+
+    return ray.get_runtime_context().get_node_id()
+
+
+def describe(job: Path) -> tuple[str, str, Path, int, str]:
+    """Say where a job is done, and die as often as its name says."""
+    with job.open("a") as tried:
+        tried.write(f"{os.getpid()}\n")
+    time.sleep(0.2)  # so that no worker does them all
+    tries = len(job.read_text().split())
+    if "fatal" in job.name and not (tries > 1 and "once" in job.name):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return job.name, str(sharing.device()), Path.cwd(), torch.get_num_threads(), machine()
+
+
+def test_each_job_is_done_once_and_again_alone_if_its_worker_died(
+    two: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    jobs = [tmp_path / name for name in (*"abcdef", "fatal once", "fatal", *"ghi")]
+    found = list(
+        cluster.each(describe, jobs, two.address, died=lambda job: (job.name, "", "", 0, "died"))
+    )
+    assert sorted(number for number, _ in found) == list(range(len(jobs)))
+    assert all(jobs[number].name == done[0] for number, done in found)
+    assert {done[1:4] for _, done in found if done[-1] != "died"} == {("cpu", tmp_path, 1)}
+    assert [done[0] for _, done in found if done[-1] == "died"] == ["fatal"]
+    assert {done[0] for _, done in found[-2:]} == {"fatal", "fatal once"}  # when no other runs
+    assert len({done[-1] for _, done in found} - {"died"}) == 2
+    tries = {job.name: len(job.read_text().split()) for job in jobs}
+    assert tries == {job.name: 2 if "fatal" in job.name else 1 for job in jobs}
+
+
+def refuse(job: int) -> int:
+    if job > 1:
         raise InputError(f"no job {job}")
-    time.sleep(0.2)  # so that no worker can do them all
-    node = os.environ["RAY_NODE_ID"] if "RAY_NODE_ID" in os.environ else str(os.getppid())
-    return job, str(sharing.device()), str(Path.cwd()), torch.get_num_threads(), node
+    return job
+
+
+def test_where_no_cluster_answers_one_line_says_so_at_once() -> None:
+    begun = time.monotonic()
+    for address, said in (
+        ("nowhere", "'nowhere' is no address of a cluster: write auto or HOST:PORT"),
+        ("127.0.0.1:9", "no Ray cluster at 127.0.0.1:9 .*refused.*: `ray start --head` starts"),
+        ("127.0.0.1:99999", "no Ray cluster at 127.0.0.1:99999 "),
+    ):
+        with pytest.raises(ClusterError, match=said):
+            list(cluster.each(refuse, [0], address))
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.slow
+def test_an_error_by_input_comes_as_itself(
+    two: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match=r"^no job 2$"):
+        list(cluster.each(refuse, [0, 1, 2], two.address))
+    # And what a machine lacks, by its name.
+    with pytest.raises(ClusterError, match=f"does not see {tmp_path}/mark: files are not sent"):
+        list(cluster.each(refuse, [0], two.address, seen=[tmp_path / "mark"]))
+    monkeypatch.setattr(cluster, "version", lambda _: "99")
+    with pytest.raises(ClusterError, match=r"has convprior .*, not 99: install the same on all"):
+        list(cluster.each(refuse, [0], two.address))
+
+
+def linger(job: Path) -> str:
+    """Say in a file where a job is done, and take a while."""
+    with job.open("a") as tried:
+        tried.write(f"{machine()}\n")
+    time.sleep(1)
+    return machine()
+
+
+@pytest.mark.slow
+def test_jobs_of_a_machine_that_goes_are_done_by_the_others(two: Any, tmp_path: Path) -> None:
+    third = two.add_node(**SMALL)
+    jobs = [tmp_path / str(number) for number in range(60)]
+    found: dict[int, str] = {}
+    for number, where in cluster.each(linger, jobs, two.address):
+        assert number not in found
+        found[number] = where
+        if where == third.node_id and third in two.worker_nodes:
+            time.sleep(0.5)  # it has begun another one
+            two.remove_node(third, allow_graceful=False)
+    assert third not in two.worker_nodes
+    assert sorted(found) == list(range(len(jobs)))
+    tries = {number: jobs[number].read_text().split() for number in found}
+    assert [tries[number][-1] for number in found] == list(found.values())
+    again = [where for where in tries.values() if len(where) > 1]
+    assert again  # what was lost with it, and no other
+    assert all(where[:-1] == [third.node_id] for where in again)
+
+
+@pytest.fixture
+def restored(tmp_path: Path) -> Path:
+    """A folder with a dozen pictures in `in`, and in `expected` what comes of them here."""
+    (tmp_path / "in").mkdir()
+    for number in range(12):
+        colourful(30 + number, 33).save(tmp_path / f"in/{number}.png")
+    settings = Settings(max_steps=STEPS)
+    tasks = folder.plan(
+        tmp_path / "in", tmp_path / "expected", settings, recursive=False, overwrite=False
+    )
+    assert not any(r.error for _, r in folder.run(tasks, ["cpu"], lambda _: Watcher()))
+    return tmp_path
+
+
+def pictures(where: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in where.glob("[!.]*.png")}
+
+
+@pytest.mark.slow
+def test_a_driver_that_was_killed_goes_on_where_it_was(two: Any, restored: Path) -> None:
+    out = restored / "out"
+    command = [sys.executable, "-m", "convprior.cli", "restore", "in", "-o", "out",
+               "--cluster", two.address, "--max-steps", str(STEPS)]  # fmt: skip
+    run = {"cwd": restored, "env": clean_environment(), "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **run) as driver:
+        while len(pictures(out)) < 3:
+            assert driver.poll() is None
+            time.sleep(0.02)
+        driver.send_signal(signal.SIGKILL)
+    before = {path.name: path.stat() for path in out.glob("[!.]*.png")}
+    assert 3 <= len(before) < 12
+    done = subprocess.run(command, check=False, timeout=300, **run)
+    assert done.returncode == 0, done.stderr
+    assert pictures(out) == pictures(restored / "expected")
+    after = {path.name: path.stat() for path in out.glob("[!.]*.png")}
+    twice = [n for n, was in before.items() if was.st_mtime_ns != after[n].st_mtime_ns]
+    assert len(twice) <= 2  # written and not yet noted as done, one a worker
+    assert f"{len(before) - len(twice)} of 12 were done before" in done.stderr
+    assert not list(out.glob("*.lock"))
+    assert not list(out.glob(".seen-by-all-*"))

@@ -55,6 +55,11 @@ class Progress(Pace):
             said = f"{self.name} ({self.finished + 1} of {self.files}) · {said}, all {rest:.0f} s"
         self.meter.show(share, said, at_once=stepping and self.verbose)
 
+    def ended(self, done: int, total: int) -> None:
+        """Show how many files are done, where nobody sees how far each is, and how many an hour."""
+        pace = done / self.meter.seconds() * 3600
+        self.meter.count(done, total, f"pictures, {pace:.0f} an hour")
+
     def preview(self, make: Callable[[], None]) -> None:
         """Write the best picture so far, every so often."""
         if time.monotonic() - self.previewed >= self.preview_every:
@@ -97,7 +102,7 @@ def restore_folder(
     progress.files = len(tasks)
     with progress.meter:
         try:
-            for _, report in results:
+            for ended, (_, report) in enumerate(results, 1):
                 if report.error:
                     failed.append(report.error)
                     progress.say(f"failed: {report.error}")
@@ -105,8 +110,10 @@ def restore_folder(
                     progress.say(report.notes[-1])
                 else:
                     progress.say(f"{report.target}: done in {report.seconds:.0f} s")
-                for note in [] if watched else report.notes:  # one device says them itself
-                    progress.say(note)
+                if not watched:  # one device says all itself
+                    for note in report.notes:
+                        progress.say(note)
+                    progress.ended(ended, len(tasks) - skipped)
                 if as_json:
                     print(report.line(), flush=True)
         except KeyboardInterrupt:

@@ -56,7 +56,10 @@ def each(
         import ray
         from ray import exceptions as errors
 
-        deaths = (errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError)
+        deaths = (  # the last: of a result that was too large to travel with the word of its end
+            errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError,
+            errors.ObjectLostError,
+        )  # fmt: skip
         gpu = GPU if ray.cluster_resources().get("GPU", 0) else 0
         setting = (Path.cwd(), tuple(path.absolute() for path in seen), version("convprior"))
 
