@@ -8,7 +8,6 @@ the power went out. Several processes may work on one folder: each picture has a
 
 import json
 import math
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -170,10 +169,9 @@ def run_on_cluster(tasks: list[Planned], address: str) -> Iterator[tuple[Planned
     if not left:
         return
     first = left[0][1].job
-    first.target.parent.mkdir(parents=True, exist_ok=True)
     # Another machine may have another folder of this name: it would not see the mark.
-    with tempfile.NamedTemporaryFile(prefix=".seen-by-all-", dir=first.target.parent) as mark:
-        seen = [first.source.parent, Path(mark.name)]
+    with atomic.scratch(first.target.parent) as mark:
+        seen = [first.source.parent, mark]
         for number, report in cluster.each(_unwatched, left, address, seen=seen, died=_died):
             yield left[number][1], report
 
