@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -83,9 +84,13 @@ def refuse(job: int) -> int:
     return job
 
 
-def test_where_no_cluster_answers_one_line_says_so_at_once() -> None:
+def test_where_no_cluster_answers_one_line_says_so_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(psutil, "process_iter", lambda _: [psutil.Process()])
     begun = time.monotonic()
     for address, said in (
+        ("auto", "no Ray cluster on this machine: `ray start --head` starts one"),
         ("nowhere", "'nowhere' is no address of a cluster: write auto or HOST:PORT"),
         ("127.0.0.1:9", "no Ray cluster at 127.0.0.1:9 .*refused.*: `ray start --head` starts"),
         ("127.0.0.1:99999", "no Ray cluster at 127.0.0.1:99999 "),

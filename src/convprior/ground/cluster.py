@@ -18,7 +18,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from convprior.ground import extras, sharing
+import psutil
+
+from convprior.ground import extras, sharing, tracking
 from convprior.ground.errors import InputError
 
 Job = TypeVar("Job")
@@ -161,6 +163,7 @@ def _prepare(folder: Path, seen: tuple[Path, ...], wanted: str) -> None:
                 "need the same folder under the same path (NFS, for one)"
             )
     os.chdir(folder)
+    tracking.keep_journals_only()
     sharing.work_on("cuda:0" if ray.get_gpu_ids() else "cpu", threads=1)
 
 
@@ -187,8 +190,15 @@ def _connected(address: str) -> Iterator[None]:
 
 
 def _check_answers(address: str) -> None:
-    """Raise ClusterError where nothing listens: Ray itself would try for two minutes."""
+    """Raise ClusterError where nothing listens: Ray itself would try for minutes."""
     if address == "auto":
+        if not any(
+            process.name().startswith("raylet") for process in psutil.process_iter(["name"])
+        ):
+            raise ClusterError(
+                "no Ray cluster on this machine: `ray start --head` starts one, and "
+                "`ray start --address HOST:PORT` makes this machine one of another's"
+            )
         return
     if re.fullmatch(r"[\w.-]+:\d+", address) is None:
         raise ClusterError(f"'{address}' is no address of a cluster: write auto or HOST:PORT")

@@ -96,12 +96,18 @@ def _alone(
 def in_order(function: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Result]:
     """Return ``function(job)`` for every job, in order, on the devices of `devices_of_runs`.
 
-    A process computes on one thread of a CPU: so a run ends in the same bits however many run at
-    once.
+    CONVPRIOR_CLUSTER, the address of a Ray cluster, has them done by its machines. A process
+    computes on one thread of a CPU: so a run ends in the same bits however many run at once.
     """
+    from convprior.ground import cluster  # its workers work as this module's do
+
+    if address := os.environ.get("CONVPRIOR_CLUSTER"):
+        ended = cluster.each(function, jobs, address)
+    else:
+        ended = each(function, jobs, machine.devices_of_runs(), threads=1)
     found: dict[int, Result] = {}
     with Meter() as meter:
-        for number, result in each(function, jobs, machine.devices_of_runs(), threads=1):
+        for number, result in ended:
             found[number] = result
             meter.count(len(found), len(jobs), "runs")
     return [found[number] for number in range(len(jobs))]
