@@ -13,13 +13,14 @@ import psutil
 import pytest
 import torch
 
-from convprior.ground import cluster, sharing
+from convprior.ground import cluster, journal, sharing, tracking
 from convprior.ground.cluster import ClusterError
 from convprior.ground.errors import InputError
 from convprior.restoration import folder
 from convprior.restoration.job import Watcher
 from convprior.restoration.settings import Settings
 from tests.conftest import REPOSITORY, clean_environment, colourful
+from tests.ground.test_sharing import draw
 
 pytest.importorskip("ray")
 
@@ -87,7 +88,7 @@ def refuse(job: int) -> int:
 def test_where_no_cluster_answers_one_line_says_so_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(psutil, "process_iter", lambda _: [psutil.Process()])
+    monkeypatch.setattr(psutil, "process_iter", lambda _: [])
     begun = time.monotonic()
     for address, said in (
         ("auto", "no Ray cluster on this machine: `ray start --head` starts one"),
@@ -140,6 +141,21 @@ def test_jobs_of_a_machine_that_goes_are_done_by_the_others(two: Any, tmp_path: 
     again = [where for where in tries.values() if len(where) > 1]
     assert again  # what was lost with it, and no other
     assert all(where[:-1] == [third.node_id] for where in again)
+
+
+def recorded(seed: int) -> tuple[int, float, int]:
+    with tracking.run("study", f"{seed}"):
+        return draw(seed)
+
+
+@pytest.mark.slow
+def test_runs_of_the_study_are_done_by_the_machines(
+    two: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = sharing.in_order(draw, [3, 1, 2])
+    monkeypatch.setenv("CONVPRIOR_CLUSTER", two.address)
+    assert sharing.in_order(recorded, [3, 1, 2]) == here
+    assert len(journal.journals()) == 3  # left to the run of the stage: a worker opens no MLflow
 
 
 @pytest.fixture

@@ -192,9 +192,8 @@ def _connected(address: str) -> Iterator[None]:
 def _check_answers(address: str) -> None:
     """Raise ClusterError where nothing listens: Ray itself would try for minutes."""
     if address == "auto":
-        if not any(
-            process.name().startswith("raylet") for process in psutil.process_iter(["name"])
-        ):
+        # Ray would believe the note of a cluster that was killed.
+        if not any("raylet" in str(one.info["name"]) for one in psutil.process_iter(["name"])):
             raise ClusterError(
                 "no Ray cluster on this machine: `ray start --head` starts one, and "
                 "`ray start --address HOST:PORT` makes this machine one of another's"
