@@ -153,6 +153,28 @@ def test_a_machine_that_joins_helps_and_its_jobs_are_done_by_others_when_it_goes
     assert all(where[:-1] == [third.node_id] for where in again)
 
 
+def tidy(job: Path) -> None:
+    job.touch()
+    try:
+        for _ in range(0 if job.name == "short" else 600):
+            time.sleep(0.1)  # the interruption waits until a call has returned
+    except KeyboardInterrupt:
+        job.write_text("tidied up")
+        raise
+
+
+@pytest.mark.slow
+def test_whoever_is_interrupted_lets_the_jobs_tidy_up(two: Any, tmp_path: Path) -> None:
+    jobs = [tmp_path / name for name in ("short", "long", "longer")]
+    results = cluster.each(tidy, jobs, two.address)
+    assert next(results) == (0, None)
+    while not all(job.exists() for job in jobs):
+        time.sleep(0.1)
+    with pytest.raises(KeyboardInterrupt):
+        results.throw(KeyboardInterrupt)  # as Ctrl-C while it waits for the next
+    assert [job.read_text() for job in jobs] == ["", "tidied up", "tidied up"]
+
+
 def recorded(seed: int) -> tuple[int, float, int]:
     with tracking.run("study", f"{seed}"):
         return draw(seed)
