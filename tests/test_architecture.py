@@ -162,7 +162,7 @@ def test_a_stage_depends_on_the_code_that_it_imports_and_on_little_else(stage: s
     assert used == {path for word, _ in runs(stage) for path in code_of(stage, word)}
 
 
-MOST_COVERED = 32  # files in a listed folder that a stage does not import: the rest of training/
+MOST_COVERED = 33  # files in a listed folder that a stage does not import: the rest of training/
 
 
 def test_a_pipeline_stays_short_enough_to_read() -> None:

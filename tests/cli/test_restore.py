@@ -205,6 +205,10 @@ def test_each_mistake_gives_one_clear_error(
         ((photo, "-o", out, "--shard", "1/2"), 2, "--shard takes a folder, or several pictures"),
         ((folder, "-o", folder / "o", "--shard", "0/2"), 2, "--shard 0/2: is no part: write"),
         ((folder, "-o", folder / "o", "--shard", "3/2"), 2, "--shard 3/2: is no part: write"),
+        ((photo, "-o", out, "--cluster", "auto"), 2,
+         "--cluster takes a folder, or several pictures"),
+        ((folder, "-o", folder / "o", "--cluster", "auto", "--device", "cpu"), 2,
+         "--cluster and --device: a cluster says itself what it computes on"),
     ]  # fmt: skip
     for arguments, expected, message in cases:
         code, said = call(capsys, "restore", *arguments)
@@ -273,6 +277,17 @@ def test_elsewhere_than_on_a_terminal_there_are_plain_lines(
         "restoring: alike patches 20% · 200 s left",
         "restoring: step 50 · held-out error 25.5/255 · 50 s left",
     ]
+
+
+def test_of_files_that_nobody_watches_there_are_how_many_an_hour(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    meter = Meter("restoring", terminal=False, every=0.0)
+    progress = Progress(meter, verbose=False, max_steps=None, runs=1, preview_every=math.inf)
+    with progress.meter:
+        meter.begun = time.monotonic() - 60
+        progress.ended(10, 50)
+    assert capsys.readouterr().err == "restoring: 10 of 50 pictures, 600 an hour, 4 min left\n"
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,10 @@ def command(
         str | None,
         typer.Option(metavar="I/N", help="Restore each Nth picture alone, from the Ith on."),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Work on a running Ray cluster: auto, or HOST:PORT."),
+    ] = None,
     preview: Annotated[
         float | None,
         typer.Option(
@@ -240,6 +244,12 @@ def command(
     if shard is not None and not several:
         raise typer.BadParameter("--shard takes a folder, or several pictures")
     part, parts = places.shard(shard or "1/1")
+    if cluster is not None and not several:
+        raise typer.BadParameter("--cluster takes a folder, or several pictures")
+    if cluster is not None and device != "auto":
+        raise typer.BadParameter(
+            "--cluster and --device: a cluster says itself what it computes on"
+        )
     if target in pipes.OUTPUTS and (as_json or preview is not None or mask == "auto"):
         raise typer.BadParameter(
             "--json, --preview and --mask auto need -o FILE: stdout has the picture alone"
@@ -265,7 +275,7 @@ def command(
                 pictures[0] if len(pictures) == 1 else pictures, target, settings,
                 recursive=recursive, overwrite=overwrite, shard=(part, parts), say=progress.say,
             )  # fmt: skip
-            code = running.restore_folder(tasks, device, progress, as_json=as_json)
+            code = running.restore_folder(tasks, device, cluster, progress, as_json=as_json)
             if shard is not None and code != 130:
                 what = "picture" if len(tasks) == 1 else "pictures"
                 progress.say(f"shard {part}/{parts}: {len(tasks)} {what}, no others")

@@ -55,6 +55,11 @@ class Progress(Pace):
             said = f"{self.name} ({self.finished + 1} of {self.files}) · {said}, all {rest:.0f} s"
         self.meter.show(share, said, at_once=stepping and self.verbose)
 
+    def ended(self, done: int, total: int) -> None:
+        """Show how many files are done, where nobody sees how far each is, and how many an hour."""
+        pace = done / self.meter.seconds() * 3600
+        self.meter.count(done, total, f"pictures, {pace:.0f} an hour")
+
     def preview(self, make: Callable[[], None]) -> None:
         """Write the best picture so far, every so often."""
         if time.monotonic() - self.previewed >= self.preview_every:
@@ -82,17 +87,22 @@ def restore_file(job: Job, device: str, progress: Progress, *, as_json: bool, be
     return 130 if report.pages[-1].ended == "interrupted" else 0
 
 
-def restore_folder(tasks: list[Planned], device: str, progress: Progress, *, as_json: bool) -> int:
-    """Restore what a folder holds and return the exit code."""
-    using = selftest.working(device, progress.say)
+def restore_folder(
+    tasks: list[Planned], device: str, cluster: str | None, progress: Progress, *, as_json: bool
+) -> int:
+    """Restore what a folder holds, on this machine's devices or a cluster; return the exit code."""
+    if cluster is None:
+        using = selftest.working(device, progress.say)
+        results = folder.run(tasks, using, lambda n: progress.file(n, tasks[n].job.source.name))
+        watched = len(using) == 1
+    else:
+        results, watched = folder.run_on_cluster(tasks, cluster), False
     failed: list[str] = []
     skipped = sum(task.done for task in tasks)
     progress.files = len(tasks)
     with progress.meter:
         try:
-            for _, report in folder.run(
-                tasks, using, lambda n: progress.file(n, tasks[n].job.source.name)
-            ):
+            for ended, (_, report) in enumerate(results, 1):
                 if report.error:
                     failed.append(report.error)
                     progress.say(f"failed: {report.error}")
@@ -100,8 +110,10 @@ def restore_folder(tasks: list[Planned], device: str, progress: Progress, *, as_
                     progress.say(report.notes[-1])
                 else:
                     progress.say(f"{report.target}: done in {report.seconds:.0f} s")
-                for note in report.notes if len(using) > 1 else []:  # one device says them itself
-                    progress.say(note)
+                if not watched:  # one device says all itself
+                    for note in report.notes:
+                        progress.say(note)
+                    progress.ended(ended, len(tasks) - skipped)
                 if as_json:
                     print(report.line(), flush=True)
         except KeyboardInterrupt:

@@ -15,6 +15,8 @@ CONVPRIOR_WORKERS       0            loader processes of each device
 CONVPRIOR_CHECKPOINT_SECONDS  600    so often `train` keeps its state in the middle of an epoch
 CONVPRIOR_PROCESSES     auto         runs of the study at once: one a GPU, or one a core of the CPU;
                                      processes that prepare pictures: one a core
+CONVPRIOR_CLUSTER                    address of a Ray cluster, whose machines do the study's runs
+                                     instead: auto, or HOST:PORT
 ======================  ===========  ==============================================================
 
 A stage computes on one thread in each of its processes, whatever OMP_NUM_THREADS says.

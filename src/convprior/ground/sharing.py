@@ -96,12 +96,18 @@ def _alone(
 def in_order(function: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Result]:
     """Return ``function(job)`` for every job, in order, on the devices of `devices_of_runs`.
 
-    A process computes on one thread of a CPU: so a run ends in the same bits however many run at
-    once.
+    CONVPRIOR_CLUSTER, the address of a Ray cluster, has them done by its machines. A process
+    computes on one thread of a CPU: so a run ends in the same bits however many run at once.
     """
+    from convprior.ground import cluster  # its workers work as this module's do
+
+    if address := os.environ.get("CONVPRIOR_CLUSTER"):
+        ended = cluster.each(function, jobs, address)
+    else:
+        ended = each(function, jobs, machine.devices_of_runs(), threads=1)
     found: dict[int, Result] = {}
     with Meter() as meter:
-        for number, result in each(function, jobs, machine.devices_of_runs(), threads=1):
+        for number, result in ended:
             found[number] = result
             meter.count(len(found), len(jobs), "runs")
     return [found[number] for number in range(len(jobs))]
@@ -111,11 +117,11 @@ def in_order(function: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Res
 def _working_on(name: str, threads: int | None) -> Iterator[None]:
     """Let this process itself work on a device, with so many threads."""
     before = _device, torch.get_num_threads()
-    _start_on(name, threads)
+    work_on(name, threads)
     try:
         yield
     finally:
-        _start_on(str(before[0]), before[1])
+        work_on(str(before[0]), before[1])
 
 
 @cache
@@ -133,7 +139,7 @@ def _new_pool(names: tuple[str, ...], threads: int | None) -> ProcessPoolExecuto
 
 
 def _start(free: "Queue[str]", threads: int | None) -> None:
-    _start_on(free.get(), threads)
+    work_on(free.get(), threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -145,7 +151,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _start_on(name: str, threads: int | None) -> None:
+def work_on(name: str, threads: int | None) -> None:
+    """Let this process work on a device from now on, with so many threads of the CPU."""
     global _device
     _device = torch.device(name)
     if threads is not None:

@@ -28,6 +28,13 @@ MIRROR_EVERY = 5.0  # seconds between two looks at the journal
 RETRY_AFTER = 60.0  # seconds without a try after MLflow could not be reached
 
 _refused: set[Path] = set()  # the journals of which this process has said so
+_journals_only = False
+
+
+def keep_journals_only() -> None:
+    """Mirror nothing from here on: this process works for another, which does it."""
+    global _journals_only
+    _journals_only = True
 
 
 @contextlib.contextmanager
@@ -42,7 +49,7 @@ def run(
     recorded = Journal(experiment, name, params or {}, tags or {})
     over = threading.Event()
     mirror = threading.Thread(target=_follow, args=(recorded.folder, over), daemon=True)
-    shared_out = multiprocessing.parent_process() is not None
+    shared_out = _journals_only or multiprocessing.parent_process() is not None
     if not shared_out:
         mirror.start()
     status = "FAILED"

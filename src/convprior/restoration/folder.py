@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from convprior.ground import atomic, resume, sharing
+from convprior.ground import atomic, cluster, resume, sharing
 from convprior.ground.errors import InputError
 from convprior.restoration import finding, masks
 from convprior.restoration.finding import OURS as SIDECAR
@@ -149,7 +149,7 @@ def run(
 
     One device works in this process, and its watcher is told all; several have a worker each.
     """
-    left = [(number, task) for number, task in enumerate(tasks) if not task.done]
+    left = _left_to_do(tasks)
 
     def watched(numbered: tuple[int, Planned]) -> Report:
         number, task = numbered
@@ -158,6 +158,27 @@ def run(
     function = watched if len(devices) == 1 else _unwatched
     for number, report in sharing.each(function, left, devices, died=_died):
         yield left[number][1], report
+
+
+def run_on_cluster(tasks: list[Planned], address: str) -> Iterator[tuple[Planned, Report]]:
+    """Do what `run` does on the machines of a Ray cluster; ``address`` as `cluster.each` takes it.
+
+    All must see the same folders. Raises ClusterError, MissingExtraError.
+    """
+    left = _left_to_do(tasks)
+    if not left:
+        return
+    first = left[0][1].job
+    # Another machine may have another folder of this name: it would not see the mark.
+    with atomic.scratch(first.target.parent) as mark:
+        seen = [first.source.parent, mark]
+        for number, report in cluster.each(_unwatched, left, address, seen=seen, died=_died):
+            yield left[number][1], report
+
+
+def _left_to_do(tasks: list[Planned]) -> list[tuple[int, Planned]]:
+    """Return the tasks that are not done, each with its number."""
+    return [(number, task) for number, task in enumerate(tasks) if not task.done]
 
 
 def _unwatched(numbered: tuple[int, Planned]) -> Report:
