@@ -36,7 +36,8 @@ def in_bytes(picture: torch.Tensor) -> torch.Tensor:
 
 def without(picture: torch.Tensor) -> torch.Tensor:
     known = all_known(picture)
-    return stripes.taken_out(picture, known, stripes.find(picture, known))
+    offsets = [each.offsets for each in stripes.find(picture, known)]
+    return stripes.taken_out(picture, known, offsets)
 
 
 @pytest.mark.parametrize("rows", [False, True])
@@ -135,7 +136,7 @@ def test_a_mask_leaves_them_and_small_pictures_too(photo: torch.Tensor) -> None:
     scratch = torch.zeros(SIDE, SIDE, dtype=torch.bool)
     scratch[60:63] = True
     look = levels.look(Picture(striped), scratch)
-    assert look.stripes == ()
+    assert look.regular == ()
     assert torch.equal(look.observation.observed, striped)
     assert stripes.find(striped[:, :64, :64], all_known(striped)[:64, :64]) == ()
 
@@ -143,7 +144,7 @@ def test_a_mask_leaves_them_and_small_pictures_too(photo: torch.Tensor) -> None:
 def test_sixteen_bits_of_a_narrow_range(photo: torch.Tensor) -> None:
     picture = Picture(0.3 + 0.05 * (photo + offsets(6, 1, 0)), depth=16)
     look = levels.look(picture, None)
-    (found,) = look.stripes
+    (found,) = look.regular
     assert task.choose(look, picture.metadata)[1].startswith(f"{found}, taken out; nothing is miss")
     back = levels.finish(look.as_it_is(), picture, look.observation.observed, None)
     error = (back.pixels - 0.3) / 0.05 - photo
@@ -156,7 +157,7 @@ def test_a_file_comes_back_without_them(photo: torch.Tensor, tmp_path: Path) -> 
     job = Job(tmp_path / "striped.png", tmp_path / "out.png", Settings())
     (page,) = restore_one(job, "cpu", Watcher()).pages
     assert page.reason.startswith("stripes of 6/255 in the columns, taken out; ")
-    assert page.ended == "stripes"
+    assert page.ended == "regular"
     assert page.changed is not None
     assert 4 < page.changed < 7
     after = files.read(job.target).pixels

@@ -65,13 +65,17 @@ def find(pixels: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> tuple[St
 
 
 def taken_out(
-    pixels: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"], found: Sequence[Stripes]
+    pixels: Float[Tensor, "c h w"],
+    known: Bool[Tensor, "h w"],
+    offsets: Sequence[Float[Tensor, "c _ _"]],
 ) -> Float[Tensor, "c h w"]:
-    """Return a picture without its stripes; where it was cut off at an end, it stays there."""
-    if not found:
+    """Return a picture without offsets; where it was cut off at an end, it stays there."""
+    if not offsets:
         return pixels
-    offsets = torch.stack([each.offsets.expand_as(pixels) for each in found]).sum(0)
-    return torch.where(_clipped(pixels, known), pixels, pixels - offsets)
+    clipped, without = _clipped(pixels, known), pixels
+    for each in offsets:
+        without = without - each
+    return torch.where(clipped, pixels, without)
 
 
 def _columns(pixels: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Float[Tensor, "c w n"]:
