@@ -19,6 +19,7 @@ BANDS = 8  # that have to agree
 LEAST_SIDE = 96  # pixels: streaks of a texture are as long as a smaller picture
 SAMPLE = 256  # pixels of a column
 CLIPPED = 0.001  # of the pixels are at an end of the range, at least, where it cut off the offset
+AROUND = 5  # pixels, whose mean tells what was cut off
 AGREED = 3.0  # times the scatter that bands leave to a step, from which on they agree on it
 QUANTUM = 0.1 / 255  # of a step: bands without any noise agree on less
 MOST_AGREE, ANYWHERE = (
@@ -69,13 +70,22 @@ def taken_out(
     known: Bool[Tensor, "h w"],
     offsets: Sequence[Float[Tensor, "c _ _"]],
 ) -> Float[Tensor, "c h w"]:
-    """Return a picture without offsets; where it was cut off at an end, it stays there."""
+    """Return a picture without offsets.
+
+    Where it was cut off at an end, it was anything between the end and what is left without the
+    offset: there, those around tell.
+    """
     if not offsets:
         return pixels
     clipped, without = _clipped(pixels, known), pixels
     for each in offsets:
         without = without - each
-    return torch.where(clipped, pixels, without)
+    told = ~clipped & known
+    share = functional.avg_pool2d(told[None].float(), AROUND, 1, AROUND // 2)[0]
+    around = functional.avg_pool2d(torch.where(told, without, 0.0)[None], AROUND, 1, AROUND // 2)[0]
+    around = torch.where(share > 0, around / share.clamp(min=1e-6), pixels)
+    between = around.clamp(torch.minimum(pixels, without), torch.maximum(pixels, without))
+    return torch.where(clipped, between, without)
 
 
 def _columns(pixels: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Float[Tensor, "c w n"]:
