@@ -80,6 +80,8 @@ def taken_out(
     clipped, without = _clipped(pixels, known), pixels
     for each in offsets:
         without = without - each
+    if not clipped.any():
+        return without
     told = ~clipped & known
     share = functional.avg_pool2d(told[None].float(), AROUND, 1, AROUND // 2)[0]
     around = functional.avg_pool2d(torch.where(told, without, 0.0)[None], AROUND, 1, AROUND // 2)[0]
