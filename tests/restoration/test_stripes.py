@@ -48,7 +48,7 @@ def test_they_are_found_in_columns_and_rows(channels: int, rows: bool, photo: to
         striped = in_bytes(photo + (drawn.mT if rows else drawn))
         (found,) = stripes.find(striped, all_known(striped))
         assert str(found).endswith("rows" if rows else "columns")
-        # The worst of twenty seeds each: GAIN dB gained.
+        # The worst of twenty seeds: 6.5 dB gained.
         assert metrics.psnr(photo, without(striped)) > metrics.psnr(photo, striped) + 4
 
 
@@ -66,7 +66,7 @@ def test_offsets_come_out_as_they_were_put_in_and_a_shade_is_none(shade: float) 
         drawn = offsets(6, 1, seed)
         (found,) = stripes.find(calm + drawn, all_known(calm))
         error = found.offsets - drawn
-        # Of what is wider than some thirty columns nobody can tell whose it is.
+        # Whose what is wider than some thirty columns is, nobody can tell. The worst of twenty: 0.45.
         assert float(error.std()) < 0.6 * 6 / 255
         assert found.deviation == pytest.approx(6 / 255, rel=0.3)
 
