@@ -66,7 +66,7 @@ def test_offsets_come_out_as_they_were_put_in_and_a_shade_is_none(shade: float) 
         drawn = offsets(6, 1, seed)
         (found,) = stripes.find(calm + drawn, all_known(calm))
         error = found.offsets - drawn
-        # Whose what is wider than some thirty columns is, nobody can tell. The worst of twenty: 0.45.
+        # What is wider than some thirty columns is nobody's. The worst of twenty seeds: 0.45.
         assert float(error.std()) < 0.6 * 6 / 255
         assert found.deviation == pytest.approx(6 / 255, rel=0.3)
 
