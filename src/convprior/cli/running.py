@@ -133,6 +133,7 @@ def _tell(report: Report, progress: Progress, as_json: bool) -> None:
     page = report.pages[-1]
     reason = {
         "nothing to do": "is what came, as nothing is to be done: --noise N insists",
+        "regular": "without what was regular; nothing else is to be done: --noise N insists",
         "patches": "by alike patches",
         "stopped": "the held-out pixels said stop",
         "max steps": "the last step was reached: --max-steps can go on further",

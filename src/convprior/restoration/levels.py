@@ -17,8 +17,10 @@ from convprior.ground.errors import InputError
 from convprior.pictures.picture import Picture
 from convprior.problem.observation import Observation
 from convprior.problem.operators import IDENTITY, Operator
-from convprior.restoration import impulses
+from convprior.restoration import impulses, stripes, waves
 from convprior.restoration.settings import Task
+from convprior.restoration.stripes import Stripes, taken_out
+from convprior.restoration.waves import Wave
 
 MARGIN = 0.05  # of the range, at both ends: noise took the darkest and the lightest from there
 STRIP = 256  # rows
@@ -34,7 +36,8 @@ class Look:
     ``observation`` is what is seen without knowing the task; it carries the noise. ``beyond``
     (h, w) are pixels that the network does not see and that stay as they are: known ones too far
     from all others, and those whose number stands for "no value". ``masked`` says that pixels are
-    missing or to be repaired; of these, ``impulses`` are salt and pepper.
+    missing or to be repaired; of these, ``impulses`` are salt and pepper. What is
+    ``regular`` was found in the picture, and is not in the observation any more.
     """
 
     observation: Observation
@@ -43,6 +46,7 @@ class Look:
     high: float
     masked: bool
     impulses: int = 0
+    regular: tuple[Stripes | Wave, ...] = ()
 
     def as_it_is(self) -> "Look":
         """Return the look at a picture of which every known pixel stays."""
@@ -95,8 +99,13 @@ def look(picture: Picture, repair: Bool[Tensor, "h w"] | None, *, same_size: boo
     scaled = picture.pixels if (low, high) == (0.0, 1.0) else (picture.pixels - low) / (high - low)
     beyond = absent | known & ((picture.pixels < low) | (picture.pixels > high)).any(0)
     count = int(struck.sum())
+    regular: tuple[Stripes | Wave, ...] = ()
+    for kind in (stripes, waves) if repair is None else ():
+        found = kind.find(scaled, known & ~beyond)
+        scaled = taken_out(scaled, known, [each.offsets for each in found])
+        regular += found
     masked = repair is not None or picture.known is not None or count > 0
-    return Look(Observation(scaled, known & ~beyond), beyond, low, high, masked, count)
+    return Look(Observation(scaled, known & ~beyond), beyond, low, high, masked, count, regular)
 
 
 def _known(picture: Picture, repair: Tensor | None) -> Bool[Tensor, "h w"]:
@@ -155,16 +164,18 @@ def finish(
 ) -> Picture:
     """Return the picture to be written: the restored pixels in the place of the observed ones.
 
-    Known pixels of an exact observation, those that the look left out, and the colours of what is
-    wholly transparent stay to the bit. ``opaque`` (h, w) marks transparent pixels that were
-    repaired to be seen.
+    Known pixels of an exact observation stay to the bit, but for what is regular and was taken out;
+    so do those that the look left out, and the colours of what is wholly transparent. ``opaque``
+    (h, w) marks transparent pixels that were repaired to be seen.
     """
     as_it_is = (look.low, look.high) == (0.0, 1.0)
     pixels = restored if as_it_is else restored * (look.high - look.low) + look.low
     scale = look.observation.operator.scale
     alpha, absent = picture.alpha, picture.absent
     if scale == 1:
-        kept = look.beyond | (look.observation.known & look.observation.exact)
+        kept = look.beyond
+        if not look.regular:
+            kept = kept | (look.observation.known & look.observation.exact)
         if alpha is not None and opaque is None:
             kept = kept | (alpha == 0)
         pixels = torch.where(kept, picture.pixels, pixels)

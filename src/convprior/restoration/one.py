@@ -98,8 +98,9 @@ def restore_one(
         changed = _changed(page, done[-1], look)
         if job.spread is not None:
             spreads.append(restored.spread * (look.high - look.low))  # in the file's own unit
+        ended = "regular" if look.regular and last.ended == "nothing to do" else last.ended
         report.pages.append(
-            Page(task, reason, len(restored.runs), last.steps, last.best_step, last.ended, changed)
+            Page(task, reason, len(restored.runs), last.steps, last.best_step, ended, changed)
         )
         del restored, last  # large: what is written needs the room
     target = job.target
@@ -157,7 +158,8 @@ def _put_together(
 
 def _changed(before: Picture, after: Picture, look: Look) -> float | None:
     """Return the root mean square of what has changed of the known pixels, of 255."""
-    if before.pixels.shape != after.pixels.shape or look.observation.exact:
+    stays = look.observation.exact and not look.regular
+    if before.pixels.shape != after.pixels.shape or stays:
         return None
     known = look.observation.known  # what others hold may be no number
     squares = sum(

@@ -18,7 +18,7 @@ from convprior.restoration import gaps, levels, masks
 from convprior.restoration.job import Job
 from convprior.restoration.levels import Look
 from convprior.restoration.settings import Settings, Task
-from convprior.restoration.task import choose, in_words
+from convprior.restoration.task import choose, in_words, with_regular
 
 Before = Callable[[Path], None]
 
@@ -81,12 +81,13 @@ def understand(job: Job, page: Picture, repair: Tensor | None) -> tuple[Task, st
     if settings.task == "auto":
         task, reason = choose(look, page.metadata)
         if settings.told and task == "inpaint":
-            task, reason = "denoise", f"what is missing, and {in_words(look.observation.noise)}"
+            told = f"what is missing, and {in_words(look.observation.noise)}"
+            task, reason = "denoise", with_regular(look, told)
         asked = settings.runs > 1 or settings.max_steps is not None or settings.told
         if task == "denoise" and look.observation.noise.hardly_any and not asked:
             return task, reason, look.as_it_is()
     else:
-        task, reason = settings.task, "as asked"
+        task, reason = settings.task, with_regular(look, "as asked")
     look = look.under(task, operator)
     if operator is IDENTITY and (holes := gaps.hollow(look.observation.known, settings.fill)):
         wide = max(hole.width for hole in holes)

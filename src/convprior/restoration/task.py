@@ -23,8 +23,18 @@ def in_words(noise: Noise) -> str:
     return f"{said} that JPEG made" if noise.of_blocks else said
 
 
+def with_regular(look: Look, reason: str) -> str:
+    """Return a reason behind what is regular and was taken out before."""
+    return "; ".join([*(f"{each}, taken out" for each in look.regular), reason])
+
+
 def choose(look: Look, metadata: Metadata) -> tuple[Task, str]:
     """Return the task for a picture that was looked at, and why."""
+    task, reason = _chosen(look, metadata)
+    return task, with_regular(look, reason)
+
+
+def _chosen(look: Look, metadata: Metadata) -> tuple[Task, str]:
     deviation = look.observation.noise.deviation
     if look.impulses:
         share = look.impulses / look.observation.known.numel()

@@ -81,7 +81,7 @@ def _done(errand: Errand, device: str, teller: "_Teller") -> dict[str, object]:
         return {"state": "done", "found": repair is not None}
     look = levels.look(picture, None)
     of_all = task.choose(look, picture.metadata)
-    of_gaps = task.choose(replace(look, masked=True, impulses=0), picture.metadata)
+    of_gaps = task.choose(replace(look, masked=True, impulses=0, regular=()), picture.metadata)
     return {"state": "done", "advice": {"plain": of_all, "painted": of_gaps}}
 
 

@@ -8,6 +8,7 @@ const WORDS = {
 };
 const ENDED = {
   "nothing to do": "Nothing was to be done: it is what came. “Remove noise” insists.",
+  regular: "What was regular was taken out; nothing else was to be done. “Remove noise” insists.",
   patches: "By alike patches.",
   stopped: "The network stopped where pixels that it never saw said so.",
   "max steps": "The network went to its last step.",
