@@ -48,6 +48,14 @@ def test_an_experiment_that_was_deleted_holds_up_no_other(
     assert run_names() == ["mlp", "second"]
 
 
+def test_an_experiment_opens_in_the_view_of_models(project: Path) -> None:
+    record()
+    tracking.sync()
+    found = MlflowClient(mlflow_store.uri()).get_experiment_by_name("train")
+    assert found is not None
+    assert found.tags["mlflow.experimentKind"] == "custom_model_development"
+
+
 def test_all_parameters_arrive_however_many(project: Path) -> None:
     record(**{f"p{n}": n for n in range(130)})
     tracking.sync()

@@ -22,6 +22,7 @@ from convprior.ground.journal import BrokenJournalError, Line, root
 REQUEST_TIMEOUT = 10  # seconds; MLflow's own defaults block a call for minutes
 JOURNAL_TAG = "convprior.journal"
 ARTIFACTS = "mlartifacts"  # the folder of the pictures, where the project's own database is used
+OF_MODELS = {"mlflow.experimentKind": "custom_model_development"}  # what the interface sets itself
 SILENT = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")  # no answer
 
 
@@ -137,7 +138,7 @@ def _experiment_id(client: Any, name: str) -> str:
     local = uri().startswith("sqlite:")
     artifacts = _artifacts(root()) if local else None
     try:
-        return str(client.create_experiment(name, artifact_location=artifacts))
+        return str(client.create_experiment(name, artifacts, OF_MODELS))
     except Exception:  # of whatever kind a server has for it: another run was first
         if experiment := client.get_experiment_by_name(name):
             return str(experiment.experiment_id)
