@@ -22,8 +22,8 @@ def test_what_was_sent_before_a_crash_is_not_there_twice(
             tracking._mirror(journal)
     client = MlflowClient(mlflow_store.uri())
     info, data = only_run(client, "train")
-    assert data.metrics == {"loss": 0.5}
-    assert len(client.get_metric_history(info.run_id, "loss")) == 1
+    assert data.metrics == {"curve/loss": 0.5}
+    assert len(client.get_metric_history(info.run_id, "curve/loss")) == 1
     pictures = [f.path for f in client.list_artifacts(info.run_id, "images")]
     assert sum(path.endswith(".png") for path in pictures) == 1
 

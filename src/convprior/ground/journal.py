@@ -84,8 +84,11 @@ class Journal:
         )
         self._flush()
 
-    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Record metrics at ``step``; NaN and infinite ones are left out."""
+    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Record metrics: points of curves at ``step``, or results, which have none.
+
+        NaN and infinite ones are left out.
+        """
         finite = {k: float(v) for k, v in values.items() if abs(float(v)) < float("inf")}
         self._write("metrics", step=step, values=finite)
 

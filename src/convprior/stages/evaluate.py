@@ -65,6 +65,7 @@ def main(argv: Sequence[str]) -> None:
             "accuracy_moved": float(np.mean(moved)) if moved else None,
         }
         atomic.write_json(args.report / "metrics.json", metrics)
+        run.metrics({name: value for name, value in metrics.items() if value is not None})
 
 
 if __name__ == "__main__":

@@ -121,7 +121,7 @@ def main(argv: Sequence[str]) -> None:
         save(args.model, blueprint, classifier.fitted)
         atomic.write_csv(args.report / "curve.csv", classifier.curve)
         atomic.write_json(args.report / "metrics.json", costs | last)
-        run.metrics(costs, settings.epochs)
+        run.metrics(costs | last)
     shutil.rmtree(folder)
 
 
