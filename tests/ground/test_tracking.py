@@ -10,9 +10,11 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mlflow.tracking import MlflowClient
+from PIL import Image
 
 from convprior.ground import mlflow_store, tracking
 from convprior.ground.journal import Journal, let_go, root, take
@@ -73,6 +75,24 @@ def test_git_and_dvc_are_tags(project: Path, monkeypatch: pytest.MonkeyPatch) ->
     _, data = only_run(MlflowClient(mlflow_store.uri()), "train")
     assert data.tags["dvc.stage"] == "train@mlp"
     assert len(data.tags["git.commit"].removesuffix("-dirty")) == 40
+
+
+def test_a_note_says_what_a_run_is_shows_it_and_how_to_make_it_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train.py", "mlp", "data/of mine"])
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", SimpleNamespace(name="a.b.train"))
+    with tracking.run("train", "mlp", about="A network.") as run:
+        for step in range(2):
+            run.picture("shown", colourful(30 + step, 10), step)
+    client = MlflowClient(mlflow_store.uri())
+    info, data = only_run(client, "train")
+    sentence, command, picture = data.tags["mlflow.note.content"].split("\n\n")
+    assert sentence == "A network."
+    assert command == "Made again by `python -m a.b.train mlp 'data/of mine'`"
+    assert picture == f"![shown](get-artifact?path=shown.png&run_uuid={info.run_id})"
+    with Image.open(client.download_artifacts(info.run_id, "shown.png")) as last:
+        assert last.size == (31, 10)
 
 
 def test_a_process_that_dies_is_replayed_and_marked(project: Path) -> None:

@@ -9,7 +9,9 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -24,6 +26,7 @@ from convprior.ground import atomic
 KEY = re.compile(r"[A-Za-z0-9_\-./ ]+")
 
 LINES = "journal.jsonl"
+NOTE = "mlflow.note.content"  # the tag that MLflow shows, as Markdown, above a run
 ELSEWHERE = (".dvc", "tmp", "exps")  # where DVC runs queued and temporary experiments
 
 Values = Mapping[str, Any]
@@ -65,7 +68,9 @@ def set_aside(folder: Path) -> Path:
 class Journal:
     """A run being recorded. Everything is in the journal when a method returns."""
 
-    def __init__(self, experiment: str, name: str, params: Values, tags: Values) -> None:
+    def __init__(
+        self, experiment: str, name: str, params: Values, tags: Values, about: str = ""
+    ) -> None:
         # The name may be that of a picture: any bytes, up to 255 of them.
         words = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{experiment}-{name}")[:80]
         identity = f"{time.strftime('%Y%m%dT%H%M%S')}-{words}-{uuid.uuid4().hex[:8]}"
@@ -80,7 +85,7 @@ class Journal:
             experiment=experiment,
             name=name,
             params=dict(params),
-            tags=_origin() | dict(tags),
+            tags=_origin() | {NOTE: f"{about}\n\nMade again by `{_command()}`"} | dict(tags),
         )
         self._flush()
 
@@ -188,6 +193,14 @@ def death(folder: Path) -> tuple[Line, int]:
     """Return the last line that a killed run could not write."""
     status = (folder / LINES).stat()
     return {"kind": "end", "time": int(status.st_mtime * 1000), "status": "KILLED"}, status.st_size
+
+
+def _command() -> str:
+    """Return the command as one types it, also in a process with which it shares work."""
+    module = sys.modules["__main__"].__spec__
+    if module is None:
+        return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return shlex.join(["python", "-m", module.name.removesuffix(".__main__"), *sys.argv[1:]])
 
 
 def _origin() -> dict[str, str]:

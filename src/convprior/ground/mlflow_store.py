@@ -17,9 +17,10 @@ from filelock import FileLock
 from PIL import Image
 
 from convprior.ground import journal
-from convprior.ground.journal import BrokenJournalError, Line, root
+from convprior.ground.journal import NOTE, BrokenJournalError, Line, root
 
 REQUEST_TIMEOUT = 10  # seconds; MLflow's own defaults block a call for minutes
+SHOWN = "shown.png"  # the latest picture, under a name that a run's note can link
 JOURNAL_TAG = "convprior.journal"
 ARTIFACTS = "mlartifacts"  # the folder of the pictures, where the project's own database is used
 OF_MODELS = {"mlflow.experimentKind": "custom_model_development"}  # what the interface sets itself
@@ -159,9 +160,7 @@ def _send_alike(client: Any, run_id: str, folder: Path, kind: str, lines: Sequen
             params = [Param(key, str(value)[:6000]) for key, value in line["params"].items()]
             for first in range(0, len(params), 100):
                 client.log_batch(run_id, params=params[first : first + 100])
-        elif kind == "picture":
-            if _is_there(client, run_id, line):
-                continue
+        elif kind == "picture" and not _is_there(client, run_id, line):
             with _picture(folder / line["file"]) as picture:
                 client.log_image(
                     run_id, picture, key=line["key"], step=line["step"],
@@ -169,6 +168,17 @@ def _send_alike(client: Any, run_id: str, folder: Path, kind: str, lines: Sequen
                 )  # fmt: skip
         elif kind == "end":
             client.set_terminated(run_id, status=line["status"], end_time=line["time"])
+    if kind == "picture":
+        _show(client, run_id, folder, lines[-1])
+
+
+def _show(client: Any, run_id: str, folder: Path, line: Line) -> None:
+    """Put a picture into the run's note."""
+    with _picture(folder / line["file"]) as picture:
+        client.log_image(run_id, picture, SHOWN)
+    link = f"![{line['key']}](get-artifact?path={SHOWN}&run_uuid={run_id})"
+    note = journal.beginning(folder)["tags"].get(NOTE, "")
+    client.set_tag(run_id, NOTE, f"{note}\n\n{link}")
 
 
 def _metrics(line: Line) -> list[Any]:

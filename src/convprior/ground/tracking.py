@@ -32,14 +32,20 @@ _refused: set[Path] = set()  # the journals of which this process has said so
 
 @contextlib.contextmanager
 def run(
-    experiment: str, name: str, params: Values | None = None, tags: Values | None = None
+    experiment: str,
+    name: str,
+    params: Values | None = None,
+    tags: Values | None = None,
+    *,
+    about: str = "",
 ) -> Iterator[Journal]:
     """Record a run of ``experiment`` (a stage) and mirror it while it lives.
 
-    It ends as FINISHED, or as FAILED or KILLED by the exception that leaves the block.
+    ``about`` says in a sentence what it is. It ends as FINISHED, or as FAILED or KILLED by the
+    exception that leaves the block.
     """
     name = name.encode("utf-8", "replace").decode()  # a file's name may be any bytes
-    recorded = Journal(experiment, name, params or {}, tags or {})
+    recorded = Journal(experiment, name, params or {}, tags or {}, about)
     over = threading.Event()
     mirror = threading.Thread(target=_follow, args=(recorded.folder, over), daemon=True)
     shared_out = multiprocessing.parent_process() is not None

@@ -42,9 +42,9 @@ def main(argv: Sequence[str]) -> None:
         for shift in settings.shifts
         for down, right in DIRECTIONS.values()
     }
-    with tracking.run(
-        "evaluate", args.network, settings.model_dump(), {"data": data.content}
-    ) as run:
+    about = f"How often `{args.network}` is right where it was trained, and away from there."
+    tags = {"data": data.content}
+    with tracking.run("evaluate", args.network, settings.model_dump(), tags, about=about) as run:
         try:
             ready = judging.ready(network, data, blueprint.picture_shape[1])
             found = shifts.accuracy(ready, args.prepared, data.form, moves, machine.choose())

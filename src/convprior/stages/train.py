@@ -92,8 +92,9 @@ def main(argv: Sequence[str]) -> None:
         "precision": lightning.precision,
         "compiled": machine.compiles(),
     }
+    about = f"The network `{args.network}`, trained on the pictures in {args.prepared}."
     recording = (
-        tracking.run("train", args.network, tracking.flat(recorded), tags)
+        tracking.run("train", args.network, tracking.flat(recorded), tags, about=about)
         if lightning.is_global_zero
         else nullcontext()
     )
