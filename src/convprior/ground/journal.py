@@ -157,16 +157,24 @@ def beginning(folder: Path) -> Line:
     return first[0]
 
 
-def unread(folder: Path) -> list[tuple[Line, int]]:
-    """Return the lines behind the mark that `mark_read` left, each with the position behind it.
+def unread(folder: Path, *, dead: bool) -> Iterator[tuple[Line, int]]:
+    """Yield the lines behind the mark that `mark_read` left, each with the position behind it.
 
-    Raises BrokenJournalError.
+    Of a run that is ``dead``, the end that it could not write comes last. Raises
+    BrokenJournalError.
     """
     try:
         position = int((folder / "position").read_text())
     except (OSError, ValueError):  # replaying all is no harm: what is there is found again
         position = 0
-    return list(_lines(folder, position))
+    ended = False
+    for line, behind in _lines(folder, position):
+        ended = line["kind"] == "end"
+        yield line, behind
+    if dead and not ended:
+        status = (folder / LINES).stat()
+        end = {"kind": "end", "time": int(status.st_mtime * 1000), "status": "KILLED"}
+        yield end, status.st_size
 
 
 def _lines(folder: Path, position: int) -> Iterator[tuple[Line, int]]:
@@ -187,12 +195,6 @@ def _lines(folder: Path, position: int) -> Iterator[tuple[Line, int]]:
 def mark_read(folder: Path, position: int) -> None:
     """Remember how far a journal has been read."""
     atomic.write_text(folder / "position", str(position))
-
-
-def death(folder: Path) -> tuple[Line, int]:
-    """Return the last line that a killed run could not write."""
-    status = (folder / LINES).stat()
-    return {"kind": "end", "time": int(status.st_mtime * 1000), "status": "KILLED"}, status.st_size
 
 
 def _command() -> str:

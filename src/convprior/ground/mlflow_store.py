@@ -9,7 +9,7 @@ import itertools
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from convprior.ground.journal import NOTE, BrokenJournalError, Line, root
 REQUEST_TIMEOUT = 10  # seconds; MLflow's own defaults block a call for minutes
 SHOWN = "shown.png"  # the latest picture, under a name that a run's note can link
 JOURNAL_TAG = "convprior.journal"
+AT_ONCE = 250  # lines of a journal that are in memory
 ARTIFACTS = "mlartifacts"  # the folder of the pictures, where the project's own database is used
 OF_MODELS = {"mlflow.experimentKind": "custom_model_development"}  # what the interface sets itself
 SILENT = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")  # no answer
@@ -41,20 +42,25 @@ def shown(address: str) -> str:
     return re.sub(r"//[^/@]*@", "//…@", address)
 
 
-def send(folder: Path, unread: Sequence[tuple[Line, int]]) -> Iterator[int]:
-    """Send lines of a journal, each with its place; yield the place up to which all got through.
+def send(folder: Path, unread: Iterable[tuple[Line, int]]) -> Iterator[tuple[Line, int]]:
+    """Send lines of a journal, each with its place; yield those up to which all got through.
 
     Raises RefusedError, BrokenJournalError, and what MLflow raises where it does not answer.
     """
+    unread = iter(unread)
+    first = next(unread, None)
+    if first is None:  # no reason to load MLflow
+        return
     client = _client()
     from mlflow.exceptions import MlflowException
 
     try:
         run_id = _run_id(client, folder)
-        for kind, alike in itertools.groupby(unread, key=lambda entry: entry[0]["kind"]):
-            lines, places = zip(*alike, strict=True)
-            _send_alike(client, run_id, folder, kind, lines)
-            yield places[-1]
+        entries = itertools.chain([first], unread)
+        for kind, alike in itertools.groupby(entries, key=lambda entry: entry[0]["kind"]):
+            while some := list(itertools.islice(alike, AT_ONCE)):
+                _send_alike(client, run_id, folder, kind, [line for line, _ in some])
+                yield some[-1]
     except MlflowException as error:
         if error.error_code in SILENT:
             raise

@@ -146,15 +146,11 @@ def _mirror(folder: Path, dead: bool = False) -> None:
     The next call goes on behind what got through. Raises RefusedError, BrokenJournalError, and what
     MLflow raises where it does not answer.
     """
-    unread = journal.unread(folder)
-    if dead and not any(line["kind"] == "end" for line, _ in unread):
-        unread.append(journal.death(folder))
-    if not unread:
-        return
-    for place in mlflow_store.send(folder, unread):
+    for line, place in mlflow_store.send(folder, journal.unread(folder, dead=dead)):
+        if line["kind"] == "end":
+            shutil.rmtree(folder)
+            return
         journal.mark_read(folder, place)
-    if unread[-1][0]["kind"] == "end":
-        shutil.rmtree(folder)
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
