@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -79,7 +80,8 @@ class Journal:
         self._lock = _lock(self.folder)
         self._lock.acquire(timeout=0)
         self.folder.mkdir(parents=True)
-        self._lines = (self.folder / LINES).open("a", encoding="utf-8")
+        # A file's name may be any bytes, which MLflow does not take.
+        self._lines = (self.folder / LINES).open("a", encoding="utf-8", errors="replace")
         self._write(
             "begin",
             experiment=experiment,
@@ -105,6 +107,11 @@ class Journal:
         picture.convert("RGB").save(self.folder / file)
         self._write("picture", key=key, step=step, file=file)
 
+    def file(self, path: Path) -> None:
+        """Record a file as it is now, under its own name."""
+        shutil.copy(path, self.folder)
+        self._write("file", file=path.name)
+
     def end(self, status: str) -> None:
         """Record how the run ended: FINISHED, FAILED or KILLED."""
         self._write("end", status=status)
@@ -117,7 +124,7 @@ class Journal:
 
     def _write(self, kind: str, **content: Any) -> None:
         line = {"kind": kind, "time": int(time.time() * 1000), **content}
-        self._lines.write(json.dumps(line) + "\n")
+        self._lines.write(json.dumps(line, ensure_ascii=False) + "\n")
         self._lines.flush()
 
     def _flush(self) -> None:

@@ -172,6 +172,10 @@ def _send_alike(client: Any, run_id: str, folder: Path, kind: str, lines: Sequen
                     run_id, picture, key=line["key"], step=line["step"],
                     timestamp=line["time"], synchronous=True,
                 )  # fmt: skip
+        elif kind == "file":
+            if not (folder / line["file"]).exists():
+                raise BrokenJournalError(f"{line['file']} is gone")
+            client.log_artifact(run_id, str(folder / line["file"]))
         elif kind == "end":
             client.set_terminated(run_id, status=line["status"], end_time=line["time"])
     if kind == "picture":

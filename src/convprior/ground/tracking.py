@@ -44,7 +44,6 @@ def run(
     ``about`` says in a sentence what it is. It ends as FINISHED, or as FAILED or KILLED by the
     exception that leaves the block.
     """
-    name = name.encode("utf-8", "replace").decode()  # a file's name may be any bytes
     recorded = Journal(experiment, name, params or {}, tags or {}, about)
     over = threading.Event()
     mirror = threading.Thread(target=_follow, args=(recorded.folder, over), daemon=True)
