@@ -24,7 +24,7 @@ SHOWN = "shown.png"  # the latest picture, under a name that a run's note can li
 JOURNAL_TAG = "convprior.journal"
 AT_ONCE = 250  # lines of a journal that are in memory
 ARTIFACTS = "mlartifacts"  # the folder of the pictures, where the project's own database is used
-OF_MODELS = {"mlflow.experimentKind": "custom_model_development"}  # what the interface sets itself
+OF_MODELS = {"mlflow.experimentKind": "custom_model_development"}  # as the interface has it
 SILENT = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")  # no answer
 
 

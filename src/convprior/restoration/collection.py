@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from convprior.ground import atomic
 from convprior.ground.errors import InputError
@@ -20,7 +20,7 @@ from convprior.restoration import finding, folder
 
 POINTS = 100  # of each curve, however many pictures there are
 SHOWN = 8  # previews of a kind
-SIDE = 384  # pixels of each of the two pictures of a preview, at most
+SIDE = 384  # pixels of the longer side of each of the two pictures of a preview
 ERRORS = ("changed", "held_out")  # root mean squares, of 255; see report.Page
 
 Row = dict[str, Any]
@@ -118,9 +118,7 @@ def _preview(originals: Path, restored: Path, row: Row) -> Image.Image:
             page = files.read_pages(path)[row["page"] - 1]
         except (InputError, IndexError):
             continue
-        image = _shown(page)
-        image.thumbnail((SIDE, SIDE))
-        sheet.paste(image, (place * SIDE, 0))
+        sheet.paste(ImageOps.contain(_shown(page), (SIDE, SIDE)), (place * SIDE, 0))
     return sheet
 
 
