@@ -8,7 +8,11 @@ from pyarrow import parquet
 
 from convprior.ground import atomic, mlflow_store, tracking
 from convprior.ground.errors import InputError
+from convprior.prior.iterates import Iterate
 from convprior.restoration import collection, folder
+from convprior.restoration.job import Job, Watcher
+from convprior.restoration.one import restore_one
+from convprior.restoration.settings import Settings
 from tests.conftest import colourful, run_command
 from tests.ground.test_tracking import only_run
 
@@ -71,6 +75,20 @@ def test_one_run_has_means_previews_and_the_table(
         "images/sample", "images/worst changed", "images/worst held_out"
     }  # fmt: skip
     assert "collection.parquet" in {f.path for f in client.list_artifacts(info.run_id)}
+
+
+def test_the_error_at_the_kept_step_is_said(tmp_path: Path) -> None:
+    colourful(40, 32).save(tmp_path / "a.png")
+    errors = {}
+
+    class Seen(Watcher):
+        def step(self, run: int, iterate: Iterate, due: float) -> None:
+            errors[iterate.step] = 255 * iterate.held_out**0.5
+
+    settings = Settings(max_steps=3, noise=25.0)
+    report = restore_one(Job(tmp_path / "a.png", tmp_path / "b.png", settings), "cpu", Seen())
+    (page,) = report.pages
+    assert page.held_out == pytest.approx(errors[page.best_step], abs=0.01)
 
 
 def test_what_is_gone_is_grey_in_a_preview(here: Path) -> None:
