@@ -13,7 +13,7 @@ help:
 	@echo "make study   ask the nine questions: why convolution fits pictures (reports/study.html)"
 	@echo "make test    run the tests"
 	@echo "make check   format, lint and types"
-	@echo "make ui      MLflow on 127.0.0.1:5000: metrics by step, restored pictures with a slider"
+	@echo "make ui      MLflow on 127.0.0.1:5000 (choose 'Model training' once): curves, results, pictures"
 	@echo "make sync    replay to MLflow the runs that it has not got"
 
 setup: .venv/installed

@@ -10,9 +10,11 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mlflow.tracking import MlflowClient
+from PIL import Image
 
 from convprior.ground import mlflow_store, tracking
 from convprior.ground.journal import Journal, let_go, root, take
@@ -38,13 +40,14 @@ def test_a_run_reaches_the_database_whole(project: Path) -> None:
             run.metrics({"psnr": step / 2, "held_out": float("nan")}, step)
         run.picture("observed - restored", colourful(30, 10), 5)
         run.picture("observed - restored", colourful(30, 10), 10)
+        run.metrics({"psnr": 7.0, "stop_gap": float("inf")})
     client = MlflowClient(mlflow_store.uri())
     info, data = only_run(client, "restore")
     assert (info.status, info.run_name) == ("FINISHED", "coffee")
     assert data.params == {"sigma": "25"}
     assert data.tags["task"] == "denoise"
-    assert data.metrics == {"psnr": 7.5}
-    history = client.get_metric_history(info.run_id, "psnr")
+    assert data.metrics == {"curve/psnr": 7.5, "result/psnr": 7.0}
+    history = client.get_metric_history(info.run_id, "curve/psnr")
     assert [(m.step, m.value) for m in history] == [(5, 2.5), (10, 5.0), (15, 7.5)]
     files = [f.path for f in client.list_artifacts(info.run_id, "images") if f.path.endswith("png")]
     assert len(files) == 2
@@ -74,6 +77,24 @@ def test_git_and_dvc_are_tags(project: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert len(data.tags["git.commit"].removesuffix("-dirty")) == 40
 
 
+def test_a_note_says_what_a_run_is_shows_it_and_how_to_make_it_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train.py", "mlp", "data/of mine"])
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", SimpleNamespace(name="a.b.train"))
+    with tracking.run("train", "mlp", about="A network.") as run:
+        for step in range(2):
+            run.picture("shown", colourful(30 + step, 10), step)
+    client = MlflowClient(mlflow_store.uri())
+    info, data = only_run(client, "train")
+    sentence, command, picture = data.tags["mlflow.note.content"].split("\n\n")
+    assert sentence == "A network."
+    assert command == "Made again by `python -m a.b.train mlp 'data/of mine'`"
+    assert picture == f"![shown](get-artifact?path=shown.png&run_uuid={info.run_id})"
+    with Image.open(client.download_artifacts(info.run_id, "shown.png")) as last:
+        assert last.size == (31, 10)
+
+
 def test_a_process_that_dies_is_replayed_and_marked(project: Path) -> None:
     script = (
         "from convprior.ground import tracking; import os, signal\n"
@@ -90,7 +111,7 @@ def test_a_process_that_dies_is_replayed_and_marked(project: Path) -> None:
     assert tracking.sync() == (1, 0)
     info, data = only_run(MlflowClient(mlflow_store.uri()), "train")
     assert info.status == "KILLED"
-    assert data.metrics == {"loss": 0.5}
+    assert data.metrics == {"curve/loss": 0.5}
 
 
 def test_a_live_run_is_left_alone_by_sync(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +234,7 @@ def test_a_server_that_dies_in_the_middle_delays_nothing_and_loses_nothing(
     info, data = only_run(client, "train")
     assert info.status == "FINISHED"
     assert data.params == {"epochs": "9"}
-    history = client.get_metric_history(info.run_id, "loss")
+    history = client.get_metric_history(info.run_id, "curve/loss")
     assert [m.step for m in history] == list(range(1, 10))
     assert len(client.list_artifacts(info.run_id, "images")) >= 1
 
@@ -228,7 +249,7 @@ def test_the_next_run_replays_what_was_left(project: Path, monkeypatch: pytest.M
         pass
     assert journals(project) == []
     _, data = only_run(MlflowClient(mlflow_store.uri()), "train")
-    assert data.metrics == {"loss": 1.0}
+    assert data.metrics == {"curve/loss": 1.0}
 
 
 def test_keys_that_mlflow_refuses_are_refused_at_once(project: Path) -> None:

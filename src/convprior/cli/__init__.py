@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from convprior.cli import compare, doctor, explain, paint, restore
+from convprior.cli import collect, compare, doctor, explain, paint, restore
 from convprior.cli.command import GroupedCommand
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("restore", epilog=restore.EXAMPLES, cls=GroupedCommand)(restore.command)
 app.command("paint", epilog=paint.EXAMPLE)(paint.command)
+app.command("collect", epilog=collect.EXAMPLE)(collect.command)
 app.command("compare", epilog=compare.EXAMPLE)(compare.command)
 app.add_typer(explain.app, name="explain")
 app.command("doctor", epilog=doctor.EXAMPLE)(doctor.command)

@@ -9,7 +9,10 @@ import contextlib
 import json
 import os
 import re
+import shlex
+import shutil
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -24,6 +27,7 @@ from convprior.ground import atomic
 KEY = re.compile(r"[A-Za-z0-9_\-./ ]+")
 
 LINES = "journal.jsonl"
+NOTE = "mlflow.note.content"  # the tag that MLflow shows, as Markdown, above a run
 ELSEWHERE = (".dvc", "tmp", "exps")  # where DVC runs queued and temporary experiments
 
 Values = Mapping[str, Any]
@@ -65,7 +69,9 @@ def set_aside(folder: Path) -> Path:
 class Journal:
     """A run being recorded. Everything is in the journal when a method returns."""
 
-    def __init__(self, experiment: str, name: str, params: Values, tags: Values) -> None:
+    def __init__(
+        self, experiment: str, name: str, params: Values, tags: Values, about: str = ""
+    ) -> None:
         # The name may be that of a picture: any bytes, up to 255 of them.
         words = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{experiment}-{name}")[:80]
         identity = f"{time.strftime('%Y%m%dT%H%M%S')}-{words}-{uuid.uuid4().hex[:8]}"
@@ -74,18 +80,22 @@ class Journal:
         self._lock = _lock(self.folder)
         self._lock.acquire(timeout=0)
         self.folder.mkdir(parents=True)
-        self._lines = (self.folder / LINES).open("a", encoding="utf-8")
+        # A file's name may be any bytes, which MLflow does not take.
+        self._lines = (self.folder / LINES).open("a", encoding="utf-8", errors="replace")
         self._write(
             "begin",
             experiment=experiment,
             name=name,
             params=dict(params),
-            tags=_origin() | dict(tags),
+            tags=_origin() | {NOTE: f"{about}\n\nMade again by `{_command()}`"} | dict(tags),
         )
         self._flush()
 
-    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Record metrics at ``step``; NaN and infinite ones are left out."""
+    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Record metrics: points of curves at ``step``, or results, which have none.
+
+        NaN and infinite ones are left out.
+        """
         finite = {k: float(v) for k, v in values.items() if abs(float(v)) < float("inf")}
         self._write("metrics", step=step, values=finite)
 
@@ -96,6 +106,11 @@ class Journal:
         file = f"{key}-{step:06}.png".replace("/", "-")
         picture.convert("RGB").save(self.folder / file)
         self._write("picture", key=key, step=step, file=file)
+
+    def file(self, path: Path) -> None:
+        """Record a file as it is now, under its own name."""
+        shutil.copy(path, self.folder)
+        self._write("file", file=path.name)
 
     def end(self, status: str) -> None:
         """Record how the run ended: FINISHED, FAILED or KILLED."""
@@ -109,7 +124,7 @@ class Journal:
 
     def _write(self, kind: str, **content: Any) -> None:
         line = {"kind": kind, "time": int(time.time() * 1000), **content}
-        self._lines.write(json.dumps(line) + "\n")
+        self._lines.write(json.dumps(line, ensure_ascii=False) + "\n")
         self._lines.flush()
 
     def _flush(self) -> None:
@@ -149,16 +164,24 @@ def beginning(folder: Path) -> Line:
     return first[0]
 
 
-def unread(folder: Path) -> list[tuple[Line, int]]:
-    """Return the lines behind the mark that `mark_read` left, each with the position behind it.
+def unread(folder: Path, *, dead: bool) -> Iterator[tuple[Line, int]]:
+    """Yield the lines behind the mark that `mark_read` left, each with the position behind it.
 
-    Raises BrokenJournalError.
+    Of a run that is ``dead``, the end that it could not write comes last. Raises
+    BrokenJournalError.
     """
     try:
         position = int((folder / "position").read_text())
     except (OSError, ValueError):  # replaying all is no harm: what is there is found again
         position = 0
-    return list(_lines(folder, position))
+    ended = False
+    for line, behind in _lines(folder, position):
+        ended = line["kind"] == "end"
+        yield line, behind
+    if dead and not ended:
+        status = (folder / LINES).stat()
+        end = {"kind": "end", "time": int(status.st_mtime * 1000), "status": "KILLED"}
+        yield end, status.st_size
 
 
 def _lines(folder: Path, position: int) -> Iterator[tuple[Line, int]]:
@@ -181,10 +204,12 @@ def mark_read(folder: Path, position: int) -> None:
     atomic.write_text(folder / "position", str(position))
 
 
-def death(folder: Path) -> tuple[Line, int]:
-    """Return the last line that a killed run could not write."""
-    status = (folder / LINES).stat()
-    return {"kind": "end", "time": int(status.st_mtime * 1000), "status": "KILLED"}, status.st_size
+def _command() -> str:
+    """Return the command as one types it, also in a process with which it shares work."""
+    module = sys.modules["__main__"].__spec__
+    if module is None:
+        return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return shlex.join(["python", "-m", module.name.removesuffix(".__main__"), *sys.argv[1:]])
 
 
 def _origin() -> dict[str, str]:

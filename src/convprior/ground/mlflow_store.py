@@ -9,7 +9,7 @@ import itertools
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,14 @@ from filelock import FileLock
 from PIL import Image
 
 from convprior.ground import journal
-from convprior.ground.journal import BrokenJournalError, Line, root
+from convprior.ground.journal import NOTE, BrokenJournalError, Line, root
 
 REQUEST_TIMEOUT = 10  # seconds; MLflow's own defaults block a call for minutes
+SHOWN = "shown.png"  # the latest picture, under a name that a run's note can link
 JOURNAL_TAG = "convprior.journal"
+AT_ONCE = 250  # lines of a journal that are in memory
 ARTIFACTS = "mlartifacts"  # the folder of the pictures, where the project's own database is used
+OF_MODELS = {"mlflow.experimentKind": "custom_model_development"}  # as the interface has it
 SILENT = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")  # no answer
 
 
@@ -39,20 +42,25 @@ def shown(address: str) -> str:
     return re.sub(r"//[^/@]*@", "//…@", address)
 
 
-def send(folder: Path, unread: Sequence[tuple[Line, int]]) -> Iterator[int]:
-    """Send lines of a journal, each with its place; yield the place up to which all got through.
+def send(folder: Path, unread: Iterable[tuple[Line, int]]) -> Iterator[tuple[Line, int]]:
+    """Send lines of a journal, each with its place; yield those up to which all got through.
 
     Raises RefusedError, BrokenJournalError, and what MLflow raises where it does not answer.
     """
+    unread = iter(unread)
+    first = next(unread, None)
+    if first is None:  # no reason to load MLflow
+        return
     client = _client()
     from mlflow.exceptions import MlflowException
 
     try:
         run_id = _run_id(client, folder)
-        for kind, alike in itertools.groupby(unread, key=lambda entry: entry[0]["kind"]):
-            lines, places = zip(*alike, strict=True)
-            _send_alike(client, run_id, folder, kind, lines)
-            yield places[-1]
+        entries = itertools.chain([first], unread)
+        for kind, alike in itertools.groupby(entries, key=lambda entry: entry[0]["kind"]):
+            while some := list(itertools.islice(alike, AT_ONCE)):
+                _send_alike(client, run_id, folder, kind, [line for line, _ in some])
+                yield some[-1]
     except MlflowException as error:
         if error.error_code in SILENT:
             raise
@@ -137,7 +145,7 @@ def _experiment_id(client: Any, name: str) -> str:
     local = uri().startswith("sqlite:")
     artifacts = _artifacts(root()) if local else None
     try:
-        return str(client.create_experiment(name, artifact_location=artifacts))
+        return str(client.create_experiment(name, artifacts, OF_MODELS))
     except Exception:  # of whatever kind a server has for it: another run was first
         if experiment := client.get_experiment_by_name(name):
             return str(experiment.experiment_id)
@@ -146,14 +154,10 @@ def _experiment_id(client: Any, name: str) -> str:
 
 def _send_alike(client: Any, run_id: str, folder: Path, kind: str, lines: Sequence[Line]) -> None:
     """Send lines of one kind, metrics in batches: one by one they take 23 ms each."""
-    from mlflow.entities import Metric, Param
+    from mlflow.entities import Param
 
     if kind == "metrics":
-        metrics = [
-            Metric(key, value, line["time"], line["step"])
-            for line in lines
-            for key, value in line["values"].items()
-        ]
+        metrics = [metric for line in lines for metric in _metrics(line)]
         for first in range(0, len(metrics), 1000):
             client.log_batch(run_id, metrics=metrics[first : first + 1000])
         return
@@ -162,16 +166,41 @@ def _send_alike(client: Any, run_id: str, folder: Path, kind: str, lines: Sequen
             params = [Param(key, str(value)[:6000]) for key, value in line["params"].items()]
             for first in range(0, len(params), 100):
                 client.log_batch(run_id, params=params[first : first + 100])
-        elif kind == "picture":
-            if _is_there(client, run_id, line):
-                continue
+        elif kind == "picture" and not _is_there(client, run_id, line):
             with _picture(folder / line["file"]) as picture:
                 client.log_image(
                     run_id, picture, key=line["key"], step=line["step"],
                     timestamp=line["time"], synchronous=True,
                 )  # fmt: skip
+        elif kind == "file":
+            if not (folder / line["file"]).exists():
+                raise BrokenJournalError(f"{line['file']} is gone")
+            client.log_artifact(run_id, str(folder / line["file"]))
         elif kind == "end":
             client.set_terminated(run_id, status=line["status"], end_time=line["time"])
+    if kind == "picture":
+        _show(client, run_id, folder, lines[-1])
+
+
+def _show(client: Any, run_id: str, folder: Path, line: Line) -> None:
+    """Put a picture into the run's note."""
+    with _picture(folder / line["file"]) as picture:
+        client.log_image(run_id, picture, SHOWN)
+    link = f"![{line['key']}](get-artifact?path={SHOWN}&run_uuid={run_id})"
+    note = journal.beginning(folder)["tags"].get(NOTE, "")
+    client.set_tag(run_id, NOTE, f"{note}\n\n{link}")
+
+
+def _metrics(line: Line) -> list[Any]:
+    """Return what MLflow calls a line's metrics: it draws what has one prefix together."""
+    from mlflow.entities import Metric
+
+    step = line["step"]
+    prefix = "result" if step is None else "curve"
+    return [
+        Metric(f"{prefix}/{key}", value, line["time"], step or 0)
+        for key, value in line["values"].items()
+    ]
 
 
 def _is_there(client: Any, run_id: str, line: Line) -> bool:

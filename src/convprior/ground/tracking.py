@@ -39,14 +39,19 @@ def keep_journals_only() -> None:
 
 @contextlib.contextmanager
 def run(
-    experiment: str, name: str, params: Values | None = None, tags: Values | None = None
+    experiment: str,
+    name: str,
+    params: Values | None = None,
+    tags: Values | None = None,
+    *,
+    about: str = "",
 ) -> Iterator[Journal]:
     """Record a run of ``experiment`` (a stage) and mirror it while it lives.
 
-    It ends as FINISHED, or as FAILED or KILLED by the exception that leaves the block.
+    ``about`` says in a sentence what it is. It ends as FINISHED, or as FAILED or KILLED by the
+    exception that leaves the block.
     """
-    name = name.encode("utf-8", "replace").decode()  # a file's name may be any bytes
-    recorded = Journal(experiment, name, params or {}, tags or {})
+    recorded = Journal(experiment, name, params or {}, tags or {}, about)
     over = threading.Event()
     mirror = threading.Thread(target=_follow, args=(recorded.folder, over), daemon=True)
     shared_out = _journals_only or multiprocessing.parent_process() is not None
@@ -147,15 +152,11 @@ def _mirror(folder: Path, dead: bool = False) -> None:
     The next call goes on behind what got through. Raises RefusedError, BrokenJournalError, and what
     MLflow raises where it does not answer.
     """
-    unread = journal.unread(folder)
-    if dead and not any(line["kind"] == "end" for line, _ in unread):
-        unread.append(journal.death(folder))
-    if not unread:
-        return
-    for place in mlflow_store.send(folder, unread):
+    for line, place in mlflow_store.send(folder, journal.unread(folder, dead=dead)):
+        if line["kind"] == "end":
+            shutil.rmtree(folder)
+            return
         journal.mark_read(folder, place)
-    if unread[-1][0]["kind"] == "end":
-        shutil.rmtree(folder)
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -69,7 +69,7 @@ def plan(
     if parts > 1:
         say(f"shard {part}/{parts}: {len(jobs[part - 1 :: parts])} of {len(jobs)} pictures")
     for job in jobs[part - 1 :: parts]:
-        state = _state(job.target)
+        state = noted(job.target)
         job = replace(job, ours=frozenset(state["files"]))
         for written in job.written():
             if not job.may_replace(written):
@@ -123,10 +123,10 @@ def _identity(job: Job) -> str:
     return resume.fingerprint([settings, version("convprior"), job.source, files])
 
 
-def _state(target: Path) -> dict[str, Any]:
+def noted(target: Path) -> dict[str, Any]:
     """Return what the JSON beside a result says; that no file is ours if none can be read."""
     try:
-        state: dict[str, Any] = json.loads(_sidecar(target).read_text(encoding="utf-8"))
+        state: dict[str, Any] = json.loads(note_of(target).read_text(encoding="utf-8"))
         return {**state, "files": [str(digest) for digest in state["files"]]}
     except (OSError, ValueError, KeyError, TypeError):
         return {"files": []}
@@ -138,7 +138,8 @@ def _done(job: Job, identity: str, state: dict[str, Any]) -> bool:
     return said and job.target.exists() and resume.digest_of(job.target) in state["files"]
 
 
-def _sidecar(target: Path) -> Path:
+def note_of(target: Path) -> Path:
+    """Return where the JSON beside a result lies."""
     return atomic.beside(target, SIDECAR)
 
 
@@ -199,7 +200,7 @@ def _do(task: Planned, watcher: Watcher) -> Report:
         job.target.parent.mkdir(parents=True, exist_ok=True)
         with lock.acquire(timeout=0):
             try:
-                state = _state(job.target)  # as it is now: planning may have been hours ago
+                state = noted(job.target)  # as it is now: planning may have been hours ago
                 if not job.overwrite and _done(job, task.identity, state):
                     return _left(job, "another process has restored it")
                 job = replace(job, ours=frozenset(state["files"]))
@@ -225,17 +226,17 @@ def _do_alone(job: Job, identity: str, watcher: Watcher) -> Report:
 
     def note(temporary: Path) -> None:
         written.append(resume.digest_of(temporary))
-        atomic.write_json(_sidecar(job.target), begun | {"files": before + written})
+        atomic.write_json(note_of(job.target), begun | {"files": before + written})
 
     try:
-        atomic.write_json(_sidecar(job.target), begun | {"files": before})
+        atomic.write_json(note_of(job.target), begun | {"files": before})
         report = restore_one(job, str(sharing.device()), watcher, half=False, before=note)
         if report.error is None and report.target == str(job.target):
             there = {resume.digest_of(path) for path in job.written() if path.exists()}
             ours = sorted(there & {*before, *written})
             ended = {"result": [asdict(page) for page in report.pages], "files": ours}
-            atomic.write_json(_sidecar(job.target), begun | ended)
+            atomic.write_json(note_of(job.target), begun | ended)
         return report
     finally:
         if not any(path.exists() for path in job.written()):
-            _sidecar(job.target).unlink(missing_ok=True)
+            note_of(job.target).unlink(missing_ok=True)

@@ -39,8 +39,8 @@ STRIPS_AT = (5, 10, 20, 40, 70, 100, 150, 200, 300, 400, 600, 800, 1200, 1600, 2
 class Recorder(Protocol):
     """What is needed of a tracked run."""
 
-    def metrics(self, values: dict[str, float], step: int = 0) -> None:
-        """Record metrics at a step."""
+    def metrics(self, values: dict[str, float], step: int | None = None) -> None:
+        """Record metrics at a step, or results."""
 
     def picture(self, key: str, picture: Image.Image, step: int) -> None:
         """Record a preview at a step."""
@@ -167,9 +167,7 @@ def restore_case(
     if restored.ended == "diverged":
         raise DivergedError(f"{case.name}: the fit diverged at step {restored.steps}")
     found = measured.summary(restored, baseline)
-    measured.recorder.metrics(
-        {k: v for k, v in found.items() if not isinstance(v, str)}, restored.steps
-    )
+    measured.recorder.metrics({k: v for k, v in found.items() if not isinstance(v, str)})
     files.write(out / "restored.png", Picture(restored.picture))
     files.write(out / "classical.png", Picture(baseline))
     atomic.write_csv(out / "curve.csv", measured.curve)

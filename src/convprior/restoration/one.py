@@ -100,8 +100,11 @@ def restore_one(
             spreads.append(restored.spread * (look.high - look.low))  # in the file's own unit
         ended = "regular" if look.regular and last.ended == "nothing to do" else last.ended
         report.pages.append(
-            Page(task, reason, len(restored.runs), last.steps, last.best_step, ended, changed)
-        )
+            Page(
+                task, reason, len(restored.runs), last.steps, last.best_step, ended, changed,
+                followed.held_out,
+            )
+        )  # fmt: skip
         del restored, last  # large: what is written needs the room
     target = job.target
     # It was not there, or ours, when the work began.
@@ -131,12 +134,15 @@ class _Followed(Follower):
     ) -> None:
         self.job, self.watcher, self.typical = job, watcher, typical
         self.put_together, self.say = put_together, say
+        self.held_out: float | None = None  # as a `Page` says it
 
     def see_patches(self, done: float, work: Work) -> None:
         self.watcher.patches(self.run, done)
         self._preview(work.picture)
 
     def see(self, iterate: Iterate, stopper: Stopper) -> None:
+        if stopper.kept_step == iterate.step and math.isfinite(iterate.held_out):
+            self.held_out = round(255 * math.sqrt(iterate.held_out), 2)
         self.watcher.step(self.run, iterate, max(stopper.stops_at, self.typical))
         self._preview(lambda: iterate.average)
 

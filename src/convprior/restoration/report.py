@@ -12,6 +12,8 @@ class Page:
 
     ``steps`` is 0 where patches alone restored it. ``changed`` is the root mean square of what is
     different now, of 255 from black to white; None where it was enlarged, or what is known stays.
+    ``held_out`` is such a mean of the network's errors at the pixels held out, their noise with it;
+    None where none were.
     """
 
     task: Task
@@ -21,6 +23,7 @@ class Page:
     best_step: int
     ended: str
     changed: float | None
+    held_out: float | None
 
 
 @dataclass

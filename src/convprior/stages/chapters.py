@@ -41,7 +41,8 @@ def main(argv: Sequence[str]) -> None:
     told = [section(question, chapter) for question, chapter in chapters.items()]
     body = opening.opening(learned, questions) + "".join(told) + opening.CLOSING
     charts = (figure.picture for figure in chapters[questions[-1]].figures)
-    with tracking.run("chapters", "chapters") as run:
+    about = f"The page {args.page}: what the study asks, and its answers."
+    with tracking.run("chapters", "chapters", about=about) as run:
         atomic.write_text(args.page, document("convprior: the study", body))
         with atomic.file(args.picture) as picture:
             picture.write_bytes(vega.png(next(chart for chart in charts if "<svg" in chart)))

@@ -86,7 +86,8 @@ def main(argv: Sequence[str]) -> None:
         raise StageError(
             f"compose.size is {settings.size}: objects of {settings.side} pixels need more"
         )
-    with tracking.run("compose", "scenes", settings.model_dump()) as run:
+    about = "Garments put on backgrounds: the scenes of the study."
+    with tracking.run("compose", "scenes", settings.model_dump(), about=about) as run:
         wanted = settings.train + settings.validation
         known = compose(args.garments, "train", wanted, settings)
         if len(known) < wanted:

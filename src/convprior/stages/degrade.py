@@ -123,8 +123,9 @@ def main(argv: Sequence[str]) -> None:
     references = read_references(settings.source, settings.size)
     masks = read_masks(settings.inpaint.masks, references) if args.task == "inpaint" else {}
     used = settings.model_dump(include={"source", "size", "seed", args.task})
+    about = f"Photographs damaged in a known way: what `{args.task}` is measured on."
     with (
-        tracking.run("degrade", args.task, tracking.flat(used)) as run,
+        tracking.run("degrade", args.task, tracking.flat(used), about=about) as run,
         atomic.folder(args.degraded) as out,
     ):
         measured = {}

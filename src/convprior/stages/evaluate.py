@@ -42,9 +42,9 @@ def main(argv: Sequence[str]) -> None:
         for shift in settings.shifts
         for down, right in DIRECTIONS.values()
     }
-    with tracking.run(
-        "evaluate", args.network, settings.model_dump(), {"data": data.content}
-    ) as run:
+    about = f"How often `{args.network}` is right where it was trained, and away from there."
+    tags = {"data": data.content}
+    with tracking.run("evaluate", args.network, settings.model_dump(), tags, about=about) as run:
         try:
             ready = judging.ready(network, data, blueprint.picture_shape[1])
             found = shifts.accuracy(ready, args.prepared, data.form, moves, machine.choose())
@@ -65,6 +65,7 @@ def main(argv: Sequence[str]) -> None:
             "accuracy_moved": float(np.mean(moved)) if moved else None,
         }
         atomic.write_json(args.report / "metrics.json", metrics)
+        run.metrics({name: value for name, value in metrics.items() if value is not None})
 
 
 if __name__ == "__main__":

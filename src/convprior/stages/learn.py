@@ -47,7 +47,8 @@ def measure(material: Material, name: str, models: Path, report: Path) -> None:
     plan = material.plan
     settings = tracking.flat(plan.networks[name].model_dump())
     tags = {"question": "learn", "data": material.data.content}
-    with tracking.run("learn", name, settings, tags) as run:
+    about = f"How well `{name}` learns objects in the corner and everywhere, shown at both."
+    with tracking.run("learn", name, settings, tags, about=about) as run:
         (tried,) = try_rates(material, [Run.of(material, "learn", name, "uniform", plan.seeds[0])])
         rate = best(tried)
         runs = [

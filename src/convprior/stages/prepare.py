@@ -107,10 +107,12 @@ def main(argv: Sequence[str]) -> None:
     settings = params.load(args.params, "prepare", Prepare)
     form = Form(settings.size, settings.shape, settings.store)
     datasets.disable_progress_bars()
+    recorded = tracking.flat(settings.model_dump())
+    about = f"The pictures in {settings.source}, brought to one size."
     with (
         resume.alone(STATE),
         atomic.scratch(args.prepared.parent) as scratch,
-        tracking.run("prepare", "prepare", tracking.flat(settings.model_dump())) as run,
+        tracking.run("prepare", "prepare", recorded, about=about) as run,
     ):
         source = find(settings, scratch)
         parts = [

@@ -24,7 +24,8 @@ def main(argv: Sequence[str]) -> None:
         *(sections.restoration(args.reports, args.data, task) for task in sections.TASKS),
     ]
     body = sections.opening(args.reports) + "".join(told) + sections.CLOSING
-    with tracking.run("report", "report") as run:
+    about = f"The page {args.page}: what the baselines know, and what was restored."
+    with tracking.run("report", "report", about=about) as run:
         atomic.write_text(args.page, document("convprior: what came out", body))
         with atomic.file(args.strip) as strip:
             decoding.to_pillow(sections.lay_out(args.reports, args.data)).save(strip)

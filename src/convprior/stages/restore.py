@@ -64,7 +64,8 @@ def main(argv: Sequence[str]) -> None:
     def record(case: Case) -> Iterator[Journal]:
         used = {"task": args.task, "seed": settings.seed, **asdict(chosen)}
         tags = {"task": args.task, "picture": case.name, "input": case.identity}
-        with tracking.run("restore", f"{args.task}/{case.name}", used, tags) as run:
+        about = f"{case.name}, degraded to `{args.task}`, restored; its reference only measures."
+        with tracking.run("restore", f"{args.task}/{case.name}", used, tags, about=about) as run:
             yield run
 
     # One small picture hardly uses a second core; a second picture does.

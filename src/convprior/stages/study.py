@@ -53,8 +53,10 @@ def main(argv: Sequence[str]) -> None:
         except (OSError, ValueError, KeyError) as error:
             raise StageError(f"{path}: cannot be read ({error}): run `learn` first") from None
     tags = {"question": args.question, "data": Card.read(args.scenes).content}
+    recorded = tracking.flat(settings.model_dump())
+    asked = str(module.__doc__).split("\n")[0]
     with (
-        tracking.run("study", args.question, tracking.flat(settings.model_dump()), tags),
+        tracking.run("study", args.question, recorded, tags, about=asked),
         atomic.scratch(Path(".convprior")) as tried,
     ):
         material = Material(args.scenes, args.models, tried, plan, rates)

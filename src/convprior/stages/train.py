@@ -92,8 +92,9 @@ def main(argv: Sequence[str]) -> None:
         "precision": lightning.precision,
         "compiled": machine.compiles(),
     }
+    about = f"The network `{args.network}`, trained on the pictures in {args.prepared}."
     recording = (
-        tracking.run("train", args.network, tracking.flat(recorded), tags)
+        tracking.run("train", args.network, tracking.flat(recorded), tags, about=about)
         if lightning.is_global_zero
         else nullcontext()
     )
@@ -121,7 +122,7 @@ def main(argv: Sequence[str]) -> None:
         save(args.model, blueprint, classifier.fitted)
         atomic.write_csv(args.report / "curve.csv", classifier.curve)
         atomic.write_json(args.report / "metrics.json", costs | last)
-        run.metrics(costs, settings.epochs)
+        run.metrics(costs | last)
     shutil.rmtree(folder)
 
 

@@ -84,7 +84,8 @@ def _train(job: Training) -> dict[str, Any]:
     tags = {"question": "dense", "data": data.content}
     recorded = {"network": job.kind, "seed": job.seed, "learning_rate": job.learning_rate}
     recorded |= tracking.flat(settings.model_dump())
-    with tracking.run("study", f"{job.kind} {job.seed}", recorded, tags) as run:
+    about = f"{job.kind}, trained to say of every pixel whether it is an object's."
+    with tracking.run("study", f"{job.kind} {job.seed}", recorded, tags, about=about) as run:
         trained = loop.learn(
             network,
             data,

@@ -99,7 +99,9 @@ def _tell_apart(job: tuple[Material, Orientation, str, int, bool]) -> list[bool]
         channels = network.arguments["channels"][:2]  # digits are small
         blueprint = blueprint.with_arguments({"channels": channels})
     recorded = {"digits": name, "seed": seed, "turned": turned} | settings.digits.model_dump()
-    with tracking.run("study", f"{name} {seed}", recorded, {"question": "orientation"}) as run:
+    tags = {"question": "orientation"}
+    about = f"A small network that tells the digits {name} apart, trained as they are or turned."
+    with tracking.run("study", f"{name} {seed}", recorded, tags, about=about) as run:
         torch.manual_seed(seeds.seed("digits", name, seed))
         trained = loop.learn(
             blueprint.build(),

@@ -116,7 +116,8 @@ def fit(job: tuple[Untrained, str, str, str, int]) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     recorded = {"network": variant, "target": target, "photograph": name, "seed": seed}
     tags = {"question": "untrained"}
-    with tracking.run("study", f"{variant}, {target}", recorded, tags) as run:
+    about = f"`{variant}`, untrained, fitted to a target made of {name}: {target}."
+    with tracking.run("study", f"{variant}, {target}", recorded, tags, about=about) as run:
         for step in range(1, settings.steps + 1):
             optimiser.zero_grad()
             picture = network(latent)[0]

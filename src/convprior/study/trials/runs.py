@@ -176,7 +176,10 @@ def _train_one(job: tuple[Material, Run, Judge]) -> dict[str, Any]:
     material, run, judge = job
     experiment = "learn" if run.question == "learn" else "study"
     tags = {"question": run.question, "data": material.data.content}
-    with tracking.run(experiment, f"{run.name} {run.seed}", run.recorded(), tags) as recorded:
+    about = f"`{run.name}`, trained with seed {run.seed} for `{run.question}`."
+    with tracking.run(
+        experiment, f"{run.name} {run.seed}", run.recorded(), tags, about=about
+    ) as recorded:
         judged = judge(material, run, trained(material, run))
         numbers = {key: value for key, value in judged.items() if isinstance(value, float)}
         recorded.metrics(numbers)
