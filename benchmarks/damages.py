@@ -61,7 +61,7 @@ def _scaled(picture: Tensor, generator: Generator) -> Observation:
     return _shared(smaller[0], picture)
 
 
-def _demosaiced(picture: Tensor, generator: Generator) -> Observation:
+def demosaiced(picture: Tensor, generator: Generator) -> Tensor:
     """One colour a pixel behind a Bayer filter, white noise, and colours interpolated linearly."""
     seen = torch.zeros_like(picture)
     seen[0, ::2, ::2] = seen[1, ::2, 1::2] = seen[1, 1::2, ::2] = seen[2, 1::2, 1::2] = 1
@@ -71,7 +71,11 @@ def _demosaiced(picture: Tensor, generator: Generator) -> Observation:
     spread, weight = (
         functional.conv2d(part[None], kernel, padding=1, groups=3)[0] for part in (noisy, seen)
     )
-    return _noisy(spread / weight)
+    return spread / weight
+
+
+def _demosaiced(picture: Tensor, generator: Generator) -> Observation:
+    return _noisy(demosaiced(picture, generator))
 
 
 def _jpeg(picture: Tensor, _: Generator) -> Observation:

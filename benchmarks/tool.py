@@ -1,4 +1,4 @@
-"""What `convprior restore` makes of four damaged files: the README's pictures of the tool.
+"""What `convprior restore` makes of six damaged files: the README's pictures of the tool.
 
     python benchmarks/tool.py
 
@@ -19,6 +19,7 @@ from skimage.restoration import richardson_lucy
 from torch import Tensor
 from torch.nn import functional
 
+import damages
 from convprior.ground import atomic, seeds
 from convprior.pictures import decoding, files
 from convprior.pictures.photographs import PHOTOGRAPHS
@@ -30,6 +31,8 @@ SIDE = 192  # pixels
 SCALE = 2
 SIGMA = 1.5  # pixels of the blur, with
 NOISE = 2 / 255  # on it
+GRAIN, PAPER = 5 / 255, 235 / 255  # of the old print; what is scratched off shows the paper
+STRIPES = 9 / 255  # deviation
 ITERATIONS = 30  # of Richardson and Lucy, to compare: the default of scikit-image
 
 
@@ -38,17 +41,30 @@ def photograph(name: str) -> Tensor:
     return decoding.from_pillow(decoding.fit_square(PHOTOGRAPHS[name].load(), SIDE))
 
 
-def scratched(picture: Tensor, generator: torch.Generator) -> Tensor:
-    """Return it with seven white scratches across, and one pixel in 500 dead."""
-    damaged = picture.clone()
+def aged(picture: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return a faded grey print, and its scan: with grain, four scratches and 25 specks of dust."""
+    faded = 0.14 + 0.75 * picture.mean(0, keepdim=True)
+    grain = torch.randn(faded.shape, generator=generator)
+    damaged = faded + GRAIN * blur(gaussian_kernel(0.7)).apply(grain) / 0.4  # as strong again
     rows = torch.arange(SIDE)
-    for start, slope in torch.rand(7, 2, generator=generator).tolist():
+    for start, slope in torch.rand(4, 2, generator=generator).tolist():
         columns = ((start + (slope - 0.5) * rows / SIDE) * SIDE).long()
-        for width in range(2):
-            inside = (columns + width >= 0) & (columns + width < SIDE)
-            damaged[:, rows[inside], columns[inside] + width] = 1.0
-    damaged[:, torch.rand(SIDE, SIDE, generator=generator) < 0.002] = 0.0
-    return damaged
+        inside = (columns >= 0) & (columns < SIDE)
+        damaged[:, rows[inside], columns[inside]] = PAPER
+    for down, right in torch.rand(25, 2, generator=generator).tolist():
+        y, x = int(down * SIDE), int(right * SIDE)
+        damaged[:, y : y + 2, x : x + 2] = PAPER
+    return faded, blur(gaussian_kernel(0.4)).apply(damaged).clamp(0, 1)
+
+
+def striped(picture: Tensor, generator: torch.Generator) -> Tensor:
+    """Return it with each column lighter or darker by a number of its own."""
+    return (picture + STRIPES * torch.randn(1, 1, SIDE, generator=generator)).clamp(0, 1)
+
+
+def photographed(picture: Tensor, generator: torch.Generator) -> Tensor:
+    """Return it with the noise of a sensor each pixel of which has seen one colour."""
+    return (picture + damages.demosaiced(torch.zeros_like(picture), generator)).clamp(0, 1)
 
 
 def enlarged(small: Tensor) -> Tensor:
@@ -76,17 +92,21 @@ def restored(folder: Path, name: str, damaged: Tensor, options: Sequence[str]) -
 
 
 def main() -> None:
-    """Make the four, restore them, write both files."""
+    """Make the six, restore them, write both files."""
     generator = seeds.generator("benchmark", "tool")
-    cup, cat, woman, ship = map(photograph, ("coffee", "chelsea", "astronaut", "rocket"))
+    names = ("coffee", "chelsea", "astronaut", "rocket", "hubble", "retina")
+    cup, cat, woman, ship, sky, eye = map(photograph, names)
     soft = blur(gaussian_kernel(SIGMA)).apply(ship)
     soft = soft + NOISE * torch.randn(soft.shape, generator=generator)
-    small = downsampling(SCALE).apply(woman).clamp(0, 1)
+    small = downsampling(SCALE).apply(cup).clamp(0, 1)
+    faded, old = aged(woman, generator)
     # name: reference, damaged, options
     given: dict[str, tuple[Tensor, Tensor, list[str]]] = {
-        "scratches": (cup, scratched(cup, generator), ["--mask", "auto"]),
+        "old": (faded, old, ["--mask", "auto"]),
+        "camera": (sky, photographed(sky, generator), []),
+        "stripes": (eye, striped(eye, generator), []),
         "jpeg": (cat, cat, ["--task", "dejpeg"]),
-        "small": (woman, small, ["--task", "superresolve", "--scale", str(SCALE)]),
+        "small": (cup, small, ["--task", "superresolve", "--scale", str(SCALE)]),
         "blur": (ship, soft.clamp(0, 1), ["--task", "deblur", "--kernel", f"gaussian:{SIGMA}"]),
     }
     columns, measured = [], {}
@@ -103,7 +123,10 @@ def main() -> None:
                 measured[case]["observed"] = psnr(reference, before)
             if case == "blur":
                 measured[case]["richardson_lucy"] = psnr(reference, sharpened(before).clamp(0, 1))
-            pair = [functional.pad(p, (2, 2, 2, 2), value=1.0) for p in (before, after)]
+            pair = [
+                functional.pad(p.expand(3, -1, -1), (2, 2, 2, 2), value=1.0)
+                for p in (before, after)
+            ]
             columns.append(torch.cat(pair, dim=1))
     atomic.write_json(Path("reports/benchmarks/tool.json"), measured)
     with atomic.file(Path("reports/tool.png")) as page:
