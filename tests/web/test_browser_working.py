@@ -20,8 +20,8 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "folder"
     folder.mkdir()
     for number, name in enumerate("abc"):
-        noise = np.random.default_rng(number).normal(0, 12, (96, 128, 3))
-        values = np.asarray(colourful(128, 96)) / 2 + 64 + noise
+        noise = np.random.default_rng(number).normal(0, 12, (192, 256, 3))
+        values = np.asarray(colourful(256, 192)) / 2 + 64 + noise
         Image.fromarray(values.clip(0, 255).astype(np.uint8)).save(folder / f"{name}.png")
     return folder
 
@@ -48,6 +48,9 @@ def test_several_wait_in_a_line_and_can_leave_it(chromium: object, folder: Path)
         said(page, "#errands", r"a\.png: restoring \d+ %c\.png: waitsRemove")
         said(page, "#progress", "Waits for 1 before it")
         page.select_option("#pictures", "0")
+        said(
+            page, "#stop", "Stop and keep the best"
+        )  # before it is open, the other's leaves the line
         page.click("#stop")
         said(page, "#told", "Stopped: this is the best so far")
         page.select_option("#pictures", "2")
