@@ -1,5 +1,7 @@
 """What a trained network says of pictures, and of which it is right."""
 
+from collections import OrderedDict
+
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
@@ -26,9 +28,11 @@ class Central(nn.Module):
 def ready(network: nn.Module, data: Card, side: int | None = None) -> nn.Module:
     """Return a trained network with what comes before it, on the CPU, to be judged.
 
-    It sees the central square of ``side`` pixels, normalised; of all of the picture by default.
+    It sees the central square of ``side`` pixels, normalised; of all of the picture by default. As
+    the child ``network`` it is the last.
     """
-    judged = nn.Sequential(Central(side or data.size), Normalise(data), network).eval()
+    parts = {"central": Central(side or data.size), "normalise": Normalise(data)}
+    judged = nn.Sequential(OrderedDict(parts | {"network": network})).eval()
     return judged.to("cpu", memory_format=FASTEST)  # type: ignore[call-overload, no-any-return]
 
 
