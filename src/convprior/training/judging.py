@@ -1,7 +1,5 @@
 """What a trained network says of pictures, and of which it is right."""
 
-from collections import OrderedDict
-
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
@@ -28,12 +26,12 @@ class Central(nn.Module):
 def ready(network: nn.Module, data: Card, side: int | None = None) -> nn.Module:
     """Return a trained network with what comes before it, on the CPU, to be judged.
 
-    It sees the central square of ``side`` pixels, normalised; of all of the picture by default. As
-    the child ``network`` it is the last.
+    It is `Normalise` and the network, after `Central` where a ``side`` in pixels is given.
     """
-    parts = {"central": Central(side or data.size), "normalise": Normalise(data)}
-    judged = nn.Sequential(OrderedDict(parts | {"network": network})).eval()
-    return judged.to("cpu", memory_format=FASTEST)  # type: ignore[call-overload, no-any-return]
+    judged = nn.Sequential(Normalise(data), network)
+    if side is not None:
+        judged = nn.Sequential(Central(side), judged)
+    return judged.eval().to("cpu", memory_format=FASTEST)  # type: ignore[call-overload, no-any-return]
 
 
 @torch.inference_mode()

@@ -138,7 +138,7 @@ def judge_on_test(material: Material, run: Run, network: nn.Module) -> dict[str,
 def validate(material: Material, run: Run, network: nn.Module) -> dict[str, Any]:
     """Return the accuracy by which a learning rate is chosen; keep the network."""
     right = _right(material, run, network, "validation")
-    blueprint.save(_tried(material, run), run.blueprint, network.get_submodule("network"))
+    blueprint.save(_tried(material, run), run.blueprint, network[1])  # type: ignore[index]
     return {"accuracy": float(right.float().mean())}
 
 
