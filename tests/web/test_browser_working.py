@@ -48,9 +48,6 @@ def test_several_wait_in_a_line_and_can_leave_it(chromium: object, folder: Path)
         said(page, "#errands", r"a\.png: restoring \d+ %c\.png: waitsRemove")
         said(page, "#progress", "Waits for 1 before it")
         page.select_option("#pictures", "0")
-        said(
-            page, "#stop", "Stop and keep the best"
-        )  # before it is open, the other's leaves the line
         page.click("#stop")
         said(page, "#told", "Stopped: this is the best so far")
         page.select_option("#pictures", "2")

@@ -16,10 +16,12 @@ async function opening(name, work) {
   const mine = ++turn;
   $("opening").textContent = `Opening ${name}…`;
   $("opening").hidden = false;
+  refresh();
   try {
     return await work();
   } finally {
     if (mine === turn) $("opening").hidden = true;
+    refresh();
   }
 }
 

@@ -43,7 +43,7 @@ function working(errand) {
   if (errand.state === "working" && $("live").textContent !== tenth) $("live").textContent = tenth;
   if (errand.share) $("bar").value = errand.share; else $("bar").removeAttribute("value");
   $("stop").textContent = errand.state === "waiting" ? "Leave the line" : "Stop and keep the best";
-  $("stop").disabled = errand.stopping;
+  $("stop").disabled = errand.stopping || !$("opening").hidden; // it is the other picture's still
 }
 
 let lined = "";
