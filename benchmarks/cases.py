@@ -33,6 +33,16 @@ class Case:
     reference: Tensor
 
 
+def paths(given: list[str]) -> list[Path]:
+    """Return the pictures that are named, and those in the folders that are."""
+    return [
+        path
+        for each in map(Path, given)
+        for path in (sorted(each.iterdir()) if each.is_dir() else [each])
+        if path.suffix.lower() in files.SUFFIXES
+    ]
+
+
 def read(folder: Path, wanted: list[str]) -> Iterator[Case]:
     """Yield the cases whose name contains one of ``wanted``: ``denoise-25/house``, ``inpaint/…``.
 

@@ -78,10 +78,15 @@ def _demosaiced(picture: Tensor, generator: Generator) -> Observation:
     return _noisy(demosaiced(picture, generator))
 
 
-def _jpeg(picture: Tensor, _: Generator) -> Observation:
+def compressed(picture: Tensor, quality: int) -> Tensor:
+    """Return what JPEG makes of a picture."""
     file = io.BytesIO()
-    decoding.to_pillow(picture).save(file, "JPEG", quality=20)
-    return _noisy(decoding.from_pillow(Image.open(file)))
+    decoding.to_pillow(picture.clamp(0, 1)).save(file, "JPEG", quality=quality)
+    return decoding.from_pillow(Image.open(file))
+
+
+def _jpeg(picture: Tensor, _: Generator) -> Observation:
+    return _noisy(compressed(picture, 20))
 
 
 def _clean(picture: Tensor, _: Generator) -> Observation:

@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Generator, Tensor
 from torch.nn import functional
 
+import cases
 from convprior.ground import atomic, seeds
 from convprior.pictures import decoding, files
 from convprior.restoration import masks
@@ -75,12 +76,7 @@ def drawn(picture: Tensor, kind: tuple, generator: Generator) -> tuple[Tensor, T
 
 def main() -> None:
     """Measure and write."""
-    paths = [
-        path
-        for given in map(Path, sys.argv[1:])
-        for path in (sorted(given.iterdir()) if given.is_dir() else [given])
-        if path.suffix.lower() in files.SUFFIXES
-    ]
+    paths = cases.paths(sys.argv[1:])
     clean: dict[str, float] = {}
     measured: dict[str, list[tuple[float, float]]] = {kind: [] for kind in KINDS}
     for path in paths:

@@ -8,19 +8,19 @@ one draw of each kind: how many are found; of these, PSNR (dB) before and after,
 striped. Costs some ten CPU seconds a picture.
 """
 
-import io
 import sys
 from pathlib import Path
 
 import torch
 from kornia.filters import gaussian_blur2d
-from PIL import Image
 from torch import Generator, Tensor
 
+import cases
 from convprior.ground import atomic, seeds
-from convprior.pictures import decoding, files
+from convprior.pictures import files
 from convprior.problem import metrics
 from convprior.restoration import stripes
+from damages import compressed
 
 SIDES = (128, 256, 512, 1024)
 NOISE = 10 / 255
@@ -36,13 +36,6 @@ KINDS = {
     "5, blurred by 1.5 pixels": (5, 1.5, False, False, False, None),
     "10, blurred by 1.5 pixels": (10, 1.5, False, False, False, None),
 }
-
-
-def compressed(picture: Tensor, quality: int) -> Tensor:
-    """Return what JPEG makes of a picture."""
-    file = io.BytesIO()
-    decoding.to_pillow(picture.clamp(0, 1)).save(file, "JPEG", quality=quality)
-    return decoding.from_pillow(Image.open(file))
 
 
 def in_bytes(picture: Tensor) -> Tensor:
@@ -66,12 +59,7 @@ def striped(picture: Tensor, kind: tuple, generator: Generator) -> tuple[Tensor,
 
 def main() -> None:
     """Measure and write."""
-    paths = [
-        path
-        for given in map(Path, sys.argv[1:])
-        for path in (sorted(given.iterdir()) if given.is_dir() else [given])
-        if path.suffix.lower() in files.SUFFIXES
-    ]
+    paths = cases.paths(sys.argv[1:])
     pairs: dict[str, list[tuple[float, float] | None]] = {}
     clean: list[str] = []
     looked_at = 0

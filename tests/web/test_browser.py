@@ -1,6 +1,5 @@
 """The page in a real browser, where the system has one: paint, restore, slide, save, come back."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,20 +21,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         values = np.asarray(colourful(64, 48)) / 2 + 64 + noise
         Image.fromarray(values.clip(0, 255).astype(np.uint8)).save(folder / f"{number}-{name}.png")
     return folder
-
-
-@pytest.fixture(scope="module")
-def shared(chromium: object, folder: Path) -> Iterator[Served]:
-    """One server for all tests that leave it alive."""
-    served = Served(chromium, folder)
-    yield served
-    served.close()
-
-
-@pytest.fixture
-def served(shared: Served) -> Iterator[Served]:
-    yield shared
-    shared.close_windows()
 
 
 def test_paint_restore_slide_and_save(served: Served, folder: Path) -> None:

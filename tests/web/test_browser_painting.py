@@ -1,6 +1,5 @@
 """What is painted, in a real browser: by fingers, from a file, found by the tool, on many pages."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,16 +31,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shared(chromium: object, folder: Path) -> Iterator[Served]:
-    served = Served(chromium, folder, has_touch=True)
-    yield served
-    served.close()
-
-
-@pytest.fixture
-def served(shared: Served) -> Iterator[Served]:
-    yield shared
-    shared.close_windows()
+def window() -> dict[str, object]:
+    """What a window can do: fingers."""
+    return {"has_touch": True}
 
 
 def test_a_mask_is_loaded_from_a_file(served: Served, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-NORMAL_MEDIAN = 0.6745  # of the absolute value of a standard normal number
+from convprior.problem.noise import NORMAL_MEDIAN
+
 REACH = 2  # columns: differences to so many neighbours tell an offset
 SLOW = 16  # columns to each side whose differences tell how the picture itself goes up or down
 FLAT = 1 / 255  # deviation from which on less is no flatter

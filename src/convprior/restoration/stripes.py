@@ -15,7 +15,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from convprior.restoration.offsets import NORMAL_MEDIAN, most_probable, typical
+from convprior.problem.noise import NORMAL_MEDIAN
+from convprior.restoration.offsets import most_probable, typical
 
 BANDS = 8  # that have to agree
 LEAST_SIDE = 96  # pixels: streaks of a texture are as long as a smaller picture
