@@ -43,16 +43,21 @@ def paths(given: list[str]) -> list[Path]:
     ]
 
 
-def read(folder: Path, wanted: list[str]) -> Iterator[Case]:
+def read(folder: Path, wanted: list[str], noises: int = 1) -> Iterator[Case]:
     """Yield the cases whose name contains one of ``wanted``: ``denoise-25/house``, ``inpaint/…``.
 
+    What is damaged at random comes with so many noises: ``denoise-25/house`` and, of the second,
+    ``denoise-25/house.1``.
     Raises SystemExit if there is none.
     """
     found = 0
     for name, path in names(folder).items():
         if any(part in name for part in wanted):
             found += 1
-            yield _inpaint(name, path) if name.startswith("inpaint/") else _damaged(name, path)
+            if name.startswith("inpaint/"):
+                yield _inpaint(name, path)
+            else:
+                yield from (_damaged(name, path, number) for number in range(noises))
     if not found:
         raise SystemExit(
             f"no case matches {' '.join(wanted)}; in {folder}: {' '.join(names(folder)) or 'none'}"
@@ -73,11 +78,13 @@ def _mask_of(path: Path) -> Path:
     return path.with_name(f"{path.stem}_known.png")
 
 
-def _damaged(name: str, path: Path) -> Case:
+def _damaged(name: str, path: Path, number: int) -> Case:
     image = decoding.decode_rgb(path.read_bytes(), str(path))
     reference = decoding.from_pillow(decoding.fit_square(image, SIZE))
     damage = DAMAGES[name.partition("/")[0]]
-    return Case(name, damage(reference, seeds.generator("benchmark", name)), reference)
+    drawn = (number,) if number else ()
+    observation = damage(reference, seeds.generator("benchmark", name, *drawn))
+    return Case(".".join([name, *map(str, drawn)]), observation, reference)
 
 
 def _inpaint(name: str, path: Path) -> Case:

@@ -1,7 +1,8 @@
 """What quality, at what CPU time: our recipes, the published one, and classical methods.
 
     python benchmarks/prior.py PICTURES denoise-25 inpaint
-    python benchmarks/prior.py PICTURES denoise-25/house --seeds 4
+    python benchmarks/prior.py PICTURES denoise-25/house --seeds 4      # of the network
+    python benchmarks/prior.py PICTURES denoise-15 denoise-50 --noises 3
     python benchmarks/prior.py PICTURES --quick                    # one picture, minutes
 
 Restores the cases whose names contain one of the words (see cases.py), on one thread, with each
@@ -277,19 +278,33 @@ def _mean_of(values: Iterable[float | None]) -> float | None:
     return mean(there) if there else None
 
 
+def _first_runs(each: dict[str, Story], damage: str, recipe: str) -> dict[str, list[float]]:
+    """Return for each picture of a damage the PSNR of the first run on each of its noises."""
+    found: dict[str, list[float]] = {}
+    for name, measured in each.items():
+        picture = name.partition(".")[0]
+        if picture.startswith(f"{damage}/") and recipe in measured["recipes"]:
+            first = measured["recipes"][recipe]["runs"][0]["psnr"]
+            found.setdefault(picture, []).append(first)
+    return found
+
+
 def summarise(each: dict[str, Story]) -> Story:
-    """Return per kind of damage and recipe the means over pictures, and the spread over seeds."""
+    """Return per kind of damage and recipe the means over pictures and noises, and the spreads."""
     summary: Story = {}
     for damage in dict.fromkeys(name.partition("/")[0] for name in each):
         of_damage = [m for name, m in each.items() if name.startswith(f"{damage}/")]
         for name in dict.fromkeys(name for m in of_damage for name in m["recipes"]):
             ours = [m["recipes"][name] for m in of_damage if name in m["recipes"]]
+            drawn = _first_runs(each, damage, name)
             gaps = [run["stop_gap"] for o in ours for run in o["runs"]]
             spreads = [stdev(run["psnr"] for run in o["runs"]) for o in ours if len(o["runs"]) > 1]
+            noises = [stdev(psnrs) for psnrs in drawn.values() if len(psnrs) > 1]
             gains = [o["gain_db"] for o in ours if "gain_db" in o]
             ratios = [o["cpu_ratio"] for o in ours if "cpu_ratio" in o]
             summary[f"{damage} {name}"] = {
-                "pictures": len(ours),
+                "pictures": len(drawn),
+                "noises": len(ours) // len(drawn),
                 "psnr": mean(o["runs"][0]["psnr"] for o in ours),
                 "psnr_patches": _mean_of(o["runs"][0]["psnr_patches"] for o in ours),
                 "psnr_network": mean(o["runs"][0]["psnr_network"] for o in ours),
@@ -298,6 +313,7 @@ def summarise(each: dict[str, Story]) -> Story:
                 "stop_gap_mean": mean(gaps),
                 "stop_gap_worst": max(gaps),
                 "spread_over_seeds": mean(spreads) if spreads else None,
+                "spread_over_noises": mean(noises) if noises else None,
             }
     return summary
 
@@ -310,7 +326,8 @@ def main() -> None:
     parser.add_argument("cases", nargs="*", default=[""], help="cases, or parts of their names")
     parser.add_argument("--recipes", nargs="+", help="names in params.yaml; default: the task's")
     parser.add_argument("--params", type=Path, default=params.PACKAGED, help="another params.yaml")
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1, help="of the network, for each noise")
+    parser.add_argument("--noises", type=int, default=1, help="for each damaged picture")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--out", default="prior", metavar="NAME", help="of what is written")
     parser.add_argument("--quick", action="store_true", help="house alone, σ 25")
@@ -319,7 +336,7 @@ def main() -> None:
     precision = getattr(torch, args.precision)
     wanted = ["denoise-25/house"] if args.quick else args.cases
     each = {}
-    for case in cases.read(args.pictures, wanted):
+    for case in cases.read(args.pictures, wanted, args.noises):
         each[case.name] = measure(case, args.recipes, args.seeds, precision, args.params)
     result = {
         "command": " ".join(["python benchmarks/prior.py PICTURES", *sys.argv[2:]]),

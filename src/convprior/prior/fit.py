@@ -14,7 +14,6 @@ from convprior.prior.muon import Muon
 from convprior.prior.recipe import Recipe
 from convprior.prior.where import Where
 from convprior.problem.observation import FLOOR, Observation
-from convprior.problem.operators import IDENTITY
 
 
 class Fit:
@@ -34,7 +33,7 @@ class Fit:
         where: Where,
         latent: Float[Tensor, "1 l latent_H latent_W"] | None = None,
     ) -> None:
-        if recipe.blind_spot and observation.operator is not IDENTITY:
+        if recipe.blind_spot and not observation.operator.is_identity:
             raise ValueError(
                 "a blind spot shows pixels of the picture: an operator has none to show"
             )

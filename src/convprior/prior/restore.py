@@ -22,13 +22,13 @@ from convprior.prior.follower import Ending, Follower, Restored, by_patches
 from convprior.prior.iterates import SNAPSHOT_EVERY, DivergedError, Iterates, State
 from convprior.prior.patches.denoising import Denoising
 from convprior.prior.patches.filling import Filling, filled
+from convprior.prior.patches.inverting import Inverting
 from convprior.prior.patches.work import Work
 from convprior.prior.recipe import Recipe
 from convprior.prior.refinement import MOSTLY_PICTURE, combine_exact, combine_noisy, put_back
 from convprior.prior.stopping import HeldOutStopper, LastStep, Stopper
 from convprior.prior.where import CPU, Where
 from convprior.problem.observation import Observation
-from convprior.problem.operators import IDENTITY
 
 # Times as long as patches: in less time a fit has hardly begun, and its steps are too long for it.
 FIT_TAKES = 10.0
@@ -52,13 +52,14 @@ def restore(
     patched: Tensor | None = None
     begun, took = time.monotonic(), 0.0
     if recipe.patches and patches_apply(observation):
-        work = _patches(observation.to(where.device))
+        work = _patches(observation, where)
         set_out = time.monotonic() - begun  # to put together what is done takes about as long
         patched, cut_off = by_patches(work, follower, follower.until - set_out)
         patched = patched.clamp_(0, 1)
         took = time.monotonic() - begun
         nothing_missing = observation.exact and bool(observation.known.all())
-        fits = recipe.max_steps and not nothing_missing
+        undone = not observation.operator.is_identity  # where patches do far better
+        fits = recipe.max_steps and not nothing_missing and not undone
         if fits and not cut_off and follower.until < time.monotonic() + FIT_TAKES * took:
             cut_off = "time limit"
         if cut_off or not fits:
@@ -79,26 +80,30 @@ def restore(
 
 
 def patches_apply(observation: Observation) -> bool:
-    """Return whether alike patches can restore it: without operator, and with a noise level."""
-    if observation.operator is not IDENTITY:
-        return False
-    return observation.exact or math.isfinite(observation.noise.deviation)
+    """Return whether alike patches can restore it: not where its noise cannot be told."""
+    undone = not observation.operator.is_identity
+    return undone or observation.exact or math.isfinite(observation.noise.deviation)
 
 
 def network_adds(observation: Observation) -> bool:
     """Return whether the network can add to what patches make: not where neighbours share noise.
 
-    It learns such noise as it learns the picture, and no pixel can judge it.
+    It learns such noise as it learns the picture, and no pixel can judge it. Nor where it is
+    enlarged or sharpened, as patches do far better.
     """
-    return not (observation.noise.shared or observation.noise.of_blocks)
+    noise = observation.noise
+    return observation.operator.is_identity and not (noise.shared or noise.of_blocks)
 
 
-def _patches(observation: Observation) -> Work:
+def _patches(observation: Observation, where: Where) -> Work:
     """Return the work for alike patches."""
+    there = observation.to(where.device)
+    if not observation.operator.is_identity:
+        return Inverting(there) if observation.told is None else Inverting(there, shares=(1.0,))
     if observation.exact:
-        return Filling(observation)
+        return Filling(there)
     # Missing pixels among noisy ones are guessed before anything is compared.
-    return Denoising(filled(observation.observed, observation.known), observation.noise)
+    return Denoising(filled(there.observed, there.known), there.noise)
 
 
 def _by_network(
@@ -149,7 +154,7 @@ def _combined(
 ) -> Float[Tensor, "c H W"]:
     """Return what network and patches make together."""
     observation, held_out = iterates.observation, iterates.held_out
-    if observation.operator is not IDENTITY:
+    if not observation.operator.is_identity:
         return average
     if observation.exact:
         if patched is None or not held_out.any():

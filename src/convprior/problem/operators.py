@@ -13,6 +13,10 @@ from torch.nn import functional
 WIDEST = 50  # pixels
 
 
+def _as_it_is(picture: Tensor) -> Tensor:
+    return picture
+
+
 @dataclass(frozen=True, eq=False)
 class Operator:
     """``apply`` maps a picture (c, h·scale, w·scale) to what is observed of it, (c, h, w).
@@ -25,8 +29,21 @@ class Operator:
     scale: int = 1
     reach: int = 0
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether the picture itself was observed; another process has another object for it."""
+        return self.apply is _as_it_is
 
-IDENTITY = Operator(lambda picture: picture)
+    def transposed(self, like: Float[Tensor, "c H W"]) -> Callable[[Tensor], Tensor]:
+        """Return the transpose of ``apply``: what is observed (c, h, w) to pictures like this one.
+
+        A linear map is its own derivative, whose transpose is what gradients go back by.
+        """
+        back: Callable[[Tensor], tuple[Tensor]] = torch.func.vjp(self.apply, like)[1]
+        return lambda observed: back(observed)[0]
+
+
+IDENTITY = Operator(_as_it_is)
 
 
 def downsampling(scale: int) -> Operator:

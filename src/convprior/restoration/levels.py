@@ -66,7 +66,7 @@ class Look:
 
     def under(self, task: Task, operator: Operator = IDENTITY) -> "Look":
         """Return the look with the observation of a task."""
-        if operator is IDENTITY and task != "inpaint":
+        if operator.is_identity and task != "inpaint":
             return self
         seen = replace(self.observation, operator=operator, exact=task == "inpaint")
         return replace(self, observation=seen)

@@ -73,7 +73,7 @@ def understand(job: Job, page: Picture, repair: Tensor | None) -> tuple[Task, st
     settings = job.settings
     operator = operator_of(settings)
     try:
-        look = levels.look(page, repair, same_size=operator is IDENTITY)
+        look = levels.look(page, repair, same_size=operator.is_identity)
     except InputError as error:
         raise InputError(f"{job.source}: {error}") from None
     if settings.told:
@@ -89,7 +89,7 @@ def understand(job: Job, page: Picture, repair: Tensor | None) -> tuple[Task, st
     else:
         task, reason = settings.task, with_regular(look, "as asked")
     look = look.under(task, operator)
-    if operator is IDENTITY and (holes := gaps.hollow(look.observation.known, settings.fill)):
+    if operator.is_identity and (holes := gaps.hollow(look.observation.known, settings.fill)):
         wide = max(hole.width for hole in holes)
         which = "a hole" if len(holes) == 1 else f"{len(holes)} holes, up to"
         reason = f"{reason}; {which} {wide} pixels wide: filled with pieces of the picture"

@@ -17,7 +17,6 @@ from convprior.prior.restore import network_adds, patches_apply
 from convprior.prior.runs import Averaged, restore_runs
 from convprior.prior.where import Where
 from convprior.problem.observation import Observation
-from convprior.problem.operators import IDENTITY
 from convprior.restoration import gaps, recipes
 from convprior.restoration.settings import Settings, Task
 
@@ -96,7 +95,7 @@ def _without_holes(
 
     A picture that is all there then, and has no noise, is done.
     """
-    if observation.operator is not IDENTITY:  # a hole in what is looked for is not one of the same
+    if not observation.operator.is_identity:  # a hole in what is looked for is not one of the same
         return observation, None
     holes = gaps.hollow(observation.known, settings.fill)
     if not holes:
@@ -137,10 +136,11 @@ def _in_tiles(
         say(f"in tiles of {tile} pixels, for {needed / 1e9:.1f} GB of memory")
     if needed > budget:
         say(f"warning: that is more than the {budget / 1e9:.1f} GB that may be used")
+    runs = settings.runs if recipe.max_steps else 1  # by patches alone all would be the same
     while True:
         where = replace(where, tile=tile)
         try:
-            return restore_runs(observation, recipe, settings.runs, settings.seed, where, follower)
+            return restore_runs(observation, recipe, runs, settings.seed, where, follower)
         except (MemoryError, RuntimeError) as error:
             smaller = _sides(observation, tile or max(observation.size)) if recipe.max_steps else []
             if not _out_of_memory(error) or not smaller:

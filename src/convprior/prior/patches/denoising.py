@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from convprior.prior.patches import combining
+from convprior.prior.patches.colours import change, mixed
 from convprior.prior.patches.combining import Sums
 from convprior.prior.patches.matching import alike
 from convprior.prior.patches.sweep import Grid, Tile, sweep
@@ -49,8 +50,8 @@ class Denoising(Work):
     """
 
     def __init__(self, observed: Float[Tensor, "c h w"], noise: Noise) -> None:
-        self.colours = _colours(observed)
-        planes = _mixed(self.colours, observed)
+        self.colours = change(observed)
+        planes = mixed(self.colours, observed)
         self.deviation = noise.deviation
         if noise.shared:
             found = grain.deviation(observed, torch.ones_like(observed[0], dtype=torch.bool))
@@ -66,7 +67,7 @@ class Denoising(Work):
 
     def picture(self) -> Float[Tensor, "c h w"]:
         """Return the best so far: at first what was observed."""
-        return _mixed(self.colours.T, self.finest.picture())
+        return mixed(self.colours.T, self.finest.picture())
 
 
 class _Scale:
@@ -203,26 +204,3 @@ def _grainy(
     else:
         coarse = _grainy(halved(planes), strength, halved(shares), depth + 1)
     return _Scale(planes, variance, coarse, True)
-
-
-def _mixed(matrix: Float[Tensor, "c c"], planes: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:
-    """Return the matrix times the planes; term by term, as the threads of a product change bits."""
-    mixed = torch.zeros_like(planes)
-    for column, plane in zip(matrix.T, planes, strict=True):
-        mixed.addcmul_(column[:, None, None], plane)
-    return mixed
-
-
-def _colours(observed: Float[Tensor, "c h w"]) -> Float[Tensor, "c c"]:
-    """Return an orthonormal change of colours, the brightness first: white noise stays white.
-
-    Of three channels the sum and two differences; of other numbers the principal components.
-    """
-    channels = len(observed)
-    if channels == 1:
-        return observed.new_ones(1, 1)
-    if channels == 3:
-        rows = observed.new_tensor([[1, 1, 1], [1, 0, -1], [1, -2, 1]])
-        return functional.normalize(rows, dim=1)
-    components: Tensor = torch.linalg.eigh(torch.cov(observed.flatten(1))).eigenvectors
-    return components.T.flip(0)  # the strongest first
