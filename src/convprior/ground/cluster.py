@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar
 
 import psutil
 
-from convprior.ground import extras, sharing, tracking
+from convprior.ground import extras, journal, sharing, tracking
 from convprior.ground.errors import InputError
 
 Job = TypeVar("Job")
@@ -49,10 +49,10 @@ def each(
 
     ``address`` is that of the cluster's head as ``host:port``, or `auto` for the one that runs on
     this machine, which must be one of the cluster. ``function`` is of a module's top level: it is
-    sent by its name. Each machine must see the paths ``seen`` and the folder that this process
-    works in: files are not sent. A job whose worker or machine dies is tried again when all others
-    have ended, one at a time on a machine; ``died`` makes the result of one that dies twice, which
-    without it is an error. Raises ClusterError, MissingExtraError.
+    sent by its name, from ``__main__`` whole. Each machine must see the paths ``seen`` and the
+    folder that this process works in: files are not sent. A job whose worker or machine dies is
+    tried again when all others have ended, one at a time on a machine; ``died`` makes the result of
+    one that dies twice, which without it is an error. Raises ClusterError, MissingExtraError.
     """
     with _connected(address), _tidied() as running:
         import ray
@@ -63,7 +63,8 @@ def each(
             errors.ObjectLostError,
         )  # fmt: skip
         gpu = GPU if ray.cluster_resources().get("GPU", 0) else 0
-        setting = (Path.cwd(), tuple(path.absolute() for path in seen), version("convprior"))
+        paths, origin = tuple(path.absolute() for path in seen), tuple(journal.origin().items())
+        setting = (Path.cwd(), paths, version("convprior"), origin)
 
         def sender(where: Literal["DEFAULT", "SPREAD"]) -> Callable[[int], Reference]:
             options = ray.remote(
@@ -149,7 +150,9 @@ def _work(function: Callable[[Job], Result], job: Job, setting: tuple[Any, ...])
 
 
 @cache
-def _prepare(folder: Path, seen: tuple[Path, ...], wanted: str) -> None:
+def _prepare(
+    folder: Path, seen: tuple[Path, ...], wanted: str, origin: tuple[tuple[str, str], ...]
+) -> None:
     """Make a worker ready, once: the folder, the device. Raises ClusterError."""
     import ray
 
@@ -163,7 +166,7 @@ def _prepare(folder: Path, seen: tuple[Path, ...], wanted: str) -> None:
                 "need the same folder under the same path (NFS, for one)"
             )
     os.chdir(folder)
-    tracking.keep_journals_only()
+    tracking.keep_journals_only(dict(origin))
     sharing.work_on("cuda:0" if ray.get_gpu_ids() else "cpu", threads=1)
 
 
