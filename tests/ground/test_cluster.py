@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +18,12 @@ from convprior.ground.errors import InputError
 from convprior.restoration import folder
 from convprior.restoration.job import Watcher
 from convprior.restoration.settings import Settings
-from tests.conftest import REPOSITORY, clean_environment, colourful
+from tests.conftest import SMALL, clean_environment, colourful
 from tests.ground.test_sharing import draw
 
 pytest.importorskip("ray")
 
-SMALL = {"num_cpus": 1, "object_store_memory": 80_000_000}
 STEPS = 40
-
-
-@pytest.fixture(scope="module")
-def two() -> Iterator[Any]:
-    """A cluster of two machines with room for one job each; another one can be added."""
-    from ray.cluster_utils import Cluster
-
-    with pytest.MonkeyPatch.context() as patch:
-        # What the workers import this module from.
-        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (REPOSITORY / "src", REPOSITORY))))
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        made = Cluster(True, head_node_args={**SMALL, "include_dashboard": False})
-        made.add_node(**SMALL)
-        yield made
-        made.shutdown()
 
 
 def machine() -> str:

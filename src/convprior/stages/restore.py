@@ -40,17 +40,25 @@ def read_cases(degraded: Path, task: str, settings: list[object]) -> list[Case]:
     observed = sorted((degraded / "observed").glob("*.tiff"))
     if not observed:
         raise StageError(f"{degraded}/observed: no pictures; run the stage `degrade` first")
-    cases = []
-    for path in observed:
-        repair = degraded / "repair" / f"{path.stem}.png"
-        reference = degraded / "reference" / f"{path.stem}.png"
-        observation = Observation(
-            files.read_float(path), ~files.read_mask(repair), exact=task == "inpaint"
-        )
-        identity = resume.fingerprint([settings, path, repair, reference])
-        clean = files.read(reference).pixels
-        cases.append(Case(path.stem, observation, clean, identity))
-    return cases
+    return [
+        read_case(path, task, resume.fingerprint([settings, path, *beside(path)]))
+        for path in observed
+    ]
+
+
+def read_case(path: Path, task: str, identity: str) -> Case:
+    """Return the case of an observed picture."""
+    repair, reference = beside(path)
+    observation = Observation(
+        files.read_float(path), ~files.read_mask(repair), exact=task == "inpaint"
+    )
+    return Case(path.stem, observation, files.read(reference).pixels, identity)
+
+
+def beside(path: Path) -> tuple[Path, Path]:
+    """Return what belongs to an observed picture: what is to repair of it, and its reference."""
+    degraded, name = path.parents[1], f"{path.stem}.png"
+    return degraded / "repair" / name, degraded / "reference" / name
 
 
 @contextmanager
@@ -86,20 +94,25 @@ def on_this_machine(series: Series, cases: Sequence[Case]) -> bool:
     return first
 
 
-def on_cluster(series: Series, cases: Sequence[Case], address: str) -> None:
+def on_cluster(series: Series, cases: Sequence[Case], degraded: Path, address: str) -> None:
     """Restore what is missing on the machines of a Ray cluster. Raises ClusterError."""
     with resume.alone(series.state), Meter() as meter, tracking.mirroring():
-        jobs = [(series, case) for case in series.missing(cases)]
+        observed = degraded / "observed"
+        jobs = [
+            (series, observed / f"{case.name}.tiff", case.identity)
+            for case in series.missing(cases)
+        ]
         # Another machine may have another folder of this name: it would not see the mark.
         with atomic.scratch(series.state) as mark:
-            ended = cluster.each(restore_there, jobs, address, seen=[mark])
+            ended = cluster.each(restore_there, jobs, address, seen=[mark, observed])
             for done, _ in enumerate(ended, 1):
                 meter.count(done, len(jobs), "pictures")
 
 
-def restore_there(job: tuple[Series, Case]) -> None:
-    """Restore one picture on the device of a cluster's worker."""
-    series, case = job
+def restore_there(job: tuple[Series, Path, str]) -> None:
+    """Restore one picture on the device of a cluster's worker, which reads it itself."""
+    series, path, identity = job
+    case = read_case(path, series.task, identity)
     with record(series, case) as run:
         series.restore(case, run, sharing.device())
 
@@ -128,7 +141,7 @@ def main(argv: Sequence[str]) -> None:
     cases = read_cases(args.degraded, args.task, [asdict(chosen), settings.seed, *METHOD])
     series = Series(args.task, chosen, settings.seed, machine.precision(), STATE / args.task)
     if address := machine.cluster():
-        on_cluster(series, cases, address)
+        on_cluster(series, cases, args.degraded, address)
     elif not on_this_machine(series, cases):
         return
     gather(series, cases, args.restored, args.report)
