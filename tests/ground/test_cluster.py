@@ -93,8 +93,10 @@ def test_an_error_by_input_comes_as_itself(
     # And what a machine lacks, by its name.
     with pytest.raises(ClusterError, match=f"does not see {tmp_path}/mark: files are not sent"):
         list(cluster.each(refuse, [0], two.address, seen=[tmp_path / "mark"]))
-    monkeypatch.setattr(cluster, "version", lambda _: "99")
-    with pytest.raises(ClusterError, match=r"has convprior .*, not 99: install the same on all"):
+    monkeypatch.setattr(cluster, "_code", lambda: "99")
+    with pytest.raises(
+        ClusterError, match=r"has convprior \S+ \(\w{8}\), not 99: install the same on all"
+    ):
         list(cluster.each(refuse, [0], two.address))
 
 

@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar
 
 import psutil
 
-from convprior.ground import extras, journal, sharing, tracking
+from convprior.ground import extras, journal, resume, sharing, tracking
 from convprior.ground.errors import InputError
 
 Job = TypeVar("Job")
@@ -64,7 +64,7 @@ def each(
         )  # fmt: skip
         gpu = GPU if ray.cluster_resources().get("GPU", 0) else 0
         paths, origin = tuple(path.absolute() for path in seen), tuple(journal.origin().items())
-        setting = (Path.cwd(), paths, version("convprior"), origin)
+        setting = (Path.cwd(), paths, _code(), origin)
 
         def sender(where: Literal["DEFAULT", "SPREAD"]) -> Callable[[int], Reference]:
             options = ray.remote(
@@ -156,7 +156,7 @@ def _prepare(
     """Make a worker ready, once: the folder, the device. Raises ClusterError."""
     import ray
 
-    where, here = socket.gethostname(), version("convprior")
+    where, here = socket.gethostname(), _code()
     if here != wanted:
         raise ClusterError(f"{where}: has convprior {here}, not {wanted}: install the same on all")
     for path in (folder, *seen):
@@ -168,6 +168,12 @@ def _prepare(
     os.chdir(folder)
     tracking.keep_journals_only(dict(origin))
     sharing.work_on("cuda:0" if ray.get_gpu_ids() else "cpu", threads=1)
+
+
+def _code() -> str:
+    """Return the version of this code, with a digest: clones of one version may differ."""
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
+    return f"{version('convprior')} ({resume.fingerprint(files)[:8]})"
 
 
 @contextmanager
