@@ -1,6 +1,7 @@
 """Stages whose work the machines of a Ray cluster do: the bits and the records of one process."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -68,26 +69,31 @@ def test_pictures_are_restored_by_the_machines_and_none_twice(two: Any, project:
     recorded_here = {run.info.run_name: recorded(run) for run in runs_of("restore")}
     assert len(recorded_here) == 4
 
-    # Killed in the middle, the same command goes on.
-    there = {"CONVPRIOR_CLUSTER": two.address, "DVC_STAGE": "restore@denoise"}
     command = [sys.executable, "-m", "convprior.stages.restore", *RESTORE,
                "--params", "params.yaml"]  # fmt: skip
     state = project / ".convprior/state/restore/denoise"
-    with subprocess.Popen(command, cwd=project, env=clean_environment() | there) as driver:
-        while not list(state.glob("*/[!.]*/metrics.json")):
-            assert driver.poll() is None
-            time.sleep(0.02)
-        driver.kill()
-    assert 1 <= len(list(state.glob("*/[!.]*/metrics.json"))) < 4
-    run_stage(project, "restore", *RESTORE, **there)
-    assert written(project / "data/restored", project / "reports/restore") == here
-    assert not state.exists()
+    for way in (signal.SIGTERM, signal.SIGKILL):
+        # Ended in the middle, the same command goes on.
+        there = {"CONVPRIOR_CLUSTER": two.address, "DVC_STAGE": way.name}
+        with subprocess.Popen(
+            command, cwd=project, env=clean_environment() | there, stderr=subprocess.PIPE, text=True
+        ) as driver:
+            while not list(state.glob("*/[!.]*/metrics.json")):
+                assert driver.poll() is None
+                time.sleep(0.02)
+            driver.send_signal(way)
+            assert "Traceback" not in driver.communicate()[1]
+        assert driver.returncode
+        assert 1 <= len(list(state.glob("*/[!.]*/metrics.json"))) < 4
+        run_stage(project, "restore", *RESTORE, **there)
+        assert written(project / "data/restored", project / "reports/restore") == here
+        assert not state.exists()
 
-    again = [run for run in runs_of("restore") if "dvc.stage" in run.data.tags]
-    whole = {run.info.run_name: recorded(run) for run in again if run.info.status == "FINISHED"}
-    assert whole == recorded_here
-    assert len(again) <= 4 + 2  # one that was in flight for each worker
-    assert journal.journals() == []
+        again = [run for run in runs_of("restore") if run.data.tags.get("dvc.stage") == way.name]
+        whole = {run.info.run_name: recorded(run) for run in again if run.info.status == "FINISHED"}
+        assert whole == recorded_here
+        assert len(again) <= 4 + 2  # one that was in flight for each worker
+        assert journal.journals() == []
 
 
 def test_questions_of_the_study_are_answered_by_the_machines(

@@ -9,7 +9,9 @@ beside the others.
 import logging
 import os
 import re
+import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -184,6 +186,7 @@ def _connected(address: str) -> Iterator[None]:
     import ray
 
     _check_answers(address)
+    before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -192,10 +195,14 @@ def _connected(address: str) -> Iterator[None]:
             f"no Ray cluster at '{address}' ({first}): this machine must be one of it, "
             "`ray start --address HOST:PORT` makes it one"
         ) from None
+    # Ray's own answer is a trace of its C++, and SIGABRT: nothing would be tidied up. While it
+    # waits, it makes a code of 1 of any.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         yield
     finally:
         ray.shutdown()
+        signal.signal(signal.SIGTERM, before)
 
 
 def _check_answers(address: str) -> None:
