@@ -60,6 +60,8 @@ def test_each_job_is_done_once_and_again_alone_if_its_worker_died(
     assert len({done[-1] for _, done in found} - {"died"}) == 2
     tries = {job.name: len(job.read_text().split()) for job in jobs}
     assert tries == {job.name: 2 if "fatal" in job.name else 1 for job in jobs}
+    with pytest.raises(ClusterError, match="job 2 of 2: its worker died twice"):
+        list(cluster.each(describe, [tmp_path / "a", tmp_path / "fatal"], two.address))
 
 
 def refuse(job: int) -> int:

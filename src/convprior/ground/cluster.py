@@ -90,7 +90,10 @@ def each(
                 yield number, _result(ended)
             except deaths:
                 if died is None:
-                    raise
+                    raise ClusterError(
+                        f"job {number + 1} of {len(jobs)}: its worker died twice, perhaps for want "
+                        "of memory"
+                    ) from None
                 yield number, died(jobs[number])
 
 
