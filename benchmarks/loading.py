@@ -1,16 +1,18 @@
 """How fast pictures reach a network: our tables, beside a folder of JPEGs in torchvision's manner.
 
     python benchmarks/loading.py
+    python benchmarks/loading.py --page     # of what was measured before
 
 Makes up JPEGs of 500×375 from four photographs, stores them as params/imagenet.yaml says (whole,
 pixels, the shorter side 256), and loads both in turns: the folder by Pillow, a random box of each
 picture resized to 224×224 and normalised in the loader; ours as squares of 256×256, which the
-device crops. Writes reports/benchmarks/loading.json: pictures a second, medians of rounds, with
-the medians of the rounds' ratios. Costs some four minutes of two cores, attains what that file
-says. Pictures come from memory: no disk is measured.
+device crops. Writes reports/benchmarks/loading.json, pictures a second, medians of rounds, with
+the medians of the rounds' ratios, and a page of it, loading.html. Costs some four minutes of two
+cores, attains what that file says. Pictures come from memory: no disk is measured.
 """
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -30,6 +32,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 import cases
+import loading_page
 from convprior.ground import atomic, params, seeds
 from convprior.pictures.photographs import PHOTOGRAPHS
 from convprior.stages.train import Train
@@ -225,6 +228,33 @@ def cropping(scratch: Path, settings: Train, rounds: int) -> float:
     return round(statistics.median(found), 2)
 
 
+def measure(pictures: int, rounds: int, workers: list[int]) -> None:
+    """Measure and write the numbers."""
+    torch.set_num_threads(1)
+    settings = params.load(SETTINGS, "train", Train)
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        make_tree(scratch / "tree", pictures)
+        prepare(scratch)
+        core = alone(scratch, rounds, 0)
+        print("one core:", core, flush=True)
+        found = {
+            "machine": cases.machine(),
+            "load": os.getloadavg()[0],
+            "pictures": pictures,
+            "rounds": rounds,
+            "one_core": core,
+            "workers": {str(n): alone(scratch, rounds, n) for n in workers},
+            "resnet18_step": trained(scratch, settings, rounds),
+            "crop_on_this_cpu_ms": cropping(scratch, settings, rounds),
+            # Each further core of a node is taken to load as many: not measured.
+            "gpus_fed_by_a_node": {
+                name: round(core[name] * CORES / APPETITE, 1) for name in ("ours", "folder")
+            },
+        }
+    atomic.write_json(OUT, found)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -232,31 +262,13 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--page", action="store_true", help="measure nothing: make the page anew")
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    settings = params.load(SETTINGS, "train", Train)
-    with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        make_tree(scratch / "tree", args.pictures)
-        prepare(scratch)
-        core = alone(scratch, args.rounds, 0)
-        print("one core:", core, flush=True)
-        found = {
-            "machine": cases.machine(),
-            "load": os.getloadavg()[0],
-            "pictures": args.pictures,
-            "rounds": args.rounds,
-            "one_core": core,
-            "workers": {str(n): alone(scratch, args.rounds, n) for n in args.workers},
-            "resnet18_step": trained(scratch, settings, args.rounds),
-            "crop_on_this_cpu_ms": cropping(scratch, settings, args.rounds),
-            # Each further core of a node is taken to load as many: not measured.
-            "gpus_fed_by_a_node": {
-                name: round(core[name] * CORES / APPETITE, 1) for name in ("ours", "folder")
-            },
-        }
-    atomic.write_json(OUT, found)
-    print(OUT.read_text())
+    if not args.page:
+        measure(args.pictures, args.rounds, args.workers)
+    result, written = json.loads(OUT.read_text()), OUT.with_suffix(".html")
+    loading_page.write(written, result, appetite=APPETITE, cores=CORES)
+    print(f"wrote {written}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jaxtyping
 import numpy as np
@@ -117,6 +119,8 @@ def tiny_study(content: dict) -> dict:
     return {"compose": compose, "learn": learn, "study": study}
 
 
+SMALL = {"num_cpus": 1, "object_store_memory": 80_000_000}  # a machine of a Ray cluster
+
 # Longest first, so that two workers end together.
 LONG_FILES = (
     "test_pipeline_study.py", "test_pipeline.py", "test_train.py", "test_restore.py",
@@ -155,6 +159,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_database: Pat
     shutil.copytree(REPOSITORY / "data/masks", tmp_path / "data/masks")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_params()))
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def two() -> Iterator[Any]:
+    """A cluster of two machines with room for one job each; another one can be added."""
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        # What the workers import the tests from.
+        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (REPOSITORY / "src", REPOSITORY))))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        made = Cluster(True, head_node_args={**SMALL, "include_dashboard": False})
+        made.add_node(**SMALL)
+        yield made
+        made.shutdown()
 
 
 @pytest.fixture(scope="session")

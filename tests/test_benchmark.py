@@ -11,11 +11,13 @@ import yaml
 from convprior.ground import seeds
 from convprior.pictures import decoding, files
 from tests.conftest import REPOSITORY, colourful, tiny_params
+from tests.report.test_chart import specifications
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 
 import cases
 import damages
+import loading
 import prior as benchmark
 import yardstick
 
@@ -98,6 +100,32 @@ def test_a_case_that_does_not_exist_is_refused(
 ) -> None:
     with pytest.raises(SystemExit, match=r"no case matches derain; in .*denoise-15/house"):
         run(monkeypatch, benchmark, pictures, "derain")
+
+
+def test_the_page_of_loading_is_made_of_what_was_measured_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    loading.OUT.parent.mkdir(parents=True)
+    speeds = {"ours": 9000.4, "folder": 300.0, "ratio": 30.0, "ratios": [28.5, 31.5]}
+    grown = {"ours": 13500.0, "folder": 600.0, "ratio": 22.5, "ratios": [22.5]}
+    measured = {
+        "machine": "<a machine>", "load": 0.25, "pictures": 64, "rounds": 2, "one_core": speeds,
+        "workers": {"1": speeds, "4": grown}, "crop_on_this_cpu_ms": 1.25,
+        "resnet18_step": speeds | {"share_of_the_time_waiting": {"ours": 0.012, "folder": 0.5}},
+        "gpus_fed_by_a_node": {"ours": 57.6, "folder": 1.9},
+    }  # fmt: skip
+    loading.OUT.write_text(json.dumps(measured))
+    monkeypatch.setattr(sys, "argv", ["loading.py", "--page"])
+    loading.main()
+    page = loading.OUT.with_suffix(".html").read_text()
+    speed, growth = (found["data"]["values"] for found in specifications(page))
+    assert [(row["x"], row["y"]) for row in speed] == [(1, 9000.4), (4, 13500), (1, 300), (4, 600)]
+    assert [(row["x"], row["y"]) for row in growth[::2]] == [(1, 1)] * 3
+    assert [(row["x"], row["y"]) for row in growth[1::2]] == [(4, 13500 / 9000.4), (4, 2), (4, 4)]
+    for said in ("&lt;a machine&gt;", ">9,000<", "30 (28.5 to 31.5)", "1.2%", "57.6"):
+        assert said in page
+    assert json.loads(loading.OUT.read_text()) == measured
 
 
 @pytest.mark.parametrize("name", damages.DAMAGES)

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +18,12 @@ from convprior.ground.errors import InputError
 from convprior.restoration import folder
 from convprior.restoration.job import Watcher
 from convprior.restoration.settings import Settings
-from tests.conftest import REPOSITORY, clean_environment, colourful
+from tests.conftest import SMALL, clean_environment, colourful
 from tests.ground.test_sharing import draw
 
 pytest.importorskip("ray")
 
-SMALL = {"num_cpus": 1, "object_store_memory": 80_000_000}
 STEPS = 40
-
-
-@pytest.fixture(scope="module")
-def two() -> Iterator[Any]:
-    """A cluster of two machines with room for one job each; another one can be added."""
-    from ray.cluster_utils import Cluster
-
-    with pytest.MonkeyPatch.context() as patch:
-        # What the workers import this module from.
-        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (REPOSITORY / "src", REPOSITORY))))
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        made = Cluster(True, head_node_args={**SMALL, "include_dashboard": False})
-        made.add_node(**SMALL)
-        yield made
-        made.shutdown()
 
 
 def machine() -> str:
@@ -77,6 +60,8 @@ def test_each_job_is_done_once_and_again_alone_if_its_worker_died(
     assert len({done[-1] for _, done in found} - {"died"}) == 2
     tries = {job.name: len(job.read_text().split()) for job in jobs}
     assert tries == {job.name: 2 if "fatal" in job.name else 1 for job in jobs}
+    with pytest.raises(ClusterError, match="job 2 of 2: its worker died twice"):
+        list(cluster.each(describe, [tmp_path / "a", tmp_path / "fatal"], two.address))
 
 
 def refuse(job: int) -> int:
@@ -110,8 +95,10 @@ def test_an_error_by_input_comes_as_itself(
     # And what a machine lacks, by its name.
     with pytest.raises(ClusterError, match=f"does not see {tmp_path}/mark: files are not sent"):
         list(cluster.each(refuse, [0], two.address, seen=[tmp_path / "mark"]))
-    monkeypatch.setattr(cluster, "version", lambda _: "99")
-    with pytest.raises(ClusterError, match=r"has convprior .*, not 99: install the same on all"):
+    monkeypatch.setattr(cluster, "_code", lambda: "99")
+    with pytest.raises(
+        ClusterError, match=r"has convprior \S+ \(\w{8}\), not 99: install the same on all"
+    ):
         list(cluster.each(refuse, [0], two.address))
 
 

@@ -16,7 +16,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 from PIL import Image
 
-from convprior.ground import mlflow_store, tracking
+from convprior.ground import journal, mlflow_store, tracking
 from convprior.ground.journal import Journal, let_go, root, take
 from convprior.ground.journal import journals as found_journals
 from tests.conftest import clean_environment, colourful
@@ -141,6 +141,23 @@ def test_runs_that_are_shared_out_are_mirrored_by_the_run_around_them(project: P
     found = client.search_runs([experiment.experiment_id])
     assert {run.info.run_name for run in found} == {"locality", "mlp 0", "mlp 1"}
     assert {run.info.status for run in found} == {"FINISHED"}
+    assert journals(project) == []
+
+
+def test_what_others_record_for_this_process_is_mirrored_and_says_whose_command_made_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "_given", None)
+    sender = journal.origin() | {journal.NOTE: "Made again by `restore`", "dvc.stage": "restore"}
+    with tracking.mirroring():
+        monkeypatch.setattr(tracking, "_journals_only", True)
+        journal.work_for(sender)  # as a cluster's worker does
+        with tracking.run("restore", "coffee", about="A picture.") as run:
+            run.metrics({"psnr": 7.0})
+    info, data = only_run(MlflowClient(mlflow_store.uri()), "restore")
+    assert (info.status, data.metrics) == ("FINISHED", {"result/psnr": 7.0})
+    assert data.tags["dvc.stage"] == "restore"
+    assert data.tags[journal.NOTE] == "A picture.\n\nMade again by `restore`"
     assert journals(project) == []
 
 

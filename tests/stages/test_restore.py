@@ -16,6 +16,7 @@ import convprior
 from convprior.ground import resume, seeds
 from convprior.pictures import decoding, files
 from convprior.prior.fit import Fit
+from convprior.prior.where import Where
 from convprior.problem import classical, damage, metrics
 from convprior.problem.observation import Observation
 from convprior.restoration import measured, recipes
@@ -232,16 +233,17 @@ def test_lightning_does_not_lower_the_precision_of_the_method(
 ) -> None:
     degrade_all(project)
     monkeypatch.setenv("CONVPRIOR_PRECISION", "bf16-mixed")
-    lowered: list[bool] = []
+    computed_in: list[tuple[bool, torch.dtype]] = []
     original = measured.restore_case
 
     def spied(*given: object) -> None:
-        lowered.append(torch.is_autocast_enabled("cpu"))
+        where = next(each for each in given if isinstance(each, Where))
+        computed_in.append((torch.is_autocast_enabled("cpu"), where.precision))
         original(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(measured, "restore_case", spied)
     restore.main([*command("denoise"), "--params", "params.yaml"])
-    assert lowered == [False] * 4
+    assert computed_in == [(False, torch.bfloat16)] * 4
 
 
 def test_the_metrics_are_those_of_the_files(project: Path) -> None:

@@ -9,7 +9,9 @@ beside the others.
 import logging
 import os
 import re
+import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +22,7 @@ from typing import Any, Literal, TypeVar
 
 import psutil
 
-from convprior.ground import extras, sharing, tracking
+from convprior.ground import extras, journal, resume, sharing, tracking
 from convprior.ground.errors import InputError
 
 Job = TypeVar("Job")
@@ -49,10 +51,10 @@ def each(
 
     ``address`` is that of the cluster's head as ``host:port``, or `auto` for the one that runs on
     this machine, which must be one of the cluster. ``function`` is of a module's top level: it is
-    sent by its name. Each machine must see the paths ``seen`` and the folder that this process
-    works in: files are not sent. A job whose worker or machine dies is tried again when all others
-    have ended, one at a time on a machine; ``died`` makes the result of one that dies twice, which
-    without it is an error. Raises ClusterError, MissingExtraError.
+    sent by its name, from ``__main__`` whole. Each machine must see the paths ``seen`` and the
+    folder that this process works in: files are not sent. A job whose worker or machine dies is
+    tried again when all others have ended, one at a time on a machine; ``died`` makes the result of
+    one that dies twice, which without it is an error. Raises ClusterError, MissingExtraError.
     """
     with _connected(address), _tidied() as running:
         import ray
@@ -63,7 +65,8 @@ def each(
             errors.ObjectLostError,
         )  # fmt: skip
         gpu = GPU if ray.cluster_resources().get("GPU", 0) else 0
-        setting = (Path.cwd(), tuple(path.absolute() for path in seen), version("convprior"))
+        paths, origin = tuple(path.absolute() for path in seen), tuple(journal.origin().items())
+        setting = (Path.cwd(), paths, _code(), origin)
 
         def sender(where: Literal["DEFAULT", "SPREAD"]) -> Callable[[int], Reference]:
             options = ray.remote(
@@ -87,7 +90,10 @@ def each(
                 yield number, _result(ended)
             except deaths:
                 if died is None:
-                    raise
+                    raise ClusterError(
+                        f"job {number + 1} of {len(jobs)}: its worker died twice, perhaps for want "
+                        "of memory"
+                    ) from None
                 yield number, died(jobs[number])
 
 
@@ -149,11 +155,13 @@ def _work(function: Callable[[Job], Result], job: Job, setting: tuple[Any, ...])
 
 
 @cache
-def _prepare(folder: Path, seen: tuple[Path, ...], wanted: str) -> None:
+def _prepare(
+    folder: Path, seen: tuple[Path, ...], wanted: str, origin: tuple[tuple[str, str], ...]
+) -> None:
     """Make a worker ready, once: the folder, the device. Raises ClusterError."""
     import ray
 
-    where, here = socket.gethostname(), version("convprior")
+    where, here = socket.gethostname(), _code()
     if here != wanted:
         raise ClusterError(f"{where}: has convprior {here}, not {wanted}: install the same on all")
     for path in (folder, *seen):
@@ -163,8 +171,14 @@ def _prepare(folder: Path, seen: tuple[Path, ...], wanted: str) -> None:
                 "need the same folder under the same path (NFS, for one)"
             )
     os.chdir(folder)
-    tracking.keep_journals_only()
+    tracking.keep_journals_only(dict(origin))
     sharing.work_on("cuda:0" if ray.get_gpu_ids() else "cpu", threads=1)
+
+
+def _code() -> str:
+    """Return the version of this code, with a digest: clones of one version may differ."""
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
+    return f"{version('convprior')} ({resume.fingerprint(files)[:8]})"
 
 
 @contextmanager
@@ -175,6 +189,7 @@ def _connected(address: str) -> Iterator[None]:
     import ray
 
     _check_answers(address)
+    before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -183,10 +198,14 @@ def _connected(address: str) -> Iterator[None]:
             f"no Ray cluster at '{address}' ({first}): this machine must be one of it, "
             "`ray start --address HOST:PORT` makes it one"
         ) from None
+    # Ray's own answer is a trace of its C++, and SIGABRT: nothing would be tidied up. While it
+    # waits, it makes a code of 1 of any.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         yield
     finally:
         ray.shutdown()
+        signal.signal(signal.SIGTERM, before)
 
 
 def _check_answers(address: str) -> None:

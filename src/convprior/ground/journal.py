@@ -34,6 +34,9 @@ Values = Mapping[str, Any]
 Line = dict[str, Any]
 
 
+_given: dict[str, str] | None = None  # the origin that another process has sent with its work
+
+
 class BrokenJournalError(ValueError):
     """A journal that cannot be read: a power cut or a full disk left half of it."""
 
@@ -52,10 +55,11 @@ def root() -> Path:
 
 def journals() -> list[Path]:
     """Return the folders of all journals, oldest first."""
-    return sorted(path for path in _shelf().glob("[!.]*") if path.is_dir())
+    return sorted(path for path in shelf().glob("[!.]*") if path.is_dir())
 
 
-def _shelf() -> Path:
+def shelf() -> Path:
+    """Return the folder of all journals; it need not exist."""
     return root() / ".convprior" / "journals"
 
 
@@ -75,19 +79,20 @@ class Journal:
         # The name may be that of a picture: any bytes, up to 255 of them.
         words = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{experiment}-{name}")[:80]
         identity = f"{time.strftime('%Y%m%dT%H%M%S')}-{words}-{uuid.uuid4().hex[:8]}"
-        self.folder = _shelf() / identity
+        self.folder = shelf() / identity
         # Held until the process ends, however it ends; nobody may find the journal before it is.
         self._lock = _lock(self.folder)
         self._lock.acquire(timeout=0)
         self.folder.mkdir(parents=True)
         # A file's name may be any bytes, which MLflow does not take.
         self._lines = (self.folder / LINES).open("a", encoding="utf-8", errors="replace")
+        came_from = origin()
         self._write(
             "begin",
             experiment=experiment,
             name=name,
             params=dict(params),
-            tags=_origin() | {NOTE: f"{about}\n\nMade again by `{_command()}`"} | dict(tags),
+            tags=came_from | {NOTE: f"{about}\n\n{came_from[NOTE]}"} | dict(tags),
         )
         self._flush()
 
@@ -212,9 +217,17 @@ def _command() -> str:
     return shlex.join(["python", "-m", module.name.removesuffix(".__main__"), *sys.argv[1:]])
 
 
-def _origin() -> dict[str, str]:
-    """Return tags that say where a run came from: git commit, DVC stage and experiment."""
-    tags = {}
+def work_for(sender: Mapping[str, str]) -> None:
+    """Let the runs of this process come from where the process does that has sent the work."""
+    global _given
+    _given = dict(sender)
+
+
+def origin() -> dict[str, str]:
+    """Return tags that say where a run comes from: command, git commit, DVC stage, experiment."""
+    if _given is not None:
+        return _given
+    tags = {NOTE: f"Made again by `{_command()}`"}
     with contextlib.suppress(OSError):  # without git
         commit = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],

@@ -16,7 +16,7 @@ CONVPRIOR_CHECKPOINT_SECONDS  600    so often `train` keeps its state in the mid
 CONVPRIOR_PROCESSES     auto         runs of the study at once: one a GPU, or one a core of the CPU;
                                      processes that prepare pictures: one a core
 CONVPRIOR_CLUSTER                    address of a Ray cluster, whose machines do the study's runs
-                                     instead: auto, or HOST:PORT
+                                     and restore the pictures of `restore`: auto, or HOST:PORT
 ======================  ===========  ==============================================================
 
 A stage computes on one thread in each of its processes, whatever OMP_NUM_THREADS says.
@@ -106,6 +106,17 @@ def number(name: str, default: int, least: int) -> int:
     if not text.isdecimal() or int(text) < least:
         raise MachineError(f"{name} is '{text}': expected a whole number from {least}")
     return int(text)
+
+
+def cluster() -> str | None:
+    """Return the address of the cluster that does the work (CONVPRIOR_CLUSTER); None for none."""
+    return os.environ.get("CONVPRIOR_CLUSTER") or None
+
+
+def precision() -> torch.dtype:
+    """Return bfloat16 where CONVPRIOR_PRECISION is one of those with it, float32 elsewhere."""
+    asked_for = os.environ.get("CONVPRIOR_PRECISION", "")
+    return torch.bfloat16 if "bf16" in asked_for else torch.float32
 
 
 def loader_workers() -> int:

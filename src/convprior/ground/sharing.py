@@ -101,7 +101,7 @@ def in_order(function: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Res
     """
     from convprior.ground import cluster  # its workers work as this module's do
 
-    if address := os.environ.get("CONVPRIOR_CLUSTER"):
+    if address := machine.cluster():
         ended = cluster.each(function, jobs, address)
     else:
         ended = each(function, jobs, machine.devices_of_runs(), threads=1)

@@ -2,8 +2,8 @@
 
 A thread mirrors the journal to MLflow while the run lives; what it did not get through is replayed
 by the next run or by ``make sync``, and a journal that got through is deleted. Processes that
-share out one stage's runs keep journals only, which the stage's own run mirrors when they are over:
-each would else take seconds to load MLflow.
+share out one stage's runs keep journals only, which the stage mirrors when they are over: each
+would else take seconds to load MLflow.
 Replaying is idempotent (`mlflow_store`), so a server that is down costs nothing and loses nothing;
 and a journal that MLflow refuses, or that cannot be read, holds up no other.
 """
@@ -31,10 +31,14 @@ _refused: set[Path] = set()  # the journals of which this process has said so
 _journals_only = False
 
 
-def keep_journals_only() -> None:
-    """Mirror nothing from here on: this process works for another, which does it."""
+def keep_journals_only(sender: Mapping[str, str]) -> None:
+    """Mirror nothing from here on: this process works for another, which does it.
+
+    ``sender`` is the `journal.origin` of that one, and of the runs from now on.
+    """
     global _journals_only
     _journals_only = True
+    journal.work_for(sender)
 
 
 @contextlib.contextmanager
@@ -52,35 +56,46 @@ def run(
     exception that leaves the block.
     """
     recorded = Journal(experiment, name, params or {}, tags or {}, about)
-    over = threading.Event()
-    mirror = threading.Thread(target=_follow, args=(recorded.folder, over), daemon=True)
     shared_out = _journals_only or multiprocessing.parent_process() is not None
-    if not shared_out:
-        mirror.start()
+    mirror = contextlib.nullcontext() if shared_out else mirroring(recorded.folder)
     status = "FAILED"
+    with contextlib.closing(recorded), mirror:
+        try:
+            yield recorded
+            status = "FINISHED"
+        except (KeyboardInterrupt, SystemExit):
+            status = "KILLED"
+            raise
+        finally:
+            recorded.end(status)
+
+
+@contextlib.contextmanager
+def mirroring(folder: Path | None = None) -> Iterator[None]:
+    """Mirror a journal while the block lasts, and those of runs that are over, whoever made them.
+
+    Without ``folder`` only the latter: others record what this process has sent them to do.
+    """
+    over = threading.Event()
+    mirror = threading.Thread(target=_follow, args=(folder, over), daemon=True)
+    mirror.start()
     try:
-        yield recorded
-        status = "FINISHED"
-    except (KeyboardInterrupt, SystemExit):
-        status = "KILLED"
-        raise
+        yield
     finally:
-        recorded.end(status)
         over.set()
-        if not shared_out:
-            mirror.join()
-        recorded.close()
+        mirror.join()
 
 
-def _follow(folder: Path, over: threading.Event) -> None:
-    """Mirror one journal until its run is over; never raise, and say once what does not work."""
+def _follow(folder: Path | None, over: threading.Event) -> None:
+    """Mirror journals until ``over`` is set; never raise, and say once what does not work."""
     not_before = 0.0
     while True:
         last = over.is_set()
         if time.monotonic() >= not_before:
             try:
                 try:
-                    _mirror(folder)
+                    if folder is not None:
+                        _mirror(folder)
                 except (RefusedError, BrokenJournalError):  # others may not be
                     _replay_dead_runs()
                     raise
@@ -90,10 +105,11 @@ def _follow(folder: Path, over: threading.Event) -> None:
                     log.warning(
                         "%s: the run goes on in %s; `make sync` replays it",
                         _what_is_wrong(error),
-                        folder.relative_to(root()),
+                        (folder or journal.shelf()).relative_to(root()),
                     )
                 not_before = time.monotonic() + RETRY_AFTER
-        if last or not folder.exists():  # its end may have got through before it was looked for
+        # Its end may have got through before it was looked for.
+        if last or (folder is not None and not folder.exists()):
             return
         over.wait(MIRROR_EVERY)
 

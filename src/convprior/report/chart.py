@@ -77,7 +77,7 @@ def _up(label: str, percent: bool) -> Json:
     return {
         "field": "y", "type": "quantitative", "title": label,
         "scale": {"zero": False},
-        "axis": {"format": ".0%" if percent else ".3~g", "tickCount": 6},
+        "axis": {"format": ".0%" if percent else ",~r", "tickCount": 6},
     }  # fmt: skip
 
 

@@ -1,23 +1,19 @@
 """Restore pictures whose reference is known, and measure and record what comes of each.
 
-The method is `prior.restore`, the same as the tool's. `restore_case` depends on its case alone:
-a `Trainer` shares the cases out over ranks, and anything else could.
+The method is `prior.restore`, the same as the tool's. What comes of a case depends on it and its
+series alone: a `Trainer` shares the cases out over ranks, a cluster over machines.
 """
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import pytorch_lightning as pl
 import torch
 from PIL import Image
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from convprior.ground import atomic, resume
 from convprior.pictures import decoding, files
@@ -177,62 +173,28 @@ def restore_case(
     atomic.write_json(out / "metrics.json", finite)
 
 
-NOTHING = "nothing to do"  # Lightning refuses a loader without a batch
+@dataclass(frozen=True)
+class Series:
+    """How the cases of one task are restored, and the folder ``state`` that keeps the results."""
 
+    task: str
+    recipe: Recipe
+    seed: int
+    precision: torch.dtype
+    state: Path
 
-class Restorer(pl.LightningModule):
-    """Restore each case of the loader and write its result to ``state``.
+    def missing(self, cases: Sequence[Case]) -> list[Case]:
+        """Return the cases that have no result yet."""
+        return [case for case in cases if not case.folder(self.state).exists()]
 
-    Cases whose result is there are skipped. ``record`` opens a tracked run for a case. ``tell`` is
-    called with each step of a case and the one that is due to be its last.
-    """
-
-    def __init__(
-        self,
-        recipe: Recipe,
-        seed: int,
-        state: Path,
-        record: Callable[[Case], AbstractContextManager[Recorder]],
+    def restore(
+        self, case: Case, recorder: Recorder, device: torch.device,
         tell: Callable[[int, float], None] = lambda *_: None,
-    ) -> None:
-        super().__init__()
-        self.recipe, self.seed, self.state, self.record = recipe, seed, state, record
-        self.tell = tell
-
-    def share(self, cases: list[Case]) -> DataLoader[Case]:
-        """Return a loader of this process's share of the cases that are not done.
-
-        All processes look before the first begins to work: so they agree on what is missing.
-        """
-        missing = [case for case in cases if not case.folder(self.state).exists()]
-        mine: list[Case | str] = [*missing[self.trainer.global_rank :: self.trainer.world_size]]
-        return DataLoader(mine or [NOTHING], batch_size=None)  # type: ignore[arg-type]
-
-    def predict_step(self, case: Case | str, _: int) -> None:
-        """Restore one picture, measure it, and write the result."""
-        if isinstance(case, str):
-            return
-
-        def tell(step: int, last: float) -> None:
-            if self.trainer.received_sigterm:
-                raise SIGTERMException
-            self.tell(step, last)
-
-        precision = torch.bfloat16 if "bf16" in str(self.trainer.precision) else torch.float32
-        with (
-            self.record(case) as run,
-            atomic.folder(case.folder(self.state)) as out,
-            # Lightning predicts in inference mode, in which nothing can be fitted.
-            torch.inference_mode(False),
-            torch.enable_grad(),
-            # The method itself says what is computed in which precision.
-            torch.autocast(self.device.type, enabled=False),
-        ):
-            measured = Measured(case, run, case.saved(self.state), self.device, tell)
-            where = Where(self.device, precision)
+    ) -> None:  # fmt: skip
+        """Restore a case and keep its result, whole or not at all. Raises as `restore_case`."""
+        saved = case.saved(self.state)
+        with atomic.folder(case.folder(self.state)) as out:
+            measured = Measured(case, recorder, saved, device, tell)
+            where = Where(device, self.precision)
             restore_case(case, self.recipe, self.seed, where, measured, out)
-        case.saved(self.state).unlink(missing_ok=True)
-
-    def transfer_batch_to_device(self, batch: Case | str, *_: object) -> Case | str:
-        """Leave the case where it is: `restore` moves what it needs."""
-        return batch
+        saved.unlink(missing_ok=True)
