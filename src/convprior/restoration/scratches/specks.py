@@ -76,7 +76,7 @@ def covered(
     light: Float[Tensor, "h w"], found: list[Specks], chosen: Bool[Tensor, " m"]
 ) -> Bool[Tensor, "h w"]:
     """Return the pixels of the chosen specks, of all rings, and of their soft edges."""
-    core, edge = torch.zeros(2, *light.shape, dtype=torch.bool)
+    core, edge = (torch.zeros(light.shape, dtype=torch.bool) for _ in (CORE, EDGE))
     for each, taken in zip(found, chosen.split([len(e.places) for e in found]), strict=True):
         rows, columns = _around(each.places[taken], _disc(each.radius), light.shape)
         below = each.lightness[taken, None] - light[rows, columns]
