@@ -1,10 +1,10 @@
-// What is painted, as it is seen: a tint, and an outline that is light within dark, so that it shows
-// on any picture.
+// What is painted, as it is seen: a tint, and an outline that is red within white, so that one of
+// the two shows on any picture.
 
 import { SIDE } from "./mask.js";
 
 const TINT = 0x73552dff; // A B G R
-const LINES = [["#000c", 3.5], ["#fff", 1.25]]; // colour and width in CSS pixels
+const LINES = [["#fff", 3.5], ["#ff2d55", 1.75]]; // colour and width in CSS pixels
 
 export class Overlay {
   constructor(mask) { Object.assign(this, { mask, cells: [], tints: [], outlines: [] }); }
