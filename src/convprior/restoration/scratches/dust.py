@@ -22,8 +22,8 @@ from convprior.restoration.scratches.specks import EVIDENCE, Specks, covered, sp
 WEIGHTS = {"strength": 1.7, "lightness": 9.4, "uneven": -4.9, "elsewhere": -2.3}
 FROM = 9.8
 EVIDENT, LIKELY = 1.0, -1.0  # odds of a speck that tells of dust, and of dust where there is some
-FEW = 5  # evident ones at least, in a picture without scratches: fewer may be the light in eyes,
-DOUBTFUL = 0.5  # and so many more for each that is likely
+FEW = 5  # evident ones at least, where there are no scratches: fewer may be the light in eyes,
+DOUBTFUL = 0.5  # and so many more for each that is but likely
 WHITE, GREY = 0.9, 0.7  # the lightness given to a grey one, which has less than the latter
 CROWDED = 2.0  # odds on even ground of one that counts as crowded
 ALIKE = 0.15  # of the range: the mean distance of the evident ones' lightness from its median
@@ -32,20 +32,27 @@ DOUBLE = 2.0  # odds that a doubled sensitivity stands for
 
 
 def dust(
-    light: Float[Tensor, "h w"], scratched: Bool[Tensor, "h w"], sensitivity: float
+    light: Float[Tensor, "h w"],
+    scratched: Bool[Tensor, "h w"],
+    sensitivity: float,
+    *,
+    expected: bool,
 ) -> Bool[Tensor, "h w"]:
-    """Return the pixels of light specks, if they are dust; those at scratches are left out."""
+    """Return the pixels of light specks, if they are dust; those at scratches are left out.
+
+    Dust is ``expected`` in a picture that has scratches: one evident speck is enough there.
+    """
     found = specks(light, grown(scratched, 2))
     evidence = torch.cat([each.evidence for each in found])
     odds = evidence @ torch.tensor([WEIGHTS[name] for name in EVIDENCE]) - FROM
     odds += DOUBLE * math.log2(sensitivity)
     likely = _single(found, odds, light.shape) & (odds >= LIKELY)
     evident = likely & (odds >= EVIDENT)
-    few = 1 if bool(scratched.any()) else FEW
-    doubtful = int(likely.sum()) - int(evident.sum())
-    lightness = evidence[:, EVIDENCE.index("lightness")]
-    needed = max(few + DOUBTFUL * doubtful, *_others(found, odds, evidence, light.shape))
-    if int(evident.sum()) < needed or _spread(lightness[evident]) > ALIKE:
+    number, doubtful = int(evident.sum()), int((likely & ~evident).sum())
+    grey, crowded = _others(found, odds, evidence, light.shape)
+    needed = max(grey, 1 if expected else max(crowded, FEW + DOUBTFUL * doubtful))
+    lightness = evidence[evident, EVIDENCE.index("lightness")]
+    if number < needed or _spread(lightness) > ALIKE:
         return torch.zeros_like(scratched)
     return covered(light, found, likely)
 
