@@ -21,12 +21,14 @@ from convprior.restoration.scratches.specks import EVIDENCE, Specks, covered, sp
 
 WEIGHTS = {"strength": 1.7, "lightness": 9.4, "uneven": -4.9, "elsewhere": -2.3}
 FROM = 9.8
-EVIDENT, LIKELY = 1.0, -1.0  # odds of a speck that tells of dust, and of dust where there is some
+EVIDENT, LIKELY = 1.0, -1.0  # odds of a speck that tells of dust, and of dust where there is some,
+POSSIBLE = -2.0  # and where there are scratches too
 FEW = 5  # evident ones at least, where there are no scratches: fewer may be the light in eyes,
 DOUBTFUL = 0.5  # and so many more for each that is but likely
 WHITE, GREY = 0.9, 0.7  # the lightness given to a grey one, which has less than the latter
 CROWDED = 2.0  # odds on even ground of one that counts as crowded
 ALIKE = 0.15  # of the range: the mean distance of the evident ones' lightness from its median
+LARGER = 4.0  # so many times the usual area of the evident ones may one of the kind have
 APART = 4  # pixels from one speck to the next
 DOUBLE = 2.0  # odds that a doubled sensitivity stands for
 
@@ -46,15 +48,17 @@ def dust(
     evidence = torch.cat([each.evidence for each in found])
     odds = evidence @ torch.tensor([WEIGHTS[name] for name in EVIDENCE]) - FROM
     odds += DOUBLE * math.log2(sensitivity)
-    likely = _single(found, odds, light.shape) & (odds >= LIKELY)
-    evident = likely & (odds >= EVIDENT)
-    number, doubtful = int(evident.sum()), int((likely & ~evident).sum())
+    single = _single(found, odds, light.shape)
+    evident = single & (odds >= EVIDENT)
+    number, doubtful = int(evident.sum()), int((single & (odds >= LIKELY) & ~evident).sum())
     grey, crowded = _others(found, odds, evidence, light.shape)
     needed = max(grey, 1 if expected else max(crowded, FEW + DOUBTFUL * doubtful))
     lightness = evidence[evident, EVIDENCE.index("lightness")]
     if number < needed or _spread(lightness) > ALIKE:
         return torch.zeros_like(scratched)
-    return covered(light, found, likely)
+    area = torch.cat([each.area for each in found])
+    alike = area <= LARGER * area[evident].median()
+    return covered(light, found, single & alike & (odds >= (POSSIBLE if expected else LIKELY)))
 
 
 def _others(

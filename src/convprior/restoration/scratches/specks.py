@@ -32,14 +32,15 @@ CORE, EDGE, SOFT = 0.5, 0.8, 2  # of the contrast, below a speck's lightness; pi
 class Specks:
     """The n specks inside rings of one radius: ``places`` are (row, column).
 
-    ``lightness`` is theirs, ``contrast`` that with the lightest of the ring; ``evidence`` has the
-    columns that EVIDENCE names.
+    ``lightness`` is theirs, ``contrast`` that with the lightest of the ring, ``area`` the pixels
+    inside with more than half of it; ``evidence`` has the columns that EVIDENCE names.
     """
 
     radius: int
     places: Int64[Tensor, "n 2"]
     lightness: Float[Tensor, " n"]
     contrast: Float[Tensor, " n"]
+    area: Int64[Tensor, " n"]
     evidence: Float[Tensor, "n k"]
 
 
@@ -63,13 +64,15 @@ def _inside(radius: int, light: Tensor, variation: Tensor, apart: Tensor) -> Spe
     mean = light[_around(places, _ring(radius), light.shape)].mean(1)
     farther = light[_around(places, _ring(radius + FARTHER), light.shape)].amax(1)
     step = lightness - mean
+    inside = light[_around(places, _disc(radius), light.shape)]
+    area = (inside > (lightness - CORE * own)[:, None]).sum(1)
     evidence = [
         (own / variation[top]).log(),
         lightness,
         (lightest[top] - mean) / step,
         ((farther - lightest[top]) / step).clamp(-1, 3),
     ]
-    return Specks(radius, places, lightness, own, torch.stack(evidence, 1))
+    return Specks(radius, places, lightness, own, area, torch.stack(evidence, 1))
 
 
 def covered(
