@@ -274,9 +274,11 @@ def test_what_is_painted_is_seen_on_any_colour(served: Served, tmp_path: Path, c
     before = seen()
     page.keyboard.press("Control+y")
     said(page, "#marked", "painted")
-    page.wait_for_timeout(200)
-    changed = np.abs(seen() - before)
-    assert (changed > 90).sum() > 200  # of 255: the outline of a stroke of 120 pixels
+    for _ in range(50):
+        if (np.abs(seen() - before) > 90).sum() > 200:  # of 255: the outline of 120 pixels
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it is not seen")
 
 
 def test_what_is_painted_is_widened_by_two_pixels(served: Served, tmp_path: Path) -> None:
