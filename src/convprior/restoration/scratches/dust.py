@@ -22,8 +22,9 @@ from convprior.restoration.scratches.specks import EVIDENCE, Specks, covered, sp
 WEIGHTS = {"strength": 1.7, "lightness": 9.4, "uneven": -4.9, "elsewhere": -2.3}
 FROM = 9.8
 EVIDENT, LIKELY = 1.0, -1.0  # odds of a speck that tells of dust, and of dust where there is some
+POSSIBLE = -3.0  # and where there are scratches too
 FEW = 5  # evident ones at least, where there are no scratches: fewer may be the light in eyes,
-DOUBTFUL = 0.5  # and so many more for each that is but likely
+DOUBTFUL, HARDLY = 0.5, 0.1  # and so many more for each that is but likely; where there are some
 WHITE, GREY = 0.9, 0.7  # the lightness given to a grey one, which has less than the latter
 CROWDED = 2.0  # odds on even ground of one that counts as crowded
 ALIKE = 0.15  # of the range: the mean distance of the evident ones' lightness from its median
@@ -51,14 +52,16 @@ def dust(
     evident = single & (odds >= EVIDENT)
     number, doubtful = int(evident.sum()), int((single & (odds >= LIKELY) & ~evident).sum())
     grey, crowded = _others(found, odds, evidence, light.shape)
-    few, most = (1, grey) if expected else (FEW, max(grey, crowded))
-    needed = max(most, few + DOUBTFUL * doubtful)
+    if expected:
+        least, needed = POSSIBLE, max(grey, 1 + HARDLY * doubtful)
+    else:
+        least, needed = LIKELY, max(grey, crowded, FEW + DOUBTFUL * doubtful)
     lightness = evidence[evident, EVIDENCE.index("lightness")]
     if number < needed or _spread(lightness) > ALIKE:
         return torch.zeros_like(scratched)
     area = torch.cat([each.area for each in found])
     alike = area <= LARGER * area[evident].median()
-    return covered(light, found, single & alike & (odds >= LIKELY))
+    return covered(light, found, single & alike & (odds >= least))
 
 
 def _others(
