@@ -1,5 +1,6 @@
 """What is painted, in a real browser: by fingers, from a file, found by the tool, on many pages."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -232,3 +233,68 @@ def test_what_another_picture_became_is_not_said_of_this_one(served: Served) -> 
         playwright.expect(page.locator(element)).to_be_hidden()
     playwright.expect(page.locator("#to-paint")).to_have_attribute("aria-pressed", "true")
     said(page, "#saved", "^$")
+
+
+def test_each_picture_has_choices_of_its_own(served: Served) -> None:
+    page = served.window(SCAN)
+    first = {"#task": "auto", "#strength": "0", "#limit": ""}
+
+    def chosen() -> dict[str, str]:
+        return {each: page.locator(each).input_value() for each in first}
+
+    page.select_option("#task", "denoise")
+    page.locator("#strength").fill("1")
+    page.select_option("#limit", "60")
+    mine = chosen()
+    page.select_option("#pictures", str(OTHER))
+    playwright.expect(page.locator("#name")).to_have_value("scan2.restored.tif")
+    assert chosen() == first
+    page.select_option("#pictures", str(SCAN))
+    playwright.expect(page.locator("#name")).to_have_value("scan.restored.tif")
+    assert chosen() == mine
+
+
+@pytest.mark.parametrize("colour", ["#ff2d55", "#ffffff", "#000000", "#808080"])
+def test_what_is_painted_is_seen_on_any_colour(served: Served, tmp_path: Path, colour: str) -> None:
+    picture = Image.new("RGB", (64, 48), colour)
+    picture.save(tmp_path / f"plain{colour[1:]}.png")
+    page = served.window(PHOTO)
+    page.set_input_files("#file", tmp_path / f"plain{colour[1:]}.png")
+    playwright.expect(page.locator("#name")).to_have_value(f"plain{colour[1:]}.restored.png")
+    stroke(page)
+    page.keyboard.press("Control+z")
+    said(page, "#marked", "^$")
+    page.locator("h1").hover()
+    page.wait_for_timeout(200)
+
+    def seen() -> np.ndarray:
+        data = io.BytesIO(page.locator("#canvas").screenshot())
+        return np.asarray(Image.open(data).convert("L")).astype(int)
+
+    before = seen()
+    page.keyboard.press("Control+y")
+    said(page, "#marked", "painted")
+    for _ in range(50):
+        if (np.abs(seen() - before) > 90).sum() > 200:  # of 255: the outline of 120 pixels
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it is not seen")
+
+
+def test_what_is_painted_is_widened_by_two_pixels(served: Served, tmp_path: Path) -> None:
+    Image.new("RGB", (600, 300)).save(tmp_path / "wide.png")
+    mask = Image.new("L", (600, 300))
+    for place in ((100, 100), (255, 255), (599, 0)):  # alone, where tiles meet, in the corner
+        mask.putpixel(place, 255)
+    mask.save(tmp_path / "mask.png")
+    page = served.window(PHOTO)
+    page.set_input_files("#file", tmp_path / "wide.png")
+    playwright.expect(page.locator("#name")).to_have_value("wide.restored.png")
+    playwright.expect(page.locator("#widen")).to_be_disabled()
+    page.click("#mask-files summary")
+    page.set_input_files("#mask-file", tmp_path / "mask.png")
+    said(page, "#marked", "^3 pixels")
+    page.click("#widen")
+    said(page, "#marked", f"^{21 + 21 + 8} pixels")
+    page.click("#undo")
+    said(page, "#marked", "^3 pixels")

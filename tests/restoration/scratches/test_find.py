@@ -104,6 +104,37 @@ def test_specks_are_dust_if_many_are_alike() -> None:
     assert besides < 0.003
 
 
+def dusty(picture: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Return a picture with 20 specks of one to three discs, 2 to 8 pixels across, and where."""
+    generator = seeds.generator("dust of all forms", seed)
+    down, right = torch.meshgrid(torch.arange(1.0 * SIDE), torch.arange(1.0 * SIDE), indexing="ij")
+    cover = torch.zeros(SIDE, SIDE)
+    for number in range(20):
+        row, column, size, fainter, *places = torch.rand(10, generator=generator).tolist()
+        across, discs = 2 + 6 * size, 1 + number % 3
+        width = across if discs == 1 else across / 2 + 0.5
+        for one, other in zip(places[:discs], places[3:], strict=False):
+            away = (down - 10 - 140 * row - (across - width) * (one - 0.5)).hypot(
+                right - 10 - 140 * column - (across - width) * (other - 0.5)
+            )
+            disc = (1 - 0.1 * fainter) * (width / 2 + 0.5 - away).clamp(0, 1)
+            cover = torch.maximum(cover, disc)
+    damaged = softened(picture * (1 - cover) + 0.97 * cover, 0.7)
+    return compressed(damaged, 90), cover >= 0.5
+
+
+@pytest.mark.parametrize("texture", [0.0, 0.04])
+def test_dust_of_all_forms_is_found(texture: float) -> None:
+    measured = []
+    for seed in range(3):
+        rough = torch.randn(1, SIDE, SIDE, generator=seeds.generator("rough", seed))
+        pixels, truth = dusty(scene(seed) + texture * rough, seed)
+        measured.append(rates(scratches_and_dust(pixels), truth))
+    found, besides = torch.tensor(measured).mean(0).tolist()
+    assert found > 0.85
+    assert besides < 0.001
+
+
 def test_the_lights_in_two_eyes_are_no_dust() -> None:
     face = scene(1) * 0 + torch.tensor([0.8, 0.62, 0.52])[:, None, None]
     down, right = torch.meshgrid(torch.arange(1.0 * SIDE), torch.arange(1.0 * SIDE), indexing="ij")

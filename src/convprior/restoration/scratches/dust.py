@@ -1,9 +1,15 @@
-"""Dust: specks of up to some eight pixels that are lighter than all around them.
+"""Dust: light specks that are alike, among which hardly any are of other kinds.
 
-A speck is dust if many are, and alike: near the end of the picture's range, with hardly any that
-are weaker or of another lightness. Stars and the dots of a texture have all strengths; the light in
-an eye is one of two.
+A picture's own specks, lights, letters and the dots of a texture, are of all kinds; dust is of one
+lightness, near the end of the range, and falls anywhere. So some specks must be evident, more than
+are doubtful, or grey, or crowded: those that would be evident if they were white, or if they lay on
+even ground. The light in an eye is one of two.
+
+The weights are those of a logistic regression, rounded: of specks of dust that was made up on
+pictures, against the pictures' own.
 """
+
+import math
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,64 +17,74 @@ from torch import Tensor
 from torch.nn import functional
 
 from convprior.restoration.scratches.covering import grown
-from convprior.restoration.scratches.ridges import padded, shifted, variation_of
+from convprior.restoration.scratches.specks import EVIDENCE, Specks, covered, specks
 
-RING = ((0, 3), (1, 3), (2, 2), (3, 1), (3, 0), (3, -1), (2, -2), (1, -3))  # pixels, and opposite
-SCALES = (1, 2)
-WEAK, SPECK, STRONG = 2.0, 3.0, 5.0  # contrasts, in units of the surroundings' variation
-LIGHT, EXTREME = 0.7, 0.75  # share of the range: a speck is so light, one that tells of dust
-FEW = 4  # strong ones at least, in a picture without scratches: fewer may be the light in eyes
-OTHERS = 2.0  # so many times those that are not extreme must the extreme ones be,
-WEAKER = 0.5  # and those that are weaker
+WEIGHTS = {"strength": 1.7, "lightness": 9.4, "uneven": -4.9, "elsewhere": -2.3}
+FROM = 9.8
+EVIDENT, LIKELY = 1.0, -1.0  # odds of a speck that tells of dust, and of dust where there is some
+POSSIBLE = -3.0  # and where there are scratches too
+FEW = 5  # evident ones at least, where there are no scratches: fewer may be the light in eyes,
+DOUBTFUL, HARDLY = 0.5, 0.1  # and so many more for each that is but likely; where there are some
+WHITE, GREY = 0.9, 0.7  # the lightness given to a grey one, which has less than the latter
+CROWDED = 2.0  # odds on even ground of one that counts as crowded
+ALIKE = 0.15  # of the range: the mean distance of the evident ones' lightness from its median
+LARGER = 4.0  # so many times the usual area of the evident ones may one of the kind have
+APART = 4  # pixels from one speck to the next
+DOUBLE = 2.0  # odds that a doubled sensitivity stands for
 
 
 def dust(
-    light: Float[Tensor, "h w"], scratched: Bool[Tensor, "h w"], sensitivity: float
+    light: Float[Tensor, "h w"],
+    scratched: Bool[Tensor, "h w"],
+    sensitivity: float,
+    *,
+    expected: bool,
 ) -> Bool[Tensor, "h w"]:
-    """Return the pixels of light specks, if they are dust; those at scratches are left out."""
-    found = torch.zeros_like(scratched)
-    few = 1 if bool(scratched.any()) else FEW
-    for scale in SCALES:
-        small = functional.avg_pool2d(light[None, None], scale)[0, 0] if scale > 1 else light
-        if min(small.shape) < 16:
-            break
-        contrast = small - _around(small)
-        strength = sensitivity * contrast / variation_of(small)
-        top = (contrast > 0) & (contrast >= _largest(contrast, 2))
-        taken = grown(scratched | found, 2)[None, None].float()
-        top &= functional.max_pool2d(taken, scale)[0, 0] == 0
-        extreme = small >= EXTREME
-        strong = top & (strength >= STRONG)
-        most, others = int((strong & extreme).sum()), int((strong & ~extreme).sum())
-        weaker = int((top & ~strong & (strength >= WEAK) & extreme).sum())
-        if most < few or most < OTHERS * others or most < WEAKER * weaker:
-            continue
-        speck = top & (strength >= SPECK) & (small >= LIGHT)
-        spread = [
-            _spread(torch.where(speck, values, -torch.inf), reach, light.shape)
-            for values, reach in ((small - contrast / 2, 2), (small - 0.8 * contrast, 3))
-        ]
-        core = (spread[0] > -torch.inf) & (light > spread[0])
-        found |= core | (grown(core, 2) & (spread[1] > -torch.inf) & (light > spread[1]))
-    return found
+    """Return the pixels of light specks, if they are dust; those at scratches are left out.
+
+    Dust is ``expected`` in a picture that has scratches: one evident speck is enough there.
+    """
+    found = specks(light, grown(scratched, 2))
+    evidence = torch.cat([each.evidence for each in found])
+    odds = evidence @ torch.tensor([WEIGHTS[name] for name in EVIDENCE]) - FROM
+    odds += DOUBLE * math.log2(sensitivity)
+    single = _single(found, odds, light.shape)
+    evident = single & (odds >= EVIDENT)
+    number, doubtful = int(evident.sum()), int((single & (odds >= LIKELY) & ~evident).sum())
+    grey, crowded = _others(found, odds, evidence, light.shape)
+    if expected:
+        least, needed = POSSIBLE, max(grey, 1 + HARDLY * doubtful)
+    else:
+        least, needed = LIKELY, max(grey, crowded, FEW + DOUBTFUL * doubtful)
+    lightness = evidence[evident, EVIDENCE.index("lightness")]
+    if number < needed or _spread(lightness) > ALIKE:
+        return torch.zeros_like(scratched)
+    area = torch.cat([each.area for each in found])
+    alike = area <= LARGER * area[evident].median()
+    return covered(light, found, single & alike & (odds >= least))
 
 
-def _around(light: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
-    """Return the lightest on a ring around each pixel."""
-    wide = padded(light, 3)
-    lightest = torch.full_like(light, -torch.inf)
-    for down, right in RING:
-        for sign in (-1, 1):
-            here = shifted(wide, sign * down, sign * right, 3, light.shape)
-            lightest = torch.maximum(lightest, here)
-    return lightest
+def _others(
+    found: list[Specks], odds: Float[Tensor, " m"], evidence: Float[Tensor, "m k"], size: torch.Size
+) -> tuple[int, int]:
+    """Return how many specks are grey, and how many crowded."""
+    _, lightness, uneven, elsewhere = evidence.T
+    if_white = odds + WEIGHTS["lightness"] * (WHITE - lightness)
+    grey = _single(found, if_white, size) & (if_white >= EVIDENT) & (lightness < GREY)
+    penalty = WEIGHTS["uneven"] * uneven + WEIGHTS["elsewhere"] * elsewhere.clamp(min=0)
+    if_even = odds - penalty
+    crowded = _single(found, if_even, size) & (if_even >= CROWDED) & (odds < EVIDENT)
+    return int(grey.sum()), int(crowded.sum())
 
 
-def _largest(values: Float[Tensor, "h w"], reach: int) -> Float[Tensor, "h w"]:
-    return functional.max_pool2d(values[None, None], 2 * reach + 1, 1, reach)[0, 0]
+def _spread(values: Float[Tensor, " n"]) -> float:
+    return float((values - values.median()).abs().mean())
 
 
-def _spread(values: Float[Tensor, "h w"], reach: int, size: torch.Size) -> Float[Tensor, "H W"]:
-    """Return the largest of ``values`` within reach, at the picture's size."""
-    largest = _largest(values, reach)[None, None]
-    return functional.interpolate(largest, size=tuple(size), mode="nearest")[0, 0]
+def _single(found: list[Specks], odds: Float[Tensor, " m"], size: torch.Size) -> Bool[Tensor, " m"]:
+    """Return which specks have the best odds of all that are nearer than APART."""
+    rows, columns = torch.cat([each.places for each in found]).T
+    best = torch.full(size, -math.inf)
+    best = best.flatten().scatter_reduce(0, rows * size[1] + columns, odds, "amax").view(size)
+    near = functional.max_pool2d(best[None, None], 2 * APART + 1, 1, APART)[0, 0]
+    return odds >= near[rows, columns]

@@ -34,12 +34,17 @@ def scratches_and_dust(
         return found
     kinds = [(pixels - low).amin(0) / (high - low), (high - pixels).amin(0) / (high - low)]
     seen = [lines(light) for light in kinds]
+    scratched: list[Bool[Tensor, "h w"]] = []
     for light, own, other in zip(kinds, seen, reversed(seen), strict=True):
         chosen, width = judging.scratches(own, other, sensitivity)
-        scratched = torch.zeros_like(found)
+        marked = torch.zeros_like(found)
         if chosen.any():
-            scratched = covering.covered(light, own, chosen, width)
-            if float(scratched.float().mean()) > MOST * (width + EDGES):
-                scratched = torch.zeros_like(found)
-        found |= scratched | dust(light, scratched, sensitivity)
+            marked = covering.covered(light, own, chosen, width)
+            if float(marked.float().mean()) > MOST * (width + EDGES):
+                marked = torch.zeros_like(found)
+        scratched.append(marked)
+        found |= marked
+    damaged = bool(found.any())
+    for light, marked in zip(kinds, scratched, strict=True):
+        found |= dust(light, marked, sensitivity, expected=damaged)
     return found

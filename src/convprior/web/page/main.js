@@ -2,7 +2,7 @@
 
 import { restored } from "./errands.js";
 import { open, receive, receiveMask } from "./opening.js";
-import { change, compare, size, split, tool } from "./painting.js";
+import { change, compare, resize, size, split, tool } from "./painting.js";
 import { refresh } from "./refresh.js";
 import { ask, saveMade, saveMask } from "./saving.js";
 import { $, desk, told, view } from "./state.js";
@@ -23,8 +23,9 @@ for (const [id, take] of [["file", receive], ["mask-file", ([file]) => file && d
   });
 }
 for (const name of ["brush", "eraser", "hand"]) on(name, "click", () => { compare(false); tool(name); });
-on("size", "input", size);
+on("size", "input", resize);
 for (const name of ["undo", "redo", "invert", "clear"]) on(name, "click", () => change((mask) => mask[name]()));
+on("widen", "click", () => change((mask) => mask.widen(2)));
 on("find", "click", find);
 for (const [form, name, save] of [["save", "name", saveMade], ["save-mask", "mask-name", saveMask]]) {
   on(form, "submit", (event) => { event.preventDefault(); return save(); });
@@ -48,7 +49,7 @@ on("whole", "click", () => view.zoom(1));
 
 const KEYS = {
   b: () => $("brush").click(), e: () => $("eraser").click(), h: () => $("hand").click(),
-  "[": () => { $("size").value -= 4; size(); }, "]": () => { $("size").value -= -4; size(); },
+  "[": () => { $("size").value -= 4; resize(); }, "]": () => { $("size").value -= -4; resize(); },
   "+": () => $("in").click(), "=": () => $("in").click(), "-": () => $("out").click(),
   0: () => view.fit(), 1: () => view.zoom(1), c: () => compare(!view.comparing),
 };

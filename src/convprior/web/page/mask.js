@@ -133,6 +133,34 @@ export class Mask {
 
   clear() { return this.#all(() => 0); }
 
+  // Paints all that lies within `by` pixels of what is painted.
+  widen(by) {
+    const runs = [...this.#runs()];
+    this.begin();
+    for (let down = -by; down <= by; down++) {
+      const aside = Math.floor(Math.sqrt((by + 0.5) ** 2 - down ** 2));
+      for (const [y, left, right] of runs) this.row(y + down, left - aside, right + aside, 1);
+    }
+    return this.end();
+  }
+
+  // What is painted in each row of each tile: [row, left, right], without right.
+  *#runs() {
+    for (let at = 0; at < this.tiles.length; at++) {
+      const tile = this.tiles[at];
+      if (tile === 0) continue;
+      const [left, top, width, height] = this.#inside(at);
+      for (let y = 0; y < height; y++) {
+        for (let x = 0; x < width; x++) {
+          if (tile !== 1 && !tile[y * SIDE + x]) continue;
+          const from = x;
+          while (x < width && (tile === 1 || tile[y * SIDE + x])) x++;
+          yield [top + y, left + from, left + x];
+        }
+      }
+    }
+  }
+
   invert() {
     return this.#all((tile) => typeof tile === "number" ? 1 - tile : tile.map((byte) => 1 - byte));
   }
@@ -190,22 +218,5 @@ export class Mask {
       }
     });
     return png(this.width, this.height, rows);
-  }
-
-  // Draws a tile into a canvas of SIDE / `step` pixels: each is painted if any under it is.
-  draw(at, step, colour) {
-    const tile = this.tiles[at], [, , width, height] = this.#inside(at);
-    const side = SIDE / step, image = new ImageData(side, side);
-    const pixels = new Uint32Array(image.data.buffer);
-    for (let y = 0; y < height; y++) {
-      const to = Math.floor(y / step) * side;
-      for (let x = 0; x < width; x++) {
-        if (tile === 1 || tile[y * SIDE + x]) pixels[to + Math.floor(x / step)] = colour;
-      }
-    }
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = side;
-    canvas.getContext("2d").putImageData(image, 0, 0);
-    return canvas;
   }
 }

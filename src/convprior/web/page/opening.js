@@ -6,7 +6,7 @@ import { change, compare, keep, lay, size } from "./painting.js";
 import { refresh } from "./refresh.js";
 import { $, desk } from "./state.js";
 import { bytes, get, say, send } from "./talk.js";
-import { wish } from "./wishes.js";
+import { keepWishes, wish } from "./wishes.js";
 import { forget, layer, poll } from "./work.js";
 
 let turn = 0;
@@ -31,6 +31,7 @@ export async function open(number, page = 0) {
   const reading = opening(name, () => read(number, page)), mine = turn;
   const { info, mask } = await reading;
   if (mine !== turn) return;
+  if (desk.info) keepWishes(desk.info.number);
   Object.assign(desk, { info, page });
   desk.layers = { original: layer("picture", number, info) };
   lay(mask, info.mask);
@@ -38,8 +39,6 @@ export async function open(number, page = 0) {
   show();
   await poll();
   if (mine !== turn) return;
-  const last = restored().at(-1);
-  if (last) wish(last.wishes);
   if (!looked()) await say("/api/errands", { what: "look", picture: number, page });
   await poll();
 }
@@ -65,6 +64,7 @@ function show() {
   $("name").value = info.target;
   $("mask-name").value = info.mask_target;
   for (const id of ["saved", "mask-said"]) $(id).textContent = "";
+  wish(info.number, restored().at(-1)?.wishes);
   document.querySelector('[name=from][value="original"]').checked = true;
   compare(false);
   size();

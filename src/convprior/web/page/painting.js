@@ -48,6 +48,12 @@ export function size() {
   view.draw();
 }
 
+// Shows how large the brush is, in the middle of what is in sight if it is nowhere.
+export function resize() {
+  size();
+  view.sample();
+}
+
 export function tool(name) {
   hands.tool = name;
   for (const id of ["brush", "eraser", "hand"]) $(id).ariaPressed = String(id === name);

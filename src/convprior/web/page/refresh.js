@@ -14,6 +14,7 @@ export function refresh() {
   $("undo").disabled = !mask?.done.length;
   $("redo").disabled = !mask?.undone.length;
   for (const id of ["invert", "clear"]) $(id).disabled = !mask;
+  $("widen").disabled = !count;
   const looking = sought().length > 0;
   $("find").disabled = !mask || looking;
   $("find").textContent = looking ? "Looking for scratches and dust…" : "Find scratches and dust";

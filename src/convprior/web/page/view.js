@@ -1,10 +1,9 @@
 // The picture on a canvas: tiles at the scale that is looked at, what is painted above them, or
 // what came on the left of a line and what was made of it on the right. All in device pixels.
 
-import { SIDE } from "./mask.js";
+import { Overlay } from "./overlay.js";
 import { picture } from "./talk.js";
 
-const RED = 0x8c552dff; // A B G R
 const MOST_TILES = 300; // of a layer, 1 MB each
 const LARGEST = 32; // device pixels for one of the picture
 
@@ -86,7 +85,7 @@ export class View {
     Object.assign(this, { canvas, changed, pen: canvas.getContext("2d") });
     Object.assign(this, { before: null, after: null, mask: null, comparing: false, split: 0.5 });
     Object.assign(this, { scale: 1, left: 0, top: 0, fitted: true });
-    Object.assign(this, { brush: 20, pointer: null, overlays: [] });
+    Object.assign(this, { brush: 20, pointer: null, overlay: null });
     new ResizeObserver(() => this.#resize()).observe(canvas);
   }
 
@@ -94,7 +93,7 @@ export class View {
     const same = this.before && this.before.info.width === before.info.width
       && this.before.info.height === before.info.height;
     this.before = before;
-    if (mask !== this.mask) { this.mask = mask; this.overlays = []; }
+    if (mask !== this.mask) { this.mask = mask; this.overlay = new Overlay(mask); }
     if (!same) this.fit(); else this.draw();
   }
 
@@ -138,6 +137,17 @@ export class View {
     this.draw();
   }
 
+  // Shows the brush for a moment where there is none, as with fingers.
+  sample() {
+    if (this.pointer && this.pointer !== this.sampled) return;
+    this.sampled = this.pointer = this.at(this.canvas.width / 2, this.canvas.height / 2);
+    clearTimeout(this.ending);
+    this.ending = setTimeout(() => {
+      if (this.pointer === this.sampled) { this.pointer = null; this.draw(); }
+    }, 1000);
+    this.draw();
+  }
+
   // Returns the point of the picture under a point of the canvas, both from its upper left.
   at(x, y) { return [(x - this.left) / this.scale, (y - this.top) / this.scale]; }
 
@@ -162,7 +172,7 @@ export class View {
       this.#drawLine(line);
     } else {
       this.before.draw(pen, left, top, scale);
-      this.#drawMask();
+      this.overlay.draw(pen, left, top, scale);
       this.#drawBrush();
     }
     this.changed();
@@ -197,26 +207,6 @@ export class View {
       pen.lineTo(x + way * 4 * ratio, canvas.height / 2 + 5 * ratio);
       pen.fill();
     }
-  }
-
-  #drawMask() {
-    const { pen, canvas, mask, left, top, scale } = this;
-    // Where the picture is made smaller, a single pixel that is painted is made wider, to be seen.
-    const step = scale < 1 ? 2 ** Math.min(Math.floor(Math.log2(2 / scale)), 6) : 1;
-    pen.imageSmoothingEnabled = scale < 1;
-    mask.tiles.forEach((tile, at) => {
-      if (tile === 0) return;
-      const x = (at % mask.across) * SIDE, y = Math.floor(at / mask.across) * SIDE;
-      const box = [x, y, x + SIDE, y + SIDE].map((value, k) =>
-        Math.round((k % 2 ? top : left) + value * scale));
-      if (box[2] < 0 || box[3] < 0 || box[0] > canvas.width || box[1] > canvas.height) return;
-      let drawn = this.overlays[at];
-      if (drawn?.version !== mask.version[at] || drawn.step !== step) {
-        drawn = { version: mask.version[at], step, canvas: mask.draw(at, step, RED) };
-        this.overlays[at] = drawn;
-      }
-      pen.drawImage(drawn.canvas, box[0], box[1], box[2] - box[0], box[3] - box[1]);
-    });
   }
 
   #drawBrush() {

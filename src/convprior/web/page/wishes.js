@@ -3,6 +3,7 @@
 import { $ } from "./state.js";
 
 const NOISY = ["auto", "denoise", "dejpeg"];
+const CHOICES = ["task", "strength", "scale", "sigma", "limit"];
 
 export function wishes() {
   const task = $("task").value, strength = 2 ** Number($("strength").value);
@@ -15,12 +16,18 @@ export function wishes() {
   };
 }
 
-export function wish(of) {
-  $("task").value = of.task;
-  $("strength").value = Math.log2(of.strength);
-  if (of.scale) $("scale").value = of.scale;
-  if (of.sigma) $("sigma").value = of.sigma;
-  $("limit").value = of.time_limit ?? "";
+const kept = new Map(); // by the number of a picture that was open: what was chosen of it
+
+// Keeps what is chosen of a picture for when it is opened again.
+export function keepWishes(number) {
+  kept.set(number, CHOICES.map((id) => $(id).value));
+}
+
+// Takes what was chosen of a picture, or asked for, or nothing: the tool is to choose then.
+export function wish(number, asked = {}) {
+  const { task = "auto", strength = 1, scale, sigma, time_limit: limit } = asked;
+  const values = kept.get(number) ?? [task, Math.log2(strength), scale ?? 2, sigma ?? 1.5, limit ?? ""];
+  CHOICES.forEach((id, k) => { $(id).value = values[k]; });
 }
 
 // Shows the settings that the task has; the tool would choose `would`, if that is known.

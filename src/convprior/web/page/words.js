@@ -44,7 +44,7 @@ export function advice(count, task) {
   if (!ended(look)) return "Looking at the picture…";
   if (!look.advice) return look.error ?? "";
   const [would, why] = advised(count);
-  if (task === "inpaint" && !count) return "Paint first what is broken.";
+  if (task === "inpaint" && !count) return "Paint first what is broken, a little beyond its edges.";
   return `${task === "auto" ? "It will" : "The tool would"} ${WORDS[would]}: ${why}.`;
 }
 
