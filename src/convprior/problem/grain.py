@@ -51,6 +51,24 @@ def enlarged(coarse: Float[Tensor, "c half_h half_w"], size: torch.Size) -> Floa
     return up[:, : size[-2], : size[-1]]
 
 
+def mean_around(
+    planes: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"], side: int
+) -> Float[Tensor, "c h w"]:
+    """Return the mean of the known pixels in a square around each; 0 where there are none."""
+    count = functional.avg_pool2d(known[None].float(), side, 1, side // 2).clamp(min=1e-6)
+    mean: Tensor = functional.avg_pool2d(torch.where(known, planes, 0.0), side, 1, side // 2)
+    return mean / count
+
+
+def brightness(
+    picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"] | None = None
+) -> Float[Tensor, "h w"]:
+    """Return the mean of the channels around each pixel, without most of its noise."""
+    if known is None:
+        known = torch.ones_like(picture[0], dtype=torch.bool)
+    return mean_around(picture.mean(0)[None], known, AROUND)[0]
+
+
 def profile(
     plane: Float[Tensor, "h w"], known: Bool[Tensor, "h w"] | None = None
 ) -> Float[Tensor, "1 h w"]:
@@ -60,7 +78,7 @@ def profile(
     strongest in the dark. 1 everywhere where too few blocks are known.
     """
     side = _side(plane[None])
-    light = _light(plane, known)
+    light = brightness(plane[None], known)
     blocks, energy = _blocks(plane, known, side)
     told = energy > 0 if known is None else (energy > 0) & _whole(known, side)
     if int(told.sum()) < LEAST_BLOCKS:
@@ -91,18 +109,6 @@ def variances(
         few = len(energy) < LEAST_BLOCKS
         weakest.append(math.nan if few else _mean_of_weakest(energy.sort().values, WEAKEST))
     return planes.new_tensor(weakest) / (SCATTER[side] * DETAILS)
-
-
-def _light(plane: Float[Tensor, "h w"], known: Bool[Tensor, "h w"] | None) -> Float[Tensor, "h w"]:
-    """Return how bright it is around each pixel."""
-    own = plane if known is None else torch.where(known, plane, 0.0)
-    near = functional.avg_pool2d(own[None], AROUND, 1, AROUND // 2, count_include_pad=False)[0]
-    if known is None:
-        return near
-    share = functional.avg_pool2d(
-        known[None].float(), AROUND, 1, AROUND // 2, count_include_pad=False
-    )[0]
-    return near / share.clamp(min=1e-6)
 
 
 def _by_brightness(

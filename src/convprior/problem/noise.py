@@ -24,7 +24,6 @@ FAINT = 4 / 255  # below this deviation a flat block shows the picture's own gra
 # 0.4 of a camera's, of fur less than 0.15; below that deviation nobody can tell.
 COLOURFUL, FAINT_COLOURFUL = 0.15, 1.6 / 255
 SHARED = 0.3  # from this correlation on: scaled-down and sharpened pictures have 0.2, blurred 0.5
-AROUND = 9  # pixels: their mean tells how bright it is
 LEAST_BLOCKS, MOST_RANGES = 24, 12  # blocks in a range of brightness; ranges
 CURVE = 17  # values of brightness at which a curve is kept
 UNEVEN = 1.5  # times the least noise is the most of a picture, from which on brightness counts
@@ -62,7 +61,7 @@ class Noise:
         """Return the variance of each pixel of a picture, noisy or not, all of it known."""
         if not self.curve:
             return picture.new_full((1, *picture.shape[1:]), self.deviation**2)
-        return _on_curve(_brightness(picture, torch.ones_like(picture[0]) > 0), self.curve)[None]
+        return _on_curve(grain.brightness(picture), self.curve)[None]
 
 
 NONE = Noise(0.0, 0.0)
@@ -89,7 +88,7 @@ def measure(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Nois
         white = white if math.isnan(strong) else strong
     if jpeg > white or correlation > SHARED or white < CLEAN:
         return Noise(max(white, jpeg), correlation, of_blocks=jpeg > white)
-    brightness = _brightness(picture, known)
+    brightness = grain.brightness(picture, known)
     curve = _curve(differences, told, brightness)
     if not curve or max(curve) < UNEVEN * min(curve):
         return Noise(white, correlation)
@@ -141,22 +140,6 @@ def _typical(differences: Float[Tensor, "c n"]) -> float:
     values = differences.flatten()
     values = values[:: -(-len(values) // ENOUGH)]
     return float(values.abs().median()) / NORMAL_MEDIAN
-
-
-def mean_around(
-    planes: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"], side: int
-) -> Float[Tensor, "c h w"]:
-    """Return the mean of the known pixels in a square around each; 0 where there are none."""
-    count = functional.avg_pool2d(known[None].float(), side, 1, side // 2).clamp(min=1e-6)
-    mean: Tensor = functional.avg_pool2d(torch.where(known, planes, 0.0), side, 1, side // 2)
-    return mean / count
-
-
-def _brightness(
-    picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]
-) -> Float[Tensor, "h w"]:
-    """Return the mean of the channels around each pixel, without most of its noise."""
-    return mean_around(picture.mean(0)[None], known, AROUND)[0]
 
 
 def _on_curve(brightness: Float[Tensor, "*n"], curve: tuple[float, ...]) -> Float[Tensor, "*n"]:
