@@ -511,11 +511,12 @@ def test_the_spread_is_in_the_file_s_own_unit(
 ) -> None:
     spreads = []
     for factor in (1, 1000):
-        files.write_float(tmp_path / "in.tif", factor * torch.rand(
-            1, 20, 20, generator=torch.Generator().manual_seed(0)))  # fmt: skip
+        values = factor * torch.rand(1, 20, 20, generator=torch.Generator().manual_seed(0))
+        values[:, 6:14, 6:14] = torch.nan
+        files.write_float(tmp_path / "in.tif", values)
         code, said = call(
             capsys, "restore", tmp_path / "in.tif", "-o", tmp_path / "out.tif", "--runs", 2,
-            "--spread", tmp_path / "spread.tif", "--overwrite", "--task", "superresolve", *FAST,
+            "--spread", tmp_path / "spread.tif", "--overwrite", "--fill", "network", *FAST,
         )  # fmt: skip
         assert code == 0, said
         spreads.append(files.read_float(tmp_path / "spread.tif"))

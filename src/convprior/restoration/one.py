@@ -8,6 +8,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +27,14 @@ from convprior.prior.stopping import Stopper, typical_steps
 from convprior.restoration import levels
 from convprior.restoration.job import Job, Watcher
 from convprior.restoration.levels import Look
-from convprior.restoration.preparation import Before, check_paths, rehearse, repairs_of, understand
+from convprior.restoration.preparation import (
+    Before,
+    check_paths,
+    check_sizes,
+    rehearse,
+    repairs_of,
+    understand,
+)
 from convprior.restoration.report import Page, Report
 from convprior.restoration.settings import Settings, Task
 from convprior.restoration.within_memory import restore_within_memory
@@ -62,11 +70,14 @@ def restore_one(
     pages = files.read_pages(
         job.source, most_pixels=settings.most_pixels, accept_truncated=settings.accept_truncated
     )
+    check_sizes(job, pages)
     repairs = repairs_of(job, pages, before, say)
-    understood = [understand(job, *page) for page in zip(pages, repairs, strict=True)]
-    rehearsal = time.monotonic()
-    rehearse(job, pages, [look.observation.size for _, _, look in understood], say)
-    writing = time.monotonic() - rehearsal
+    with ThreadPoolExecutor(1) as beside:  # to pack a picture and to measure one take seconds
+        rehearsal = beside.submit(rehearse, job, pages)
+        understood = [understand(job, *page) for page in zip(pages, repairs, strict=True)]
+        notes, writing = rehearsal.result()
+    for note in notes:
+        say(f"{job.source}: {note}")
     if settings.time_limit < (least := 2 * (time.monotonic() - start)):  # to set out and to write
         say(f"{job.source}: takes about {least:.0f} s at the least, read, looked at and written")
     quality = _quality(job, understood[0][0], pages[0], say)

@@ -3,6 +3,7 @@
 What cannot be is said here, before hours of work. Raises InputError.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +40,24 @@ def check_paths(job: Job) -> None:
             clash = any(other.exists() and path.samefile(other) for other in written[:number])
         if clash:
             raise ImageError(f"{path}: would be written twice: choose another name")
+
+
+def check_sizes(job: Job, pages: list[Picture]) -> None:
+    """Raise ImageError if what is to be enlarged would be too large."""
+    most = job.settings.most_pixels
+    for page in pages:
+        height, width = _written_size(job.settings, page)
+        if height * width > most:
+            raise ImageError(
+                f"{job.source}: would have {width}×{height} pixels, more than {most:,}: enlarge it "
+                "less, or allow more with --max-pixels"
+            )
+
+
+def _written_size(settings: Settings, page: Picture) -> tuple[int, int]:
+    scale = settings.scale if settings.task == "superresolve" else 1
+    height, width = page.pixels.shape[1:]
+    return scale * height, scale * width
 
 
 def repairs_of(
@@ -99,12 +118,6 @@ def understand(job: Job, page: Picture, repair: Tensor | None) -> tuple[Task, st
             f"{job.source}: nothing is missing, and --task inpaint fills in what is: give --mask, "
             f"in which white marks what to repair{transparent}"
         )
-    height, width = look.observation.size
-    if height * width > settings.most_pixels:
-        raise ImageError(
-            f"{job.source}: would have {width}×{height} pixels, more than "
-            f"{settings.most_pixels:,}: enlarge it less, or allow more with --max-pixels"
-        )
     return task, reason, look
 
 
@@ -128,31 +141,29 @@ def operator_of(settings: Settings) -> Operator:
         raise InputError(f"--kernel {settings.kernel}: {error}") from None
 
 
-def rehearse(
-    job: Job, pages: list[Picture], sizes: list[tuple[int, int]], say: Callable[[str], None]
-) -> None:
+def rehearse(job: Job, pages: list[Picture]) -> tuple[list[str], float]:
     """Write what came where the result will go, and remove it: before hours of work.
 
-    What will be enlarged is as large as it will be. Raises InputError if the target cannot take it.
+    What will be enlarged is as large as it will be. Returns what is to be said, and the seconds
+    that it took. Raises InputError if the target cannot take it.
     """
     if job.spread is not None and len(pages) > 1:
         raise InputError(f"{job.source}: --spread takes one picture, this file has {len(pages)}")
-    written = [_as_written(job.settings, *page) for page in zip(pages, sizes, strict=True)]
+    begun = time.monotonic()
+    written = [_as_written(job.settings, page) for page in pages]
     files.write_pages(job.target, written, job.settings.quality, try_only=True)
-    for note in dict.fromkeys(
-        note for page in written for note in (*page.notes, *files.lost(job.target, page))
-    ):
-        say(f"{job.source}: {note}")
+    notes = [note for page in written for note in (*page.notes, *files.lost(job.target, page))]
+    return list(dict.fromkeys(notes)), time.monotonic() - begun
 
 
-def _as_written(settings: Settings, page: Picture, size: tuple[int, int]) -> Picture:
+def _as_written(settings: Settings, page: Picture) -> Picture:
     """Return a picture like the one to be written of a page: of its size, with what is kept."""
     if settings.strip_metadata:
         page = files.without_metadata(page)
+    size = _written_size(settings, page)
     if page.pixels.shape[1:] == size:
         return page
-    scale = size[0] // page.pixels.shape[1]
     grown = page.pixels.new_zeros(1).expand(len(page.pixels), *size)
     alpha = None if page.alpha is None else page.alpha.new_ones(1).expand(*size)
-    metadata = page.metadata.enlarged(scale)
+    metadata = page.metadata.enlarged(settings.scale)
     return replace(page, pixels=grown, alpha=alpha, known=None, absent=None, metadata=metadata)

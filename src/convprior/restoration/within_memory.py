@@ -136,7 +136,9 @@ def _in_tiles(
         say(f"in tiles of {tile} pixels, for {needed / 1e9:.1f} GB of memory")
     if needed > budget:
         say(f"warning: that is more than the {budget / 1e9:.1f} GB that may be used")
-    runs = settings.runs if recipe.max_steps else 1  # by patches alone all would be the same
+    runs = settings.runs if recipe.max_steps else 1
+    if runs < settings.runs:
+        say("one run: by alike patches alone all would be the same")
     while True:
         where = replace(where, tile=tile)
         try:
