@@ -9,7 +9,7 @@ lets the network see exact pixels without learning them by heart (fit.py).
 
 A picture also repeats itself, which a convolution has to learn anew at each place: alike patches
 are estimated together first (patches/), in seconds, and the pictures of both are combined
-(refinement.py).
+(refinement.py). What is to be enlarged or sharpened is left to them.
 """
 
 import math

@@ -65,7 +65,7 @@ class Inverting(Work):
     ) -> None:
         self.observation, self.shares, self.belief = observation, shares, belief
         large = observation.size[0] * observation.size[1] >= LARGE
-        self.rounds = rounds or (FEW_ROUNDS if large else ROUNDS)
+        self.rounds, self.settled = rounds or (FEW_ROUNDS if large else ROUNDS), False
         whole = filled(observation.observed, observation.known)
         self.colours = colours.change(whole)
         self.observed = colours.mixed(self.colours, whole)
@@ -91,9 +91,13 @@ class Inverting(Work):
             yield start + (1 - start) * done
 
     def picture(self) -> Float[Tensor, "c H W"]:
-        """Return the best so far; at first what was observed, enlarged by bicubic interpolation."""
+        """Return the best so far; at first what was observed, enlarged by bicubic interpolation.
+
+        What patches make of a picture that is far off is too smooth: until they have settled it,
+        what was observed has the last word.
+        """
         picture = self.smooth
-        if self.belief is not None and self.belief.observed:
+        if self.belief is not None and (self.belief.observed or not self.settled):
             picture = self._with_observed(picture, max(self.belief.deviation, LAST_ERROR))
         return colours.mixed(self.colours.T, picture)
 
@@ -120,6 +124,7 @@ class Inverting(Work):
             self.smooth = sums.total / sums.weight
             if number < self.rounds - 1:
                 picture = self._with_observed(self.smooth, error)
+        self.settled = True
 
     def _with_observed(self, guess: Float[Tensor, "c H W"], error: float) -> Float[Tensor, "c H W"]:
         """Return a guess that is so much off, with what was observed: the likeliest of both.
