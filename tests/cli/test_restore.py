@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 import convprior
-from convprior.cli import restore
+from convprior.cli.options import seconds
 from convprior.cli.running import Progress
 from convprior.ground.progress import Meter
 from convprior.pictures import decoding, files
@@ -291,10 +291,10 @@ def test_of_files_that_nobody_watches_there_are_how_many_an_hour(
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("90s", 90), ("2m", 120), ("1h", 3600), ("1h30m5s", 5405)]
+    ("text", "duration"), [("90", 90), ("90s", 90), ("2m", 120), ("1h", 3600), ("1h30m5s", 5405)]
 )
-def test_durations(text: str, seconds: float) -> None:
-    assert restore.seconds(text) == seconds
+def test_durations(text: str, duration: float) -> None:
+    assert seconds(text) == duration
 
 
 def test_the_python_call_is_as_short(photograph: torch.Tensor) -> None:

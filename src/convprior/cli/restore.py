@@ -1,18 +1,16 @@
 """`convprior restore`: a picture, several, or a folder of them."""
 
 import math
-import re
 import sys
 import time
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from convprior.cli import pipes, places
+from convprior.cli import options, pipes, places
+from convprior.cli.options import DEFAULT
 from convprior.ground.errors import InputError
 from convprior.restoration.report import Report
-from convprior.restoration.settings import Asked, Fill, Precision, Settings
+from convprior.restoration.settings import Settings
 
 EXAMPLES = """\b
 Examples:
@@ -21,183 +19,39 @@ Examples:
   convprior restore photos -o restored --recursive
 """
 
-DEFAULT = Settings()
-
-
-def seconds(text: str) -> float:
-    """Return seconds from ``90``, ``90s``, ``2m`` or ``1h30m``. Raises typer.BadParameter."""
-    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text.strip())
-    if not text.strip() or match is None:
-        raise typer.BadParameter(f"'{text}' is no duration: write 90, 90s, 2m or 1h30m")
-    hours, minutes, rest = (int(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + rest
-
 
 def command(
-    pictures: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="INPUT",
-            help="PNG, JPEG, TIFF, WebP and other files, a folder; - is stdin.",
-        ),
-    ],
-    task: Annotated[
-        Asked,
-        typer.Option(
-            metavar="TASK",
-            help="What is wrong with the picture, of those above.",
-            rich_help_panel="What to repair",
-        ),
-    ] = DEFAULT.task,
-    mask: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MASK",
-            help="What to repair: white in a file (or in a folder's file of the same name), alpha, "
-            "a colour as '#ff00ff', or auto for dead pixels, scratches and dust.",
-        ),
-    ] = None,
-    invert_mask: Annotated[
-        bool, typer.Option("--invert-mask", help="Repair what the mask does not mark.")
-    ] = False,
-    sensitivity: Annotated[
-        float | None,
-        typer.Option(
-            metavar="X",
-            help="With --mask auto: find fainter scratches, or fewer (0.25 to 4; default "
-            f"{DEFAULT.sensitivity:g}).",
-        ),
-    ] = None,
-    fill: Annotated[
-        Fill,
-        typer.Option(metavar="HOW", help="Fill wide holes by network, or by patches copied whole."),
-    ] = DEFAULT.fill,
-    scale: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="With --task superresolve: enlarge each side N times (2 to 4; default "
-            f"{DEFAULT.scale}).",
-        ),
-    ] = None,
-    kernel: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KERNEL",
-            help="With --task deblur: a picture of the blur, or gaussian:1.5 (σ in pixels).",
-        ),
-    ] = None,
-    noise: Annotated[
-        float | None,
-        typer.Option(metavar="N", help="Noise of N/255: do not measure it."),
-    ] = None,
-    strength: Annotated[
-        float | None,
-        typer.Option(
-            metavar="X",
-            help="Take away X times the noise that there is (0.25 to 4; default 1).",
-        ),
-    ] = None,
-    runs: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            help="Average N runs: better, and N times as long.",
-            rich_help_panel="How well, how long",
-        ),
-    ] = DEFAULT.runs,
-    spread: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write where the runs disagree, as a grey float TIFF."),
-    ] = None,
-    seed: Annotated[
-        int,
-        typer.Option(
-            metavar="N", help="Random seed; another one gives a slightly different picture."
-        ),
-    ] = DEFAULT.seed,
-    max_steps: Annotated[
-        int | None, typer.Option(metavar="N", help="Stop at step N at the latest.")
-    ] = None,
-    time_limit: Annotated[
-        float | None,
-        typer.Option(
-            metavar="TIME",
-            parser=seconds,
-            help="End each picture after TIME (90s, 2m, 1h30m) with the best so far.",
-        ),
-    ] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIZE", help="Use at most SIZE, as 2GB; tiles make large pictures fit."
-        ),
-    ] = None,
-    device: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="Compute on cpu, cuda, mps, or several: cuda:0,cuda:1.",
-        ),
-    ] = "auto",
-    precision: Annotated[
-        Precision,
-        typer.Option(metavar="TYPE", help="float32, or bfloat16: faster on devices made for it."),
-    ] = DEFAULT.precision,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help="A file or folder; - is stdout. Default: photo.restored.png beside it.",
-            rich_help_panel="Files",
-        ),
-    ] = None,
-    quality: Annotated[
-        int | None, typer.Option(metavar="N", help="Quality of a JPEG or WebP output (1 to 100).")
-    ] = None,
-    strip_metadata: Annotated[
-        bool,
-        typer.Option("--strip-metadata", help="Drop EXIF, XMP and tags; keep the colour profile."),
-    ] = False,
-    accept_truncated: Annotated[
-        bool, typer.Option("--accept-truncated", help="Fill in the rows that a file has lost.")
-    ] = False,
-    most_pixels: Annotated[
-        int,
-        typer.Option("--max-pixels", metavar="N", help="Refuse pictures of more than N pixels."),
-    ] = DEFAULT.most_pixels,
-    overwrite: Annotated[
-        bool,
-        typer.Option("--overwrite", help="Replace outputs that exist, and do again what is done."),
-    ] = False,
-    recursive: Annotated[
-        bool,
-        typer.Option("--recursive", help="Restore the pictures in the folder's folders too."),
-    ] = False,
-    shard: Annotated[
-        str | None,
-        typer.Option(metavar="I/N", help="Restore each Nth picture alone, from the Ith on."),
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="Work on a running Ray cluster: auto, or HOST:PORT."),
-    ] = None,
-    preview: Annotated[
-        float | None,
-        typer.Option(
-            metavar="TIME",
-            parser=seconds,
-            help="Write the best picture so far every TIME.",
-            rich_help_panel="What is said",
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a line of JSON for each picture on stdout.")
-    ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Say every step.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+    pictures: options.Pictures,
+    task: options.Task = DEFAULT.task,
+    mask: options.Mask = None,
+    invert_mask: options.InvertMask = False,
+    sensitivity: options.Sensitivity = None,
+    fill: options.Fill = DEFAULT.fill,
+    scale: options.Scale = None,
+    kernel: options.Kernel = None,
+    noise: options.Noise = None,
+    strength: options.Strength = None,
+    runs: options.Runs = DEFAULT.runs,
+    spread: options.Spread = None,
+    seed: options.Seed = DEFAULT.seed,
+    max_steps: options.MaxSteps = None,
+    time_limit: options.TimeLimit = None,
+    memory: options.Memory = None,
+    device: options.Device = "auto",
+    precision: options.Precision = DEFAULT.precision,
+    output: options.Output = None,
+    quality: options.Quality = None,
+    strip_metadata: options.StripMetadata = False,
+    accept_truncated: options.AcceptTruncated = False,
+    most_pixels: options.MostPixels = DEFAULT.most_pixels,
+    overwrite: options.Overwrite = False,
+    recursive: options.Recursive = False,
+    shard: options.Shard = None,
+    cluster: options.Cluster = None,
+    preview: options.Preview = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Restore INPUT: remove noise, fill in what a mask marks, sharpen, enlarge.
 
