@@ -50,7 +50,7 @@ class Served:
     def window(self, picture: int = 0) -> object:
         page = self.open(picture)
         page.locator("#size").fill("20")  # a thin stroke is filled in a second
-        said(page, "#advice", "It will")
+        said(page, "#advice", "It will|The tool would")
         return page
 
     def close_windows(self) -> None:
