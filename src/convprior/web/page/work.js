@@ -12,8 +12,9 @@ let timer = null, polling = null;
 let gone = false;
 let seenOf = ""; // which preview or result is shown on the right
 
-// Asks how all stands; while one asks, others wait for its answer.
-export function poll() {
+// Asks how all stands, after one that asks already: it may not know what has just been said.
+export async function poll() {
+  await polling;
   clearTimeout(timer);
   polling ??= look().finally(() => {
     polling = null;
