@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from convprior.prior.patches import threads
 from convprior.prior.patches.combining import better
+from convprior.prior.patches.descent import descended
 from convprior.prior.patches.matching import alike
 from convprior.prior.patches.sweep import Grid, Tile
 from convprior.prior.patches.work import Work
@@ -172,16 +173,4 @@ def smooth(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Float
         force[:, 1:, :-1] -= twisted
         return force.mul_(free)
 
-    left = -bent(guess)  # what is still to be straightened
-    way, size = left.clone(), left.square().sum()
-    enough = STRAIGHT**2 * float(size)
-    for _ in range(STRAIGHTENED):
-        if size <= enough:
-            break
-        bend = bent(way)
-        step = size / (way * bend).sum()
-        guess = guess + step * way
-        left = left - step * bend
-        size, before = left.square().sum(), size
-        way = left + size / before * way
-    return guess
+    return descended(guess, -bent(guess), bent, STRAIGHTENED, STRAIGHT)

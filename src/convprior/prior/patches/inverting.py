@@ -22,6 +22,7 @@ from torch.nn import functional
 from convprior.ground import seeds
 from convprior.prior.patches import colours
 from convprior.prior.patches.combining import Sums, better
+from convprior.prior.patches.descent import descended
 from convprior.prior.patches.filling import filled
 from convprior.prior.patches.matching import alike
 from convprior.prior.patches.sweep import Grid, Tile, sweep
@@ -74,6 +75,7 @@ class Inverting(Work):
             (self.smooth,) = functional.interpolate(
                 self.observed[None], size=observation.size, mode="bicubic"
             )
+        self.back = observation.operator.transposed(self.smooth)
 
     def __iter__(self) -> Iterator[float]:
         start = 0.0
@@ -133,7 +135,7 @@ class Inverting(Work):
         """
         assert self.belief is not None
         apply = self.observation.operator.apply
-        back = self.observation.operator.transposed(guess)
+        back = self.back
         known = self.observation.known
         ridge = OBSERVED * (self.belief.deviation / error) ** 2
 
@@ -141,17 +143,7 @@ class Inverting(Work):
             return back(torch.where(known, apply(change), 0.0)) + ridge * change
 
         left = back(torch.where(known, self.observed - apply(guess), 0.0))
-        way, size = left.clone(), left.square().sum()
-        for _ in range(SOLVED):
-            if not size:
-                break
-            bent = both(way)
-            step = size / (way * bent).sum()
-            guess = guess + step * way
-            left = left - step * bent
-            size, before = left.square().sum(), size
-            way = left + size / before * way
-        return guess
+        return descended(guess, left, both, SOLVED)
 
 
 @dataclass(frozen=True)
