@@ -1,6 +1,7 @@
 """The command `convprior`. Everything heavy is imported when it is needed: `--help` is instant."""
 
 import io
+import os
 import sys
 from typing import Annotated, NoReturn
 
@@ -53,6 +54,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # of Windows, redirected: not all signs can be written
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    # Torch asks for large pages then: the system spends half the time on a large picture's memory.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:
         app(prog_name="convprior")  # also where Python was called with -m
     except InputError as error:

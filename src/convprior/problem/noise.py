@@ -74,11 +74,11 @@ def measure(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Nois
     differences, told = _diagonals(picture, known)
     if not told.any():
         return Noise(math.inf, 0.0)
-    whole = _blocks(known[None].float()).amin((1, 2, 3)) == 1
+    whole = _blocks(known[None].float()).amin((2, 3, 4)) == 1
     # Where gaps leave no whole block, only the noise that no neighbour shares is told.
     flat, correlation, colours = 0.0, 0.0, 0.0
     if whole.any():
-        flat, correlation, colours = _in_flat_blocks(_blocks(picture)[whole])
+        flat, correlation, colours = _in_flat_blocks(_some_of(_blocks(picture), whole))
     jpeg = _between_blocks(picture) if known.all() else 0.0
     white = max(flat, _typical(differences[:, told]))
     correlation = correlation if flat > (FAINT_COLOURFUL if colours > COLOURFUL else FAINT) else 0.0
@@ -96,10 +96,18 @@ def measure(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Nois
     return Noise(float(variance) ** 0.5, correlation, curve=curve)
 
 
-def _blocks(picture: Float[Tensor, "c h w"]) -> Float[Tensor, "n c b b"]:
-    """Return the whole blocks of a picture (c, h, w)."""
-    blocks = picture.unfold(1, BLOCK, BLOCK).unfold(2, BLOCK, BLOCK)
-    return blocks.permute(1, 2, 0, 3, 4).flatten(0, 1)
+def _blocks(picture: Float[Tensor, "c h w"]) -> Float[Tensor, "rows columns c b b"]:
+    """Return a view of the whole blocks of a picture (c, h, w)."""
+    return picture.unfold(1, BLOCK, BLOCK).unfold(2, BLOCK, BLOCK).permute(1, 2, 0, 3, 4)
+
+
+def _some_of(
+    blocks: Float[Tensor, "rows columns c b b"], whole: Bool[Tensor, "rows columns"]
+) -> Float[Tensor, "n c b b"]:
+    """Return the blocks that are whole, of a large picture enough of them."""
+    rows, columns = whole.nonzero(as_tuple=True)
+    every = -(-len(rows) * blocks[0, 0].numel() // ENOUGH)
+    return blocks[rows[::every], columns[::every]]
 
 
 def _in_flat_blocks(blocks: Float[Tensor, "n c b b"]) -> tuple[float, float, float]:

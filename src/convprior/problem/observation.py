@@ -46,7 +46,7 @@ class Observation:
             )
         if not self.known.any():
             raise ValueError("no pixel is known: there is nothing to restore from")
-        if not torch.isfinite(self.observed[:, self.known]).all():
+        if not (torch.isfinite(self.observed).all(0) | ~self.known).all():
             raise ValueError(
                 "known pixels of the observed picture are NaN or infinite: mark them as unknown"
             )

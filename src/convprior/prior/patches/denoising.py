@@ -31,6 +31,7 @@ LEFT = (0.5625, 0.375, 0.1875, 0.0)  # of the noise, after each round
 # Guides are not without noise: weights are as if there were so many times as much of it.
 CAUTION = 1.07
 COARSE = 0.5  # how much of what the coarse scale says counts in the first estimate
+AROUND = 5  # pixels: how strong details are there
 LEAST_COARSE = 64  # pixels: smaller pictures have no coarse scale
 SHARED = (
     0.06  # from this correlation of neighbours' noise on, coarse scales are cleaned by themselves
@@ -95,7 +96,7 @@ class _Scale:
             return self.observed
         rough = enlarged(self.coarse.picture(), self.observed.shape)
         details = self.observed - enlarged(halved(self.observed), self.observed.shape)
-        energy = functional.avg_pool2d(details.square()[None], 5, 1, 2, count_include_pad=False)[0]
+        energy = grain.smoothed(details.square(), AROUND)
         share = 1 - grain.DETAILS * self.variance / energy.clamp(min=self.variance * 1e-3)
         return rough + share.clamp(min=0) * details
 

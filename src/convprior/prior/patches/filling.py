@@ -132,6 +132,8 @@ def filled(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Float
 
     The mean of the known ones of the eight around it; where there are none, a coarser scale.
     """
+    if bool(known.all()):
+        return picture
     picture = torch.where(known, picture, 0.0)
     count = functional.avg_pool2d(known[None].float(), 3, 1, 1)
     near = functional.avg_pool2d(picture[None], 3, 1, 1)[0] / count.clamp(min=1 / 9)
