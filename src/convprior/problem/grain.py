@@ -151,14 +151,20 @@ def _by_brightness(
 
 def deviation(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> float:
     """Return the deviation of the grain of a picture, of all scales; NaN if too little is known."""
-    total, shares = 0.0, profile(picture.mean(0), known)
-    for _ in range(SCALES):
-        total += DETAILS * float(variances(picture, known, shares).mean())
-        if min(picture.shape[1:]) < LEAST_SIDE:
-            break
-        picture, shares = halved(torch.where(known, picture, 0.0)), halved(shares)
+    told = levels(picture, known, profile(picture.mean(0), known))
+    return math.sqrt(DETAILS * float(told.mean(1).sum()))
+
+
+def levels(
+    planes: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"], shares: Float[Tensor, "1 h w"]
+) -> Float[Tensor, "scales c"]:
+    """Return the `variances` of the planes at each scale, the finest first."""
+    told = [variances(planes, known, shares)]
+    while len(told) < SCALES and min(planes.shape[1:]) >= LEAST_SIDE:
+        planes, shares = halved(torch.where(known, planes, 0.0)), halved(shares)
         known = halved(known[None].float())[0] == 1
-    return math.sqrt(total)
+        told.append(variances(planes, known, shares))
+    return torch.stack(told)
 
 
 def _side(planes: Float[Tensor, "c h w"]) -> int:

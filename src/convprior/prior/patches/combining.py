@@ -10,6 +10,12 @@ the picture without noise
     Θ = 1/k + G (Gᵀ G + n v)⁻¹ Gᵀ,
 
 one small matrix to invert, whatever k is. Brightness and colours have a system each.
+
+Noise that neighbours share has a covariance v Σ in a patch. Then pixels are combined, not patches:
+those of each patch, as a Wiener filter does with the covariance of the guide (Lebrun, Buades and
+Morel, "A nonlocal Bayesian image denoising algorithm", SIAM J. Imaging Sci. 2013)
+
+    Y (Gᵀ G + k v Σ)⁻¹ Gᵀ G.
 """
 
 from dataclasses import dataclass
@@ -135,11 +141,13 @@ def better(
     side: int,
     variance: Float[Tensor, "#c groups"],
     leave: float,
+    covariance: Float[Tensor, "c n n"] | None = None,
 ) -> Sums:
     """Return estimates from patches that are ``noisy``, weighed by a ``guide`` without noise.
 
     ``taken`` is what of the noise was taken away already; how much is left differs from group to
-    group and is told from it. Of all the noise, the share ``leave`` is to be left.
+    group and is told from it. Of all the noise, the share ``leave`` is to be left. ``covariance``
+    is that of the noise in a patch, over its variance; None where it is white.
     """
     adding = _Adding(guide, side)
     if taken is not None:
@@ -150,21 +158,51 @@ def better(
         if taken is not None:
             left -= (energy[:, some].mean(2) / noise).sqrt()
             left.clamp_(min=max(leave, LEAST_LEFT))
-        noise = (side**2 * noise * left.square()).flatten()
+        noise = noise * left.square()
         pixels = _pixels(some, side, guide.shape[2])
         group, found = (_groups(p, pixels, some.shape[1], side) for p in (guide, noisy))
         group -= group.mean(1, keepdim=True)
-        mean = found.mean(1, keepdim=True)
-        products = group.mT @ group
-        noise = _ridge(products, noise)
-        inverse = _inverse(products, noise)
-        found = group @ (inverse @ (group.mT @ found))
-        # The squares of all weights: n - 2 d tr(S) + d² |S|², as Gᵀ G = S⁻¹ - d.
-        squares = inverse.square().sum((1, 2)) * noise.square()
-        squares += group.shape[2] - 2 * noise * inverse.diagonal(dim1=1, dim2=2).sum(1)
-        weight = group.shape[1] / (1 + squares.clamp(min=0))
-        adding.add(some, pixels, found.add_(mean), weight.view_as(left), leave / left)
+        if covariance is None:
+            found, free = _patches_combined(group, found, (side**2 * noise).flatten())
+        else:
+            shared = (noise[:, :, None, None] * covariance[:, None]).flatten(0, 1)
+            found, free = _pixels_combined(group, found, shared)
+        weight = group.shape[1] / (1 + free.clamp(min=0))
+        adding.add(some, pixels, found, weight.view_as(left), leave / left)
     return adding.sums()
+
+
+def _patches_combined(
+    group: Float[Tensor, "b k n"], noisy: Float[Tensor, "b k n"], noise: Float[Tensor, " b"]
+) -> tuple[Float[Tensor, "b k n"], Float[Tensor, " b"]]:
+    """Return each patch as a combination of all, and the squares of all weights.
+
+    ``group`` are the guide's, without their mean; ``noise`` is that of a whole patch.
+    """
+    mean = noisy.mean(1, keepdim=True)
+    products = group.mT @ group
+    noise = _ridge(products, noise)
+    inverse = _inverse(products, noise)
+    found = group @ (inverse @ (group.mT @ noisy))
+    # The squares: n - 2 d tr(S) + d² |S|², as Gᵀ G = S⁻¹ - d.
+    squares = inverse.square().sum((1, 2)) * noise.square()
+    squares += group.shape[2] - 2 * noise * inverse.diagonal(dim1=1, dim2=2).sum(1)
+    return found.add_(mean), squares
+
+
+def _pixels_combined(
+    group: Float[Tensor, "b k n"], noisy: Float[Tensor, "b k n"], noise: Float[Tensor, "b n n"]
+) -> tuple[Float[Tensor, "b k n"], Float[Tensor, " b"]]:
+    """Return the patches, each pixel a combination of its patch's, and how many are left free.
+
+    ``group`` are the guide's, without their mean; ``noise`` is its covariance.
+    """
+    mean = noisy.mean(1, keepdim=True)
+    products = group.mT @ group
+    both = products + group.shape[1] * noise
+    combination = _inverse(both, _ridge(both, both.new_zeros(len(both)))) @ products
+    found = (noisy - mean) @ combination
+    return found.add_(mean), combination.diagonal(dim1=1, dim2=2).sum(1)
 
 
 def _ridge(matrices: Float[Tensor, "b m m"], noise: Float[Tensor, " b"]) -> Float[Tensor, " b"]:

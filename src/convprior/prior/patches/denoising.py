@@ -1,9 +1,10 @@
-"""White noise taken away by alike patches, from coarse to fine.
+"""Noise taken away by alike patches, from coarse to fine.
 
 A picture is denoised at half its size first: there the noise is half as strong and patches see
 twice as far. A first estimate from the noisy patches themselves, with the coarse scale's share in
 it, then tells which patches are alike, and guides rounds of better estimates; each round leaves
-less of the noise in what the next one works on.
+less of the noise in what the next one works on. Noise that neighbours share is strongest at coarse
+scales: what they take away is taken over, and this scale deals with the rest of it.
 """
 
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from convprior.prior.patches.combining import Sums
 from convprior.prior.patches.matching import alike
 from convprior.prior.patches.sweep import Grid, Tile, sweep
 from convprior.prior.patches.work import Work
-from convprior.problem import grain
+from convprior.problem import grain, spectrum
 from convprior.problem.grain import enlarged, halved
 from convprior.problem.noise import Noise, measure
 
@@ -30,7 +31,12 @@ SIDE, SIMILAR = 5, 48
 LEFT = (0.5625, 0.375, 0.1875, 0.0)  # of the noise, after each round
 # Guides are not without noise: weights are as if there were so many times as much of it.
 CAUTION = 1.07
-COARSE = 0.5  # how much of what the coarse scale says counts in the first estimate
+# How much of what the coarse scale says counts in the first estimate; of noise that neighbours
+# share, in what is worked on, too: with grain so much where the coarse scale has details of its own,
+# all where it is flat, and in the mean what is thought to be taken away already.
+COARSE = 0.5
+OF_GRAIN, OF_GRAIN_ABOUT = 0.35, 0.5
+FLAT = 0.03  # of the noise's variance: details with half of it count as half
 AROUND = 5  # pixels: how strong details are there
 LEAST_COARSE = 64  # pixels: smaller pictures have no coarse scale
 SHARED = (
@@ -55,9 +61,12 @@ class Denoising(Work):
         planes = mixed(self.colours, observed)
         self.deviation = noise.deviation
         if noise.shared:
-            found = grain.deviation(observed, torch.ones_like(observed[0], dtype=torch.bool))
+            known = torch.ones_like(observed[0], dtype=torch.bool)
+            found = grain.deviation(observed, known)
             told = noise.deviation / found if found > 0 else 1.0
-            self.finest = _grainy(planes, told, grain.profile(observed.mean(0)))
+            shares = grain.profile(observed.mean(0))
+            levels = told**2 * grain.levels(planes, known, shares).nan_to_num(0.0)
+            self.finest = _grainy(planes, levels, shares)
         elif noise.correlation > SHARED or noise.of_blocks:
             self.finest = _shared(planes, noise.variance_of(observed))
         else:
@@ -80,9 +89,11 @@ class _Scale:
         variance: Float[Tensor, "#c h w"],
         coarse: "_Scale | None",
         shared: bool = False,
+        covariance: Float[Tensor, "c n n"] | None = None,
     ) -> None:
         self.observed, self.variance, self.coarse = observed, CAUTION**2 * variance, coarse
         self.shared = shared  # so that what is left is that of this scale's details
+        self.covariance = covariance  # of grain in a patch, with what the coarse scale leaves of it
         self.best: Tensor | None = None
 
     def picture(self) -> Float[Tensor, "c h w"]:
@@ -100,11 +111,23 @@ class _Scale:
         share = 1 - grain.DETAILS * self.variance / energy.clamp(min=self.variance * 1e-3)
         return rough + share.clamp(min=0) * details
 
-    def _with_coarse(self, picture: Float[Tensor, "c h w"], share: float) -> Float[Tensor, "c h w"]:
+    def _with_coarse(
+        self, picture: Float[Tensor, "c h w"], share: float | Tensor
+    ) -> Float[Tensor, "c h w"]:
         """Return a picture with so much of what the coarse scale says of it."""
         if self.coarse is None:
             return picture
         return picture + share * enlarged(self.coarse.picture() - halved(picture), picture.shape)
+
+    def _trusted(self) -> float | Tensor:
+        """Return how much of what the coarse scale says is taken over before this one's turn."""
+        if self.coarse is None or self.covariance is None:
+            return 1.0
+        details = self.coarse.picture()
+        details = details - enlarged(halved(details), details.shape)
+        energy = grain.smoothed(details.square(), AROUND)
+        flat = enlarged(1 / (1 + energy / (FLAT * self.coarse.variance)), self.observed.shape)
+        return OF_GRAIN + (1 - OF_GRAIN) * flat.clamp(0, 1)
 
     def work(self) -> Iterator[float]:
         """Estimate all scales, coarse ones first; yield the share that is done."""
@@ -114,7 +137,7 @@ class _Scale:
             for done in self.coarse.work():
                 yield start * done
             if self.shared:
-                self.observed = self._with_coarse(self.observed, 1.0)
+                self.observed = self._with_coarse(self.observed, self._trusted())
         for done in self._first():
             yield start + (1 - start) * FIRST_WORK * done
         for done in self._rounds():
@@ -157,7 +180,9 @@ class _Scale:
                 taken = tile.of(self.observed) - part
                 found = members[tile].long()
                 noise = self._noise(tile, found)
-                return combining.better(guide, part, taken, found, grid.side, noise, leave)
+                return combining.better(
+                    guide, part, taken, found, grid.side, noise, leave, self.covariance
+                )
 
             sums = Sums.none(self.observed)
             for done in sweep(grid, sums, estimate):
@@ -181,27 +206,27 @@ def _shared(
     How strong it is at half the size is measured there.
     """
     if min(planes.shape[1:]) < LEAST_COARSE or depth == MOST_SHARED:
-        return _Scale(planes, variance, None, True)
+        return _Scale(planes, variance, None)
     half = halved(planes)
     found = measure(half, torch.ones_like(half[0], dtype=torch.bool)).deviation
     deviation = float(variance.mean()) ** 0.5
     deviation = min(max(found, deviation / 2), SHARED_FALLS * deviation)
     coarse = _shared(half, torch.full_like(half[:1], deviation**2), depth + 1)
-    return _Scale(planes, variance, coarse, True)
+    return _Scale(planes, variance, coarse, shared=True)
 
 
 def _grainy(
-    planes: Float[Tensor, "c h w"], strength: float, shares: Float[Tensor, "1 h w"], depth: int = 0
+    planes: Float[Tensor, "c h w"],
+    levels: Float[Tensor, "scales c"],
+    shares: Float[Tensor, "1 h w"],
 ) -> _Scale:
-    """Return the scales of a picture with grain, ``strength`` times as strong as it is measured.
+    """Return the scales of a picture with grain.
 
     Each plane and scale has the noise that its own finest details show, and each pixel its share.
     """
-    levels = grain.variances(planes, shares=shares)[:, None, None].nan_to_num(0.0)
-    variance = (strength**2 * levels * shares).clamp(min=LEAST_NOISE**2)
-    # The scales of `grain.deviation`, with which the strength was told.
-    if min(planes.shape[1:]) < grain.LEAST_SIDE or depth == grain.SCALES - 1:
-        coarse = None
-    else:
-        coarse = _grainy(halved(planes), strength, halved(shares), depth + 1)
-    return _Scale(planes, variance, coarse, True)
+    coarse = _grainy(halved(planes), levels[1:], halved(shares)) if len(levels) > 1 else None
+    side = Grid.over(planes, SIDE, STRIDE, REACH).side
+    taken = 0.0 if coarse is None else OF_GRAIN_ABOUT
+    variance, covariance = spectrum.in_patch(levels, side, taken)
+    variance = (variance[:, None, None] * shares).clamp(min=LEAST_NOISE**2)
+    return _Scale(planes, variance, coarse, shared=True, covariance=covariance)
