@@ -31,10 +31,9 @@ SIDE, SIMILAR = 5, 48
 LEFT = (0.5625, 0.375, 0.1875, 0.0)  # of the noise, after each round
 # Guides are not without noise: weights are as if there were so many times as much of it.
 CAUTION = 1.07
-# How much of what the coarse scale says counts in the first estimate; of noise that neighbours
-# share, in what is worked on, too: with grain so much where the coarse scale has details of its own,
-# all where it is flat, and in the mean what is thought to be taken away already.
-COARSE = 0.5
+COARSE = 0.5  # how much of what the coarse scale says counts in the first estimate
+# With grain, how much of it is taken over where the coarse scale has details of its own, all where
+# it is flat; and how much is taken away so in the mean.
 OF_GRAIN, OF_GRAIN_ABOUT = 0.35, 0.5
 FLAT = 0.03  # of the noise's variance: details with half of it count as half
 AROUND = 5  # pixels: how strong details are there
