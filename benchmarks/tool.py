@@ -1,4 +1,4 @@
-"""What `convprior restore` makes of six damaged files: the README's pictures of the tool.
+"""What `convprior restore` makes of seven damaged files: the README's pictures of the tool.
 
     python benchmarks/tool.py
 
@@ -33,6 +33,7 @@ SIGMA = 1.5  # pixels of the blur, with
 NOISE = 2 / 255  # on it
 GRAIN, PAPER = 5 / 255, 235 / 255  # of the old print; what is scratched off shows the paper
 STRIPES = 9 / 255  # deviation
+HOLE = 48  # pixels across
 ITERATIONS = 30  # of Richardson and Lucy, to compare: the default of scikit-image
 
 
@@ -87,19 +88,21 @@ def restored(folder: Path, name: str, damaged: Tensor, options: Sequence[str]) -
     target = folder / f"{name}.restored.png"
     files.write(source, Picture(damaged), 20 if source.suffix == ".jpg" else None)
     command = [sys.executable, "-m", "convprior.cli", "restore", source, "-o", target, *options]
-    subprocess.run(command, check=True)
+    subprocess.run(command, check=True, cwd=folder)
     return files.read(target).pixels
 
 
 def main() -> None:
-    """Make the six, restore them, write both files."""
+    """Make the seven, restore them, write both files."""
     generator = seeds.generator("benchmark", "tool")
-    names = ("coffee", "chelsea", "astronaut", "rocket", "hubble", "retina")
-    cup, cat, woman, ship, sky, eye = map(photograph, names)
+    names = ("coffee", "chelsea", "astronaut", "rocket", "hubble", "retina", "brick")
+    cup, cat, woman, ship, sky, eye, wall = map(photograph, names)
     soft = blur(gaussian_kernel(SIGMA)).apply(ship)
     soft = soft + NOISE * torch.randn(soft.shape, generator=generator)
     small = downsampling(SCALE).apply(cup).clamp(0, 1)
     faded, old = aged(woman, generator)
+    hole = torch.zeros(1, SIDE, SIDE)
+    hole[:, (SIDE - HOLE) // 2 : (SIDE + HOLE) // 2, (SIDE - HOLE) // 2 : (SIDE + HOLE) // 2] = 1
     # name: reference, damaged, options
     given: dict[str, tuple[Tensor, Tensor, list[str]]] = {
         "old": (faded, old, ["--mask", "auto"]),
@@ -108,10 +111,12 @@ def main() -> None:
         "jpeg": (cat, cat, ["--task", "dejpeg"]),
         "small": (cup, small, ["--task", "superresolve", "--scale", str(SCALE)]),
         "blur": (ship, soft.clamp(0, 1), ["--task", "deblur", "--kernel", f"gaussian:{SIGMA}"]),
+        "hole": (wall, torch.where(hole > 0, 1.0, wall), ["--mask", "hole.mask.png"]),
     }
     columns, measured = [], {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        files.write(folder / "hole.mask.png", Picture(hole))
         for case, (reference, damaged, options) in given.items():
             after = restored(folder, case, damaged, options)
             before = files.read(next(folder.glob(f"{case}.[jp][pn]g"))).pixels

@@ -88,3 +88,17 @@ def _square(name: str) -> Tensor:
 
     picture = torch.from_numpy(getattr(data, name)()).float()[None] / 255
     return picture[:, 192:320, 192:320] if name == "gravel" else picture[:, :128, :128]
+
+
+def test_texture_of_the_brightness_is_told_from_noise_by_its_colours() -> None:
+    noise_alone = torch.tensor([[16.0, 1, 1], [9, 4, 4], [1, 1, 1]])
+    assert torch.equal(grain.of_colours(noise_alone), noise_alone)
+    textured = noise_alone + torch.tensor([[0.0, 0, 0], [90, 0, 0], [20, 0, 0]])
+    assert grain.of_colours(textured).tolist() == [[16, 1, 1], [36, 4, 4], [2.25, 1, 1]]
+
+
+def test_grain_of_the_brightness_alone_is_not_bounded() -> None:
+    alone = torch.tensor([[16.0, 0.1, 0.1], [9, 0.1, 0.1], [9, 0.1, 0.1]])
+    assert torch.equal(grain.of_colours(alone), alone)
+    small = alone[:2]  # has no coarsest scale
+    assert torch.equal(grain.of_colours(small), small)

@@ -14,7 +14,7 @@ from convprior.pictures import decoding
 
 @dataclass(frozen=True)
 class Photograph:
-    """A colour photograph in the scikit-image wheel."""
+    """A photograph in the scikit-image wheel."""
 
     file: str
     author: str
@@ -28,6 +28,7 @@ class Photograph:
 
 PHOTOGRAPHS = {
     "astronaut": Photograph("astronaut.png", "NASA", "public domain"),
+    "brick": Photograph("brick.png", "CC0 Textures", "CC0"),
     "chelsea": Photograph("chelsea.png", "Stefan van der Walt", "CC0"),
     "coffee": Photograph("coffee.png", "Rachel Michetti", "CC0"),
     "hubble": Photograph("hubble_deep_field.jpg", "NASA", "public domain"),

@@ -65,7 +65,9 @@ class Denoising(Work):
             told = noise.deviation / found if found > 0 else 1.0
             shares = grain.profile(observed.mean(0))
             levels = told**2 * grain.levels(planes, known, shares).nan_to_num(0.0)
-            self.finest = _grainy(planes, levels, shares)
+            self.finest = _grainy(
+                planes, grain.of_colours(levels) if len(planes) == 3 else levels, shares
+            )
         elif noise.correlation > SHARED or noise.of_blocks:
             self.finest = _shared(planes, noise.variance_of(observed))
         else:
