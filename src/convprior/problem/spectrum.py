@@ -65,4 +65,5 @@ def _coarse() -> Float[Tensor, "side side"]:
         point[0, SIDE // 2 + down, SIDE // 2 + right] = 1
         seen = enlarged(halved(point), point.shape)
         total += seen.roll((-SIDE // 2 - down, -SIDE // 2 - right), (1, 2)) / 4
-    return torch.fft.fft2(total[0]).real
+    spectrum: Tensor = torch.fft.fft2(total[0]).real
+    return spectrum
