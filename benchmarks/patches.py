@@ -6,7 +6,8 @@
 Denoises the four pictures at 256×256 (σ 15, 25 and 50, clipped), and kodim03 as it is (σ 25, not
 clipped), with several noises each; σ is measured, not told. Fills the missing pixels of the
 pictures to inpaint. Then a whole `convprior restore`, its time and memory: of large pictures with
-noise, with six scratches, with many specks; all are kodim03 enlarged, so only their times count.
+noise, also in a limited time, with six scratches, with many specks; all are kodim03 enlarged, so
+only their times count.
 CBM3D's figures are data: see prior.py. Writes reports/benchmarks/patches.json.
 """
 
@@ -36,6 +37,7 @@ from convprior.problem.observation import Observation
 from prior import CBM3D, OUT
 
 WHOLE_CBM3D = 34.61  # of kodim03, 768×512, σ 25, not clipped: in 51 CPU seconds
+LIMITS, REPEATS = (10, 20, 40), 3  # seconds
 Row = dict[str, Any]
 
 
@@ -118,6 +120,11 @@ def commands(pictures: Path) -> Row:
             path = Path(folder, "noisy.png")
             files.write(path, Picture((clean + 15 / 255 * noise).clamp(0, 1)))
             rows[f"{name}, σ 15"] = _timed("restore", str(path), "--overwrite")
+            print(rows, flush=True)
+        for limit in LIMITS:  # of the larger one
+            command = ("restore", str(path), "--overwrite", "--time-limit", f"{limit}s")
+            found = [_timed(*command)["wall_seconds"] for _ in range(REPEATS)]
+            rows[f"{name}, a limit of {limit} s"] = {"wall_seconds": found}
             print(rows, flush=True)
         clean = functional.interpolate(small[None], (2668, 4000), mode="bicubic")[0].clamp(0, 1)
         for name, missing in (("six scratches", scratches()), ("5,000 specks", specks())):
