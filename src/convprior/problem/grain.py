@@ -36,10 +36,10 @@ CLIPPED, MOST_CLIPPED = 0.01, 0.25  # of the range: so near to its ends noise is
 AROUND = 9  # pixels: their mean tells how bright it is
 LEAST_RANGE, MOST_RANGES = 100, 12  # blocks in a range of brightness, of which strength is told
 # Noise of channels that know nothing of each other is as strong in brightness as in colours: of a
-# camera at most so many times at each scale, the finest first, for JPEG and what interpolates
-# colours take more of theirs. What is beyond it is texture; but grain of the brightness alone is
-# some ten times as strong at the coarsest.
-OF_COLOURS, ALONE = (math.inf, 3.0, 1.5), 6.0
+# camera at most so many times at the second and third scale, for JPEG and what interpolates colours
+# take more of theirs. What is beyond it is texture; but grain of the brightness alone is some ten
+# times as strong at the third.
+OF_COLOURS, ALONE = (3.0, 1.5), 6.0
 RANGE = 256  # blocks in a range of brightness, in each of which a floor is looked for
 
 
@@ -133,11 +133,11 @@ def variances(
 
 def of_colours(levels: Float[Tensor, "scales c"]) -> Float[Tensor, "scales c"]:
     """Return the levels of brightness, the first, and colours without what texture adds to it."""
-    colours = levels[:, 1:].mean(1)
-    most = levels.new_tensor(OF_COLOURS[: len(levels)]).square() * colours
-    alone = len(levels) < SCALES or levels[-1, 0] > ALONE**2 * colours[-1]
-    bounded = levels[:, 0] if alone else torch.minimum(levels[:, 0], most)
-    return torch.cat([bounded[:, None], levels[:, 1:]], 1)
+    bounded, colours = levels.clone(), levels[1:, 1:].mean(1)
+    if len(levels) == SCALES and levels[-1, 0] <= ALONE**2 * colours[-1]:
+        most = levels.new_tensor(OF_COLOURS).square() * colours
+        bounded[1:, 0] = torch.minimum(levels[1:, 0], most)
+    return bounded
 
 
 def _by_brightness(

@@ -102,8 +102,9 @@ def test_noise_that_neighbours_share_is_told_at_coarser_scales() -> None:
 def test_without_noise_a_picture_stays_what_it_is(
     deviation: float, photograph: torch.Tensor
 ) -> None:
-    found = Denoising(photograph, Noise(deviation, 0.0)).done()
-    assert torch.allclose(found, photograph, atol=1e-4)
+    for shared in (0.0, 0.5):
+        found = Denoising(photograph, Noise(deviation, shared)).done()
+        assert torch.allclose(found, photograph, atol=1e-4)
 
 
 @pytest.mark.parametrize(
