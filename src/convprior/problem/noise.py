@@ -80,7 +80,7 @@ def measure(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Nois
     if whole.any():
         flat, correlation, colours = _in_flat_blocks(_some_of(_blocks(picture), whole))
     jpeg = _between_blocks(picture) if known.all() else 0.0
-    white = max(flat, _typical(differences[:, told]))
+    white = max(flat, _typical(differences, told))
     correlation = correlation if flat > (FAINT_COLOURFUL if colours > COLOURFUL else FAINT) else 0.0
     if correlation > SHARED:
         # Blocks hide what is wider than they are.
@@ -140,13 +140,18 @@ def _diagonals(
     """
     steps = picture[:, :, 1:] - picture[:, :, :-1]
     whole = known[1:, 1:] & known[1:, :-1] & known[:-1, 1:] & known[:-1, :-1]
-    return (steps[:, 1:] - steps[:, :-1]) / 2, whole
+    return (steps[:, 1:] - steps[:, :-1]).div_(2), whole
 
 
-def _typical(differences: Float[Tensor, "c n"]) -> float:
-    """Return the deviation of normal numbers, as their median tells it."""
-    values = differences.flatten()
-    values = values[:: -(-len(values) // ENOUGH)]
+def _typical(
+    differences: Float[Tensor, "c below beside"], told: Bool[Tensor, "below beside"]
+) -> float:
+    """Return the deviation of normal numbers, as the median of those that are told, or enough."""
+    every = -(-len(differences) * int(told.sum()) // ENOUGH)
+    some = differences.flatten(1)[:, ::every]
+    values = some[:, told.flatten()[::every]]
+    if not values.numel():
+        values = differences[:, told]
     return float(values.abs().median()) / NORMAL_MEDIAN
 
 

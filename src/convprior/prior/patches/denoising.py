@@ -35,7 +35,7 @@ COARSE = 0.5  # how much of what the coarse scale says counts in the first estim
 # With grain, how much of it is taken over where the coarse scale has details of its own, all where
 # it is flat; and how much is taken away so in the mean.
 OF_GRAIN, OF_GRAIN_ABOUT = 0.35, 0.5
-FLAT = 0.03  # of the noise's variance: details with half of it count as half
+FLAT = 0.03  # of the noise's variance: of details as strong as that, halfway between the two
 AROUND = 5  # pixels: how strong details are there
 LEAST_COARSE = 64  # pixels: smaller pictures have no coarse scale
 SHARED = (
