@@ -63,15 +63,25 @@ def _scaled(picture: Tensor, generator: Generator) -> Observation:
 
 def demosaiced(picture: Tensor, generator: Generator) -> Tensor:
     """One colour a pixel behind a Bayer filter, white noise, and colours interpolated linearly."""
+    return interpolated(picture + SIGMA * torch.randn(picture.shape, generator=generator))
+
+
+def interpolated(picture: Tensor) -> Tensor:
+    """Return a picture behind a Bayer filter: one colour a pixel, the others interpolated."""
     seen = torch.zeros_like(picture)
     seen[0, ::2, ::2] = seen[1, ::2, 1::2] = seen[1, 1::2, ::2] = seen[2, 1::2, 1::2] = 1
-    noisy = seen * (picture + SIGMA * torch.randn(picture.shape, generator=generator))
     tent = torch.tensor([0.5, 1.0, 0.5])
     kernel = (tent[:, None] * tent).expand(3, 1, 3, 3)
     spread, weight = (
-        functional.conv2d(part[None], kernel, padding=1, groups=3)[0] for part in (noisy, seen)
+        functional.conv2d(part[None], kernel, padding=1, groups=3)[0]
+        for part in (seen * picture, seen)
     )
     return spread / weight
+
+
+def in_bytes(picture: Tensor) -> Tensor:
+    """Return a picture as eight bits hold it."""
+    return (picture.clamp(0, 1) * 255).round() / 255
 
 
 def _demosaiced(picture: Tensor, generator: Generator) -> Observation:

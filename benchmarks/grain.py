@@ -20,7 +20,6 @@ import torch
 from kornia.filters import gaussian_blur2d
 from skimage.restoration import denoise_nl_means
 from torch import Generator, Tensor
-from torch.nn import functional
 
 import cases
 from convprior.ground import atomic, seeds
@@ -28,7 +27,7 @@ from convprior.pictures import decoding, files
 from convprior.prior.patches.denoising import Denoising
 from convprior.problem.metrics import psnr
 from convprior.problem.observation import Observation
-from damages import compressed
+from damages import compressed, in_bytes, interpolated
 
 OUT = Path("reports/benchmarks/grain.json")
 STRENGTHS = (3, 5, 8, 10, 12, 15, 18, 26, 36)  # h of non-local means, of 255
@@ -45,11 +44,6 @@ PHOTONS = (500, 120, 40)
 KINDS = [*GRAINS, *(f"{count} photons" for count in PHOTONS)]
 
 
-def in_bytes(picture: Tensor) -> Tensor:
-    """Return a picture as eight bits hold it."""
-    return (picture.clamp(0, 1) * 255).round() / 255
-
-
 def grained(picture: Tensor, kind: str, generator: Generator) -> tuple[Tensor, Tensor]:
     """Return a picture with grain, and the one without."""
     width, deviation, own = GRAINS[kind]
@@ -60,17 +54,9 @@ def grained(picture: Tensor, kind: str, generator: Generator) -> tuple[Tensor, T
     return in_bytes(picture + deviation / 255 * noise[0] / noise.std()), picture
 
 
-def developed(seen: Tensor) -> Tensor:
-    """Return what a camera makes of what falls on its Bayer sensor, one colour a pixel."""
-    known = torch.zeros_like(seen)
-    known[0, ::2, ::2] = known[1, ::2, 1::2] = known[1, 1::2, ::2] = known[2, 1::2, 1::2] = 1
-    tent = torch.tensor([0.5, 1.0, 0.5])
-    kernel = (tent[:, None] * tent).expand(3, 1, 3, 3)
-    spread, weight = (
-        functional.conv2d(part[None], kernel, padding=1, groups=3)[0]
-        for part in (seen * known, known)
-    )
-    return in_bytes((spread / weight).clamp(0, 1) ** (1 / GAMMA))
+def developed(light: Tensor) -> Tensor:
+    """Return what a camera with a Bayer sensor shows of light."""
+    return in_bytes(interpolated(light).clamp(0, 1) ** (1 / GAMMA))
 
 
 def photographed(picture: Tensor, photons: int, generator: Generator) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ from convprior.ground import atomic, seeds
 from convprior.pictures import files
 from convprior.problem import metrics
 from convprior.restoration import stripes
-from damages import compressed
+from damages import compressed, in_bytes
 
 SIDES = (128, 256, 512, 1024)
 NOISE = 10 / 255
@@ -36,11 +36,6 @@ KINDS = {
     "5, blurred by 1.5 pixels": (5, 1.5, False, False, False, None),
     "10, blurred by 1.5 pixels": (10, 1.5, False, False, False, None),
 }
-
-
-def in_bytes(picture: Tensor) -> Tensor:
-    """Return a picture as eight bits hold it."""
-    return (picture.clamp(0, 1) * 255).round() / 255
 
 
 def striped(picture: Tensor, kind: tuple, generator: Generator) -> tuple[Tensor, Tensor]:
