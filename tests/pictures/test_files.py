@@ -966,7 +966,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Image.Image, "save", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(ImageError, match=r"out\.png: cannot be written .No space left"):
         files.write(target, Picture(torch.zeros(3, 4, 4)))
     assert [p.name for p in tmp_path.iterdir()] == ["out.png"]

@@ -1,4 +1,4 @@
-"""PNG, JPEG and WebP: Pillow encodes, imagecodecs the 16-bit PNG that Pillow cannot."""
+"""PNG, JPEG and WebP: Pillow encodes, imagecodecs the pixels of PNG, of 16 bits too, and faster."""
 
 import io
 import struct
@@ -14,7 +14,7 @@ from convprior.pictures.picture import Metadata, Picture, xmp_of_size
 
 IHDR_END = 33  # bytes of a PNG's signature and its first chunk, which is always the header
 QUALITY = 95  # of lossy formats, where the source has none to keep
-EFFORT = 4  # of PNG's 9: half the time of 6, for some percent of the size
+EFFORT = 4  # of PNG's 9: a fraction of the time of 6, for some percent of the size
 
 
 def write(path: Path, picture: Picture, quality: int | None = None) -> None:
@@ -89,14 +89,10 @@ def _png(picture: Picture, options: dict[str, Any]) -> bytes:
     options = {**options, "pnginfo": chunks}
     if metadata.dpi:
         options["dpi"] = metadata.dpi
-    if picture.depth == 8:
-        encoded = io.BytesIO()
-        Image.fromarray(picture.values()).save(encoded, "PNG", compress_level=EFFORT, **options)
-        return encoded.getvalue()
-    deep = bytes(imagecodecs.png_encode(picture.values(), level=EFFORT))
+    pixels = bytes(imagecodecs.png_encode(picture.values(), level=EFFORT))
     # Pillow writes the metadata of a single pixel; its chunks belong behind the header of the rest.
     said = io.BytesIO()
     for kind, content, _ in PngImagePlugin.getchunks(Image.new("L", (1, 1)), **options):
         if kind not in (b"IHDR", b"IDAT", b"IEND"):
             PngImagePlugin.putchunk(said, kind, content)
-    return deep[:IHDR_END] + said.getvalue() + deep[IHDR_END:]
+    return pixels[:IHDR_END] + said.getvalue() + pixels[IHDR_END:]
