@@ -37,7 +37,8 @@ from convprior.problem.observation import Observation
 from prior import CBM3D, OUT
 
 WHOLE_CBM3D = 34.61  # of kodim03, 768×512, σ 25, not clipped: in 51 CPU seconds
-LIMITS, REPEATS = (10, 20, 40), 3  # seconds
+LIMITS = (10, 20, 40)  # seconds
+REPEATS = 3
 Row = dict[str, Any]
 
 
