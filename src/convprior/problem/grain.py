@@ -56,6 +56,11 @@ def enlarged(coarse: Float[Tensor, "c half_h half_w"], size: torch.Size) -> Floa
     return up[:, : size[-2], : size[-1]]
 
 
+def details(picture: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:
+    """Return the finest details: what a picture loses when it is halved and enlarged again."""
+    return picture - enlarged(halved(picture), picture.shape)
+
+
 def mean_around(
     planes: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"], side: int
 ) -> Float[Tensor, "c h w"]:
@@ -89,9 +94,7 @@ def brightness(
     return mean_around(picture.mean(0)[None], known, AROUND)[0]
 
 
-def profile(
-    plane: Float[Tensor, "h w"], known: Bool[Tensor, "h w"] | None = None
-) -> Float[Tensor, "1 h w"]:
+def profile(plane: Float[Tensor, "h w"], known: Bool[Tensor, "h w"]) -> Float[Tensor, "1 h w"]:
     """Return each pixel's share of the noise: its variance over that of the mean pixel.
 
     It is told by brightness, at the finest scale, where there are most blocks: a camera's noise is
@@ -100,35 +103,33 @@ def profile(
     side = _side(plane[None])
     light = brightness(plane[None], known)
     blocks, energy = _blocks(plane, known, side)
-    told = energy > 0 if known is None else (energy > 0) & _whole(known, side)
+    told = (energy > 0) & _whole(known, side)
     if int(told.sum()) < LEAST_BLOCKS:
         return torch.ones_like(light)[None]
     in_blocks = functional.avg_pool2d(light[None], side).flatten()[told]
     share = _by_brightness(in_blocks, blocks[told], energy[told], light)[None]
-    return share / (share.mean() if known is None else share[:, known].mean())
+    return share / share[:, known].mean()
 
 
-def variances(
-    planes: Float[Tensor, "c h w"],
-    known: Bool[Tensor, "h w"] | None = None,
-    shares: Float[Tensor, "1 h w"] | None = None,
-) -> Float[Tensor, " c"]:
-    """Return the variance of each plane's noise, as white noise has it with such finest details.
+def levels(
+    planes: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"], shares: Float[Tensor, "1 h w"]
+) -> Float[Tensor, "scales c"]:
+    """Return the variance of each plane's noise at each scale, the finest first.
 
-    It is that of the mean pixel, where ``shares`` says how it differs. NaN where too few blocks are
-    known.
+    It is that of white noise with such finest details, and of the mean pixel, from which the others
+    differ by their ``shares``. NaN where too few blocks are known.
     """
-    side = _side(planes)
-    whole = None if known is None else _whole(known, side)
-    by = None if shares is None else functional.avg_pool2d(shares, side).flatten()
-    weakest = []
-    for plane in planes:
-        energy = _blocks(plane, known, side)[1]
-        told = energy > 0 if whole is None else (energy > 0) & whole
-        energy = (energy if by is None else energy / by)[told]
-        few = len(energy) < LEAST_BLOCKS
-        weakest.append(math.nan if few else _mean_of_weakest(energy.sort().values, WEAKEST))
-    return planes.new_tensor(weakest) / (SCATTER[side] * DETAILS)
+    told = [_variances(planes, known, shares)]
+    while len(told) < SCALES and min(planes.shape[1:]) >= LEAST_SIDE:
+        planes, shares = halved(torch.where(known, planes, 0.0)), halved(shares)
+        known = halved(known[None].float())[0] == 1
+        told.append(_variances(planes, known, shares))
+    return torch.stack(told)
+
+
+def deviation(levels: Float[Tensor, "scales c"]) -> float:
+    """Return the deviation of grain with these `levels`; NaN where one of them is."""
+    return math.sqrt(DETAILS * float(levels.mean(1).sum()))
 
 
 def of_colours(levels: Float[Tensor, "scales c"]) -> Float[Tensor, "scales c"]:
@@ -163,22 +164,19 @@ def _by_brightness(
     return torch.from_numpy(curve).to(where).reshape(where.shape)
 
 
-def deviation(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> float:
-    """Return the deviation of the grain of a picture, of all scales; NaN if too little is known."""
-    told = levels(picture, known, profile(picture.mean(0), known))
-    return math.sqrt(DETAILS * float(told.mean(1).sum()))
-
-
-def levels(
+def _variances(
     planes: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"], shares: Float[Tensor, "1 h w"]
-) -> Float[Tensor, "scales c"]:
-    """Return the `variances` of the planes at each scale, the finest first."""
-    told = [variances(planes, known, shares)]
-    while len(told) < SCALES and min(planes.shape[1:]) >= LEAST_SIDE:
-        planes, shares = halved(torch.where(known, planes, 0.0)), halved(shares)
-        known = halved(known[None].float())[0] == 1
-        told.append(variances(planes, known, shares))
-    return torch.stack(told)
+) -> Float[Tensor, " c"]:
+    side = _side(planes)
+    whole, by = _whole(known, side), functional.avg_pool2d(shares, side).flatten()
+    weakest = []
+    for plane in planes:
+        energy = _blocks(plane, known, side)[1]
+        told = (energy > 0) & whole
+        energy = (energy / by)[told]
+        few = len(energy) < LEAST_BLOCKS
+        weakest.append(math.nan if few else _mean_of_weakest(energy.sort().values, WEAKEST))
+    return planes.new_tensor(weakest) / (SCATTER[side] * DETAILS)
 
 
 def _side(planes: Float[Tensor, "c h w"]) -> int:
@@ -187,15 +185,14 @@ def _side(planes: Float[Tensor, "c h w"]) -> int:
 
 
 def _blocks(
-    plane: Float[Tensor, "h w"], known: Bool[Tensor, "h w"] | None, side: int
+    plane: Float[Tensor, "h w"], known: Bool[Tensor, "h w"], side: int
 ) -> tuple[Float[Tensor, "n pixels"], Float[Tensor, " n"]]:
-    """Return blocks of the finest details, what halving and enlarging loses; their mean squares.
+    """Return blocks of the finest `details`, and their mean squares.
 
     They are 0 where nothing differs, as where all is clipped.
     """
-    own = plane[None] if known is None else torch.where(known, plane, 0.0)[None]
-    details = own - enlarged(halved(own), own.shape)
-    blocks = functional.unfold(details[None], side, stride=side)[0].T
+    finest = details(torch.where(known, plane, 0.0)[None])
+    blocks = functional.unfold(finest[None], side, stride=side)[0].T
     return blocks, blocks.square().mean(1)
 
 

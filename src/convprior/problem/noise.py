@@ -84,7 +84,7 @@ def measure(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Nois
     correlation = correlation if flat > (FAINT_COLOURFUL if colours > COLOURFUL else FAINT) else 0.0
     if correlation > SHARED:
         # Blocks hide what is wider than they are.
-        strong = grain.deviation(picture, known) if grain.has_floor(picture, known) else 0.0
+        strong = _of_grain(picture, known) if grain.has_floor(picture, known) else 0.0
         white = white if math.isnan(strong) else strong
     if jpeg > white or correlation > SHARED or white < CLEAN:
         return Noise(max(white, jpeg), correlation, of_blocks=jpeg > white)
@@ -94,6 +94,11 @@ def measure(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Nois
         return Noise(white, correlation)
     variance = _on_curve(brightness[known], curve).mean()
     return Noise(float(variance) ** 0.5, correlation, curve=curve)
+
+
+def _of_grain(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> float:
+    shares = grain.profile(picture.mean(0), known)
+    return grain.deviation(grain.levels(picture, known, shares))
 
 
 def _blocks(picture: Float[Tensor, "c h w"]) -> Float[Tensor, "rows columns c b b"]:

@@ -61,9 +61,9 @@ class Denoising(Work):
         self.deviation = noise.deviation
         if noise.shared:
             known = torch.ones_like(observed[0], dtype=torch.bool)
-            found = grain.deviation(observed, known)
+            shares = grain.profile(observed.mean(0), known)
+            found = grain.deviation(grain.levels(observed, known, shares))
             told = noise.deviation / found if found > 0 else 1.0
-            shares = grain.profile(observed.mean(0))
             levels = told**2 * grain.levels(planes, known, shares).nan_to_num(0.0)
             self.finest = _grainy(
                 planes, grain.of_colours(levels) if len(planes) == 3 else levels, shares
@@ -107,7 +107,7 @@ class _Scale:
         if self.coarse is None:
             return self.observed
         rough = enlarged(self.coarse.picture(), self.observed.shape)
-        details = self.observed - enlarged(halved(self.observed), self.observed.shape)
+        details = grain.details(self.observed)
         energy = grain.smoothed(details.square(), AROUND)
         share = 1 - grain.DETAILS * self.variance / energy.clamp(min=self.variance * 1e-3)
         return rough + share.clamp(min=0) * details
@@ -124,9 +124,7 @@ class _Scale:
         """Return how much of what the coarse scale says is taken over before this one's turn."""
         if self.coarse is None or self.covariance is None:
             return 1.0
-        details = self.coarse.picture()
-        details = details - enlarged(halved(details), details.shape)
-        energy = grain.smoothed(details.square(), AROUND)
+        energy = grain.smoothed(grain.details(self.coarse.picture()).square(), AROUND)
         flat = enlarged(1 / (1 + energy / (FLAT * self.coarse.variance)), self.observed.shape)
         return OF_GRAIN + (1 - OF_GRAIN) * flat.clamp(0, 1)
 
