@@ -55,6 +55,9 @@ OTHER = 3.0  # evidence by which the other kind's plainest line must be exceeded
 PLAIN = 1.5  # evidence that is enough in any picture
 DOUBLE = 2.0  # evidence that a doubled sensitivity stands for
 RICH_IN_LIKE, PER_DOUBLE = 6.1, 0.9  # as RICH, of lines like the plain ones
+# What goes on straight where a scratch has ended is the rest of it: evidence that it stands for; so
+# far aside at most, in pixels and per pixel between their middles; sine of the turn between them
+STRAIGHT, ASTRAY, TURN = 2.5, (1.0, 0.05), 0.12
 
 
 def evident(found: list[Lines]) -> Float[Tensor, " m"]:
@@ -89,7 +92,24 @@ def scratches(
     usual = float((share * width).sum())
     as_wide = (width < max(2 * usual, 3.5)) & (width > usual / 2.5)
     needed = min(PER_DOUBLE * (rich - RICH_IN_LIKE), 0.0) - bonus
-    return (plain | (like >= needed)) & as_wide, usual
+    chosen = (plain | (like >= needed)) & as_wide
+    nearly = (like >= needed - STRAIGHT) & as_wide & ~chosen
+    return chosen | _straight_on(found, chosen, nearly), usual
+
+
+def _straight_on(
+    found: list[Lines], chosen: Bool[Tensor, " m"], nearly: Bool[Tensor, " m"]
+) -> Bool[Tensor, " m"]:
+    """Return which of those that are nearly scratches go on where one that is has ended."""
+    middle = torch.cat([each.middle for each in found])
+    direction = torch.cat([each.direction for each in found])
+    nearly, on = nearly.nonzero()[:, 0], torch.zeros_like(chosen)
+    for down_right, (sin, cos) in zip(middle[chosen], direction[chosen], strict=True):
+        down, right = (middle[nearly] - down_right).T
+        turn = (direction[nearly, 0] * cos - direction[nearly, 1] * sin).abs()
+        most = ASTRAY[0] + ASTRAY[1] * down.hypot(right)
+        on[nearly] |= ((down * cos - right * sin).abs() <= most) & (turn <= TURN)
+    return on
 
 
 def _evidence(found: list[Lines]) -> Float[Tensor, "m k"]:

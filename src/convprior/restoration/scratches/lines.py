@@ -1,12 +1,10 @@
 """Lines: ridges that hang together, and what is told of each.
 
-Ridge pixels of like direction and like lightness that lie within two pixels of each other are one
-line. What speaks for a scratch: it is long and straight, has one extreme colour while its sides
-change, is unlike both of them and they are alike, and what lies farther aside goes on as they do.
+What speaks for a scratch: it is long and straight, has one extreme colour while its sides change,
+is unlike both of them and they are alike, and what lies farther aside goes on as they do.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,16 +12,14 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
+from convprior.restoration.scratches.linking import bars, linked
 from convprior.restoration.scratches.ridges import ASIDE, LENGTH, WAYS, Ridges, direction, ridges
 
 WEAK = 0.8  # height from which on a ridge can be part of a line
 SCALES = (1, 2, 4)  # on halves of the picture, lines of up to two pixels are such of up to eight
 SHORTEST = 12  # pixels at its scale
-TURN = 2  # ways between linked pixels, and
-STEP = 0.2  # of the range between their lightness, at most
 SOLID = 0.5  # of the piece's height: less, and the pixel is beyond the line's end, or hidden
 FARTHER = (5, 7, 11, 16)  # pixels aside
-NEXT = ((0, 1), (0, 2), *((down, right) for down in (1, 2) for right in range(-2, 3)))
 
 EVIDENCE = (
     "length",  # logarithm of pixels
@@ -45,7 +41,8 @@ class Lines:
 
     ``places`` are the pixels on them (row, column), ``of`` the line of each, and ``contrast`` that
     of each with its lighter side. Of the m lines there are the ``evidence``, its columns as named
-    by EVIDENCE, the ``width`` in pixels of the picture, and how many pixels each has.
+    by EVIDENCE, the ``width`` in pixels of the picture, how many pixels each has, and its middle
+    and direction as a bar (`Bars`), in pixels of the picture.
     """
 
     scale: int
@@ -56,6 +53,8 @@ class Lines:
     evidence: Float[Tensor, "m k"]
     width: Float[Tensor, " m"]
     count: Float[Tensor, " m"]
+    middle: Float[Tensor, "m 2"]
+    direction: Float[Tensor, "m 2"]
 
 
 def lines(light: Float[Tensor, "h w"]) -> list[Lines]:
@@ -79,7 +78,7 @@ def _lines(light: Float[Tensor, "h w"], scale: int) -> Lines:
     left, right, middle = beside.at(ASIDE), beside.at(-ASIDE), beside.at(0)
     side = torch.maximum(left, right)
     contrast = middle - side
-    names, line = _linked(places, way, light).unique(return_inverse=True)
+    names, line = linked(places, way, light, scale).unique(return_inverse=True)
     solid = (contrast >= SOLID * height * variation).float()
     count = torch.zeros(len(names)).index_add_(0, line, solid).clamp(min=1)
 
@@ -92,7 +91,8 @@ def _lines(light: Float[Tensor, "h w"], scale: int) -> Lines:
     farther = {d: (beside.at(d), beside.at(-d)) for d in FARTHER}
     lightest = torch.stack([side, *(side for pair in farther.values() for side in pair)]).amax(0)
     moved = (farther[7][0] - left).abs() + (farther[7][1] - right).abs()
-    along, across = _extents(places, mean, line)
+    bar = bars(places, line, solid)
+    along, across = bar.along, bar.across
     step = mean(contrast).clamp(min=0) + 0.02
     evidence = [
         along.clamp(min=1).log(),
@@ -117,6 +117,8 @@ def _lines(light: Float[Tensor, "h w"], scale: int) -> Lines:
         torch.stack(evidence, 1)[long],
         scale * mean(beside.width(middle - contrast / 2))[long],
         count[long],
+        scale * bar.centre[long] + (scale - 1) / 2,
+        bar.direction[long],
     )
 
 
@@ -163,49 +165,3 @@ class _Beside:
                 inside = inside & (self.at(sign * k) > half)
                 total += inside
         return total
-
-
-def _extents(
-    places: Tensor, mean: Callable[[Tensor], Tensor], line: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the lengths along and across of lines: of a bar with their pixels' covariance."""
-    rows, columns = places.float().T
-    down, right = rows - mean(rows)[line], columns - mean(columns)[line]
-    dd, rr, dr = mean(down * down), mean(right * right), mean(down * right)
-    root = ((dd - rr).square() / 4 + dr.square()).sqrt()
-    half = (dd + rr) / 2
-    return (12 * (half + root)).sqrt(), (12 * (half - root).clamp(min=0)).sqrt()
-
-
-def _linked(
-    places: Int64[Tensor, "n 2"], way: Int64[Tensor, " n"], light: Float[Tensor, "h w"]
-) -> Int64[Tensor, " n"]:
-    """Return for each place the least number of those that it hangs together with.
-
-    The least number spreads along the links, and to its bearers at once: the rounds grow with the
-    logarithm of a line's length.
-    """
-    numbers = torch.full((light.shape[0] + 4, light.shape[1] + 4), -1, dtype=torch.int32)
-    rows, columns = (places + 2).T
-    numbers[rows, columns] = torch.arange(len(places), dtype=torch.int32)
-    lightness = light[places[:, 0], places[:, 1]]
-    links = []
-    for down, right in NEXT:
-        other = numbers[rows + down, columns + right].long()
-        one = (other >= 0).nonzero()[:, 0]
-        other = other[one]
-        turn = (way[one] - way[other]).abs()
-        alike = torch.minimum(turn, WAYS - turn) <= TURN
-        alike &= (lightness[one] - lightness[other]).abs() < STEP
-        links.append(torch.stack([one[alike], other[alike]]))
-    one, other = torch.cat(links, 1)
-    least = torch.arange(len(places))
-    while True:
-        before = least
-        lower = torch.minimum(before[one], before[other])
-        least = before.scatter_reduce(0, before[one], lower, "amin")
-        least = least.scatter_reduce(0, before[other], lower, "amin")
-        while not torch.equal(least, farther := least[least]):
-            least = farther
-        if torch.equal(least, before):
-            return least
