@@ -209,6 +209,8 @@ def test_each_mistake_gives_one_clear_error(
          "--cluster takes a folder, or several pictures"),
         ((folder, "-o", folder / "o", "--cluster", "auto", "--device", "cpu"), 2,
          "--cluster and --device: a cluster says itself what it computes on"),
+        ((folder, "-o", folder / "o", "--cluster", "127.0.0.1:9"), 1,
+         "no Ray cluster at 127.0.0.1:9"),
     ]  # fmt: skip
     for arguments, expected, message in cases:
         code, said = call(capsys, "restore", *arguments)
@@ -217,6 +219,7 @@ def test_each_mistake_gives_one_clear_error(
         assert message in flat, (arguments, said)
         assert "Traceback" not in said
         assert not out.exists()
+        assert not (folder / "o").exists()
     assert there.read_bytes() == old.read_bytes() == b"precious"
 
 

@@ -14,6 +14,7 @@ import yaml
 
 import convprior
 from convprior.ground import resume, seeds
+from convprior.ground.machine import MachineError
 from convprior.pictures import decoding, files
 from convprior.prior.fit import Fit
 from convprior.prior.where import Where
@@ -226,6 +227,13 @@ def test_a_fit_that_was_cut_off_goes_on_where_it_was(
     assert "half.pt.broken: cannot be gone on with" in caplog.text
     assert not half.exists()
     assert resume.load(half) is None
+
+
+def test_a_mistyped_precision_is_said(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    degrade_all(project)
+    monkeypatch.setenv("CONVPRIOR_PRECISION", "bf61-mixed")
+    with pytest.raises(MachineError, match="CONVPRIOR_PRECISION is 'bf61-mixed': expected"):
+        restore.main([*command("denoise"), "--params", "params.yaml"])
 
 
 def test_lightning_does_not_lower_the_precision_of_the_method(

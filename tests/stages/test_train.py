@@ -235,7 +235,7 @@ def test_networks_that_cannot_be_built_say_why(plan: tuple, message: str) -> Non
     [
         ("DEVICES", "two", "CONVPRIOR_DEVICES is 'two': expected a whole number"),
         ("STRATEGY", "teleport", "Lightning refuses the CONVPRIOR_"),
-        ("PRECISION", "half", "Lightning refuses the CONVPRIOR_"),
+        ("PRECISION", "half", "CONVPRIOR_PRECISION is 'half': expected 32-true, "),
     ],
 )
 def test_what_lightning_does_not_know_is_said(

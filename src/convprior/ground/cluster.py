@@ -97,6 +97,31 @@ def each(
                 yield number, died(jobs[number])
 
 
+def check(address: str) -> None:
+    """Raise ClusterError where nothing listens, MissingExtraError without Ray.
+
+    Ray itself would try for minutes.
+    """
+    extras.need("cluster", "ray")
+    if address == "auto":
+        # Ray would believe the note of a cluster that was killed.
+        if not any("raylet" in str(one.info["name"]) for one in psutil.process_iter(["name"])):
+            raise ClusterError(
+                "no Ray cluster on this machine: `ray start --head` starts one, and "
+                "`ray start --address HOST:PORT` makes this machine one of another's"
+            )
+        return
+    if re.fullmatch(r"[\w.-]+:\d+", address) is None:
+        raise ClusterError(f"'{address}' is no address of a cluster: write auto or HOST:PORT")
+    host, _, port = address.partition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterError(
+            f"no Ray cluster at {address} ({error}): `ray start --head` starts one there"
+        ) from None
+
+
 def _ended(
     send: Callable[[int], Reference],
     numbers: Sequence[int],
@@ -184,11 +209,10 @@ def _code() -> str:
 @contextmanager
 def _connected(address: str) -> Iterator[None]:
     """Be a driver of a cluster that runs already. Raises ClusterError, MissingExtraError."""
-    extras.need("cluster", "ray")
+    check(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
-    _check_answers(address)
     before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
@@ -206,27 +230,6 @@ def _connected(address: str) -> Iterator[None]:
     finally:
         ray.shutdown()
         signal.signal(signal.SIGTERM, before)
-
-
-def _check_answers(address: str) -> None:
-    """Raise ClusterError where nothing listens: Ray itself would try for minutes."""
-    if address == "auto":
-        # Ray would believe the note of a cluster that was killed.
-        if not any("raylet" in str(one.info["name"]) for one in psutil.process_iter(["name"])):
-            raise ClusterError(
-                "no Ray cluster on this machine: `ray start --head` starts one, and "
-                "`ray start --address HOST:PORT` makes this machine one of another's"
-            )
-        return
-    if re.fullmatch(r"[\w.-]+:\d+", address) is None:
-        raise ClusterError(f"'{address}' is no address of a cluster: write auto or HOST:PORT")
-    host, _, port = address.partition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
-    except (OSError, OverflowError) as error:
-        raise ClusterError(
-            f"no Ray cluster at {address} ({error}): `ray start --head` starts one there"
-        ) from None
 
 
 def _slots(gpu: float) -> int:

@@ -8,7 +8,8 @@ CONVPRIOR_DEVICES       auto         how many on each node; `auto`: all GPUs, el
                                      (`restore`: one a core)
 CONVPRIOR_NODES         1            how many nodes
 CONVPRIOR_STRATEGY      auto         ddp, fsdp, …
-CONVPRIOR_PRECISION     32-true      16-mixed, bf16-mixed, …
+CONVPRIOR_PRECISION     32-true      16-mixed, bf16-mixed, 16-true, bf16-true or 64-true; `restore`
+                                     computes in bfloat16 with the two of it, else in float32
 CONVPRIOR_COMPILE       0            1: `train` compiles the network (torch.compile), which takes
                                      minutes and rounds otherwise
 CONVPRIOR_WORKERS       0            loader processes of each device
@@ -26,6 +27,7 @@ import contextlib
 import os
 import sys
 from pathlib import Path
+from typing import Literal, cast, get_args
 
 import psutil
 import torch
@@ -39,6 +41,9 @@ CONTAINER = (
     ("memory.max", "memory.current", "inactive_file"),
     ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
 )
+
+
+Precision = Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"]
 
 
 class MachineError(InputError):
@@ -113,10 +118,17 @@ def cluster() -> str | None:
     return os.environ.get("CONVPRIOR_CLUSTER") or None
 
 
-def precision() -> torch.dtype:
-    """Return bfloat16 where CONVPRIOR_PRECISION is one of those with it, float32 elsewhere."""
-    asked_for = os.environ.get("CONVPRIOR_PRECISION", "")
-    return torch.bfloat16 if "bf16" in asked_for else torch.float32
+def precision() -> Precision:
+    """Return Lightning's name of the precision (CONVPRIOR_PRECISION). Raises MachineError."""
+    asked_for = os.environ.get("CONVPRIOR_PRECISION", "32-true")
+    if asked_for not in (known := get_args(Precision)):
+        raise MachineError(f"CONVPRIOR_PRECISION is '{asked_for}': expected {', '.join(known)}")
+    return cast("Precision", asked_for)
+
+
+def dtype() -> torch.dtype:
+    """Return bfloat16 where `precision` is one of those with it, float32 elsewhere."""
+    return torch.bfloat16 if "bf16" in precision() else torch.float32
 
 
 def loader_workers() -> int:

@@ -169,6 +169,7 @@ def run_on_cluster(tasks: list[Planned], address: str) -> Iterator[tuple[Planned
     left = _left_to_do(tasks)
     if not left:
         return
+    cluster.check(address)  # before there is a folder of results
     first = left[0][1].job
     # Another machine may have another folder of this name: it would not see the mark.
     with atomic.scratch(first.target.parent) as mark:

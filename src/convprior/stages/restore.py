@@ -139,7 +139,7 @@ def main(argv: Sequence[str]) -> None:
     settings = recipes.load(args.params)
     chosen = settings.of(args.task)
     cases = read_cases(args.degraded, args.task, [asdict(chosen), settings.seed, *METHOD])
-    series = Series(args.task, chosen, settings.seed, machine.precision(), STATE / args.task)
+    series = Series(args.task, chosen, settings.seed, machine.dtype(), STATE / args.task)
     if address := machine.cluster():
         on_cluster(series, cases, args.degraded, address)
     elif not on_this_machine(series, cases):

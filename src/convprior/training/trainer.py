@@ -53,7 +53,7 @@ def make(cpu_processes: int = 1, **options: Any) -> pl.Trainer:
             devices=found,
             num_nodes=nodes,
             strategy=os.environ.get("CONVPRIOR_STRATEGY", "auto"),
-            precision=os.environ.get("CONVPRIOR_PRECISION", "32-true"),  # type: ignore[arg-type]
+            precision=machine.precision(),
             use_distributed_sampler=False,  # each stage shares out its own work
             sync_batchnorm=accelerator != "cpu" and torch.cuda.is_available(),
             logger=False,
