@@ -103,13 +103,14 @@ def _straight_on(
     """Return which of those that are nearly scratches go on where one that is has ended."""
     middle = torch.cat([each.middle for each in found])
     direction = torch.cat([each.direction for each in found])
-    nearly, on = nearly.nonzero()[:, 0], torch.zeros_like(chosen)
-    for down_right, (sin, cos) in zip(middle[chosen], direction[chosen], strict=True):
-        down, right = (middle[nearly] - down_right).T
-        turn = (direction[nearly, 0] * cos - direction[nearly, 1] * sin).abs()
+    others, straight = nearly.nonzero()[:, 0], torch.zeros_like(chosen)
+    for centre, (sin, cos) in zip(middle[chosen], direction[chosen], strict=True):
+        down, right = (middle[others] - centre).T
+        aside = (down * cos - right * sin).abs()
+        turn = (direction[others, 0] * cos - direction[others, 1] * sin).abs()
         most = ASTRAY[0] + ASTRAY[1] * down.hypot(right)
-        on[nearly] |= ((down * cos - right * sin).abs() <= most) & (turn <= TURN)
-    return on
+        straight[others] |= (aside <= most) & (turn <= TURN)
+    return straight
 
 
 def _evidence(found: list[Lines]) -> Float[Tensor, "m k"]:
