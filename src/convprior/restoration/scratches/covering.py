@@ -15,11 +15,8 @@ LOCAL = 7  # and of the one that says how light it is, and by how much
 AS_USUAL = 0.5  # of the line's contrast: so much tells a pixel of it,
 FAINT, SAME = 0.05, 0.06  # of the range: or a contrast and the line's own lightness
 PIECE = 0.6  # of the contrast around: less is beyond the end
-# Of the contrast, below the line's lightness and above what is around: the core, and what is two
-# pixels away from it. The pixel beside it can be as dark as the darker side, and has only to stick
-# out, by so little of a strong contrast, but not less than noise does, or so much of a faint one.
-CORE, SECOND = (0.5, 0.5), (0.6, 0.4)
-STRONG, NOISE, WEAK = 0.1, 0.05, 0.25
+# Of the contrast, below the line's lightness and above what is around:
+CORE, FIRST, SECOND = (0.5, 0.5), (0.85, 0.25), (0.6, 0.4)
 
 
 def covered(
@@ -69,8 +66,7 @@ def _painted(
         return (light > lightness - below * contrast) & (sticking_out > above * contrast)
 
     core = (_enlarged(near.float(), light.shape) > 0) & differ(*CORE)
-    least = torch.minimum((STRONG * contrast).clamp(min=NOISE), WEAK * contrast)
-    first, second = grown(core, 1) & (sticking_out > least), grown(core, 2) & differ(*SECOND)
+    first, second = grown(core, 1) & differ(*FIRST), grown(core, 2) & differ(*SECOND)
     return core | first | second
 
 

@@ -15,7 +15,7 @@ from convprior.restoration.scratches.lines import lines
 FEW = 0.001  # share of the values beyond each end of what counts as the picture's range
 LOOKED_AT = 1_000_000  # values: enough to tell it
 MOST = 0.025  # length of all scratches per area, 1/pixels: more is no damage but a wall of bricks
-EDGES = 3  # pixels of soft edges, at both sides together
+EDGES = 2  # pixels of soft edges, at both sides together
 
 
 def scratches_and_dust(
