@@ -17,11 +17,11 @@ ALONG_AN_EDGE = PLAIN | {"length": math.log(40), "uneven": 1.9, "elsewhere": 2.5
 
 
 @pytest.mark.parametrize(
-    ("middle", "sine", "taken"),
+    ("centre", "sine", "taken"),
     [((80.0, 80.0), 0.0, True), ((110.0, 80.0), 0.0, False), ((80.0, 80.0), 0.5, False)],
 )
 def test_the_rest_of_a_scratch_needs_less_evidence(
-    middle: tuple[float, float], sine: float, taken: bool
+    centre: tuple[float, float], sine: float, taken: bool
 ) -> None:
     evidence = torch.tensor([[line[n] for n in EVIDENCE] for line in (PLAIN, ALONG_AN_EDGE)])
     turn = math.asin(sine)
@@ -34,7 +34,7 @@ def test_the_rest_of_a_scratch_needs_less_evidence(
         evidence=evidence,
         width=torch.tensor([2.0, 2.0]),
         count=torch.tensor([80.0, 40.0]),
-        middle=torch.tensor([[40.0, 40.0], middle]),
+        centre=torch.tensor([[40.0, 40.0], centre]),
         direction=torch.tensor(
             [[math.sin(math.pi / 4 + t), math.cos(math.pi / 4 + t)] for t in (0.0, turn)]
         ),

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from convprior.restoration.scratches.linking import bars, linked
+from convprior.restoration.scratches.linking import bars, linked, means
 from convprior.restoration.scratches.ridges import WAYS
 
 LIGHT = torch.full((80, 80), 0.9)
@@ -41,7 +41,9 @@ def test_lines_that_cross_are_two() -> None:
 def test_a_bar_lies_as_its_pixels_do() -> None:
     places, _ = _line([(10 + k, 20 + k) for k in range(41)], 4)
     line = torch.zeros(len(places), dtype=torch.long)
-    bar = bars(places, line, torch.ones(len(places)))
+    total, mean = means(line, torch.ones(len(places)))
+    bar = bars(places, line, mean)
+    assert total.tolist() == [41]
     assert bar.centre.tolist() == [[30, 40]]
     assert torch.allclose(bar.direction.abs(), torch.full((1, 2), math.sqrt(0.5)))
     assert 41 * math.sqrt(2) - 1 < float(bar.along) < 41 * math.sqrt(2) + 1

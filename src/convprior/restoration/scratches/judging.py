@@ -56,7 +56,7 @@ PLAIN = 1.5  # evidence that is enough in any picture
 DOUBLE = 2.0  # evidence that a doubled sensitivity stands for
 RICH_IN_LIKE, PER_DOUBLE = 6.1, 0.9  # as RICH, of lines like the plain ones
 # What goes on straight where a scratch has ended is the rest of it: evidence that it stands for; so
-# far aside at most, in pixels and per pixel between their middles; sine of the turn between them
+# far aside at most, in pixels and per pixel between their centres; sine of the turn between them
 STRAIGHT, ASTRAY, TURN = 2.5, (1.0, 0.05), 0.12
 
 
@@ -101,11 +101,11 @@ def _straight_on(
     found: list[Lines], chosen: Bool[Tensor, " m"], nearly: Bool[Tensor, " m"]
 ) -> Bool[Tensor, " m"]:
     """Return which of those that are nearly scratches go on where one that is has ended."""
-    middle = torch.cat([each.middle for each in found])
+    centre = torch.cat([each.centre for each in found])
     direction = torch.cat([each.direction for each in found])
     others, straight = nearly.nonzero()[:, 0], torch.zeros_like(chosen)
-    for centre, (sin, cos) in zip(middle[chosen], direction[chosen], strict=True):
-        down, right = (middle[others] - centre).T
+    for own, (sin, cos) in zip(centre[chosen], direction[chosen], strict=True):
+        down, right = (centre[others] - own).T
         aside = (down * cos - right * sin).abs()
         turn = (direction[others, 0] * cos - direction[others, 1] * sin).abs()
         most = ASTRAY[0] + ASTRAY[1] * down.hypot(right)

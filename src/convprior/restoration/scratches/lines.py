@@ -12,8 +12,16 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from convprior.restoration.scratches.linking import bars, linked
-from convprior.restoration.scratches.ridges import ASIDE, LENGTH, WAYS, Ridges, direction, ridges
+from convprior.restoration.scratches.linking import bars, linked, means
+from convprior.restoration.scratches.ridges import (
+    ASIDE,
+    LENGTH,
+    WAYS,
+    Ridges,
+    direction,
+    directions,
+    ridges,
+)
 
 WEAK = 0.8  # height from which on a ridge can be part of a line
 SCALES = (1, 2, 4)  # on halves of the picture, lines of up to two pixels are such of up to eight
@@ -41,7 +49,7 @@ class Lines:
 
     ``places`` are the pixels on them (row, column), ``of`` the line of each, and ``contrast`` that
     of each with its lighter side. Of the m lines there are the ``evidence``, its columns as named
-    by EVIDENCE, the ``width`` in pixels of the picture, how many pixels each has, and its middle
+    by EVIDENCE, the ``width`` in pixels of the picture, how many pixels each has, and its centre
     and direction as a bar (`Bars`), in pixels of the picture.
     """
 
@@ -53,7 +61,7 @@ class Lines:
     evidence: Float[Tensor, "m k"]
     width: Float[Tensor, " m"]
     count: Float[Tensor, " m"]
-    middle: Float[Tensor, "m 2"]
+    centre: Float[Tensor, "m 2"]
     direction: Float[Tensor, "m 2"]
 
 
@@ -78,12 +86,9 @@ def _lines(light: Float[Tensor, "h w"], scale: int) -> Lines:
     left, right, middle = beside.at(ASIDE), beside.at(-ASIDE), beside.at(0)
     side = torch.maximum(left, right)
     contrast = middle - side
-    names, line = linked(places, way, light, scale).unique(return_inverse=True)
+    _, line = linked(places, way, light, scale).unique(return_inverse=True)
     solid = (contrast >= SOLID * height * variation).float()
-    count = torch.zeros(len(names)).index_add_(0, line, solid).clamp(min=1)
-
-    def mean(values: Tensor) -> Tensor:
-        return torch.zeros(len(names)).index_add_(0, line, values * solid) / count
+    count, mean = means(line, solid)
 
     def deviation(values: Tensor) -> Tensor:
         return (mean(values.square()) - mean(values).square()).clamp(min=0).sqrt()
@@ -91,7 +96,7 @@ def _lines(light: Float[Tensor, "h w"], scale: int) -> Lines:
     farther = {d: (beside.at(d), beside.at(-d)) for d in FARTHER}
     lightest = torch.stack([side, *(side for pair in farther.values() for side in pair)]).amax(0)
     moved = (farther[7][0] - left).abs() + (farther[7][1] - right).abs()
-    bar = bars(places, line, solid)
+    bar = bars(places, line, mean)
     along, across = bar.along, bar.across
     step = mean(contrast).clamp(min=0) + 0.02
     evidence = [
@@ -144,8 +149,7 @@ class _Beside:
     def __init__(self, light: Tensor, places: Tensor, way: Tensor) -> None:
         self.light = light
         self.rows, self.columns = places.T
-        angle = math.pi * way / WAYS
-        self.sin, self.cos = angle.sin(), angle.cos()
+        self.sin, self.cos = directions(way)
 
     def at(self, aside: int) -> Tensor:
         height, width = self.light.shape

@@ -1,13 +1,15 @@
 """Ridge pixels that hang together are one line; lines that cross are taken apart again."""
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from convprior.restoration.scratches.ridges import WAYS
+from convprior.restoration.scratches.ridges import WAYS, directions
+
+Mean = Callable[[Tensor], Tensor]  # of each line's values
 
 TURN, LEAST_TURN = 2, 1  # ways between linked pixels, and where lines have tangled, at most
 TANGLED, MANY = 0.2, 20  # extent across per extent along of so many pixels, from which on they have
@@ -33,16 +35,20 @@ class Bars:
     across: Float[Tensor, " m"]
 
 
-def bars(
-    places: Int64[Tensor, "n 2"], line: Int64[Tensor, " n"], weight: Float[Tensor, " n"]
-) -> Bars:
-    """Return the bars of lines; ``line`` is the number of that to which each place belongs."""
+def means(
+    line: Int64[Tensor, " n"], weight: Float[Tensor, " n"]
+) -> tuple[Float[Tensor, " m"], Mean]:
+    """Return the weight of each line, at least 1, and what takes the mean of values over each.
+
+    ``line`` is the number of that to which each place belongs.
+    """
     number = int(line.max()) + 1 if len(line) else 0
     total = torch.zeros(number).index_add_(0, line, weight).clamp(min=1)
+    return total, lambda values: torch.zeros(number).index_add_(0, line, values * weight) / total
 
-    def mean(values: Tensor) -> Tensor:
-        return torch.zeros(number).index_add_(0, line, values * weight) / total
 
+def bars(places: Int64[Tensor, "n 2"], line: Int64[Tensor, " n"], mean: Mean) -> Bars:
+    """Return the bars of lines, of whose values ``mean`` takes the mean."""
     rows, columns = places.float().T
     centre = torch.stack([mean(rows), mean(columns)], 1)
     down, right = (places - centre[line]).T
@@ -67,8 +73,9 @@ def linked(
     """
     reach = ALONG if scale == 1 else REACH
     least = _together(places, way, light, reach, TURN)
-    _, line, count = least.unique(return_inverse=True, return_counts=True)
-    bar = bars(places, line, torch.ones(len(line)))
+    _, line = least.unique(return_inverse=True)
+    count, mean = means(line, torch.ones(len(line)))
+    bar = bars(places, line, mean)
     tangled = ((bar.across > TANGLED * bar.along) & (count > MANY))[line].nonzero()[:, 0]
     apart = _together(places[tangled], way[tangled], light, reach, LEAST_TURN)
     least[tangled] = tangled[apart]
@@ -91,8 +98,7 @@ def _together(
     rows, columns = (places + reach).T
     numbers[rows, columns] = torch.arange(len(places), dtype=torch.int32)
     lightness = light[places[:, 0], places[:, 1]]
-    angle = math.pi * way / WAYS
-    sin, cos = angle.sin(), angle.cos()
+    sin, cos = directions(way)
     links = []
     for down, right in NEXT:
         far = max(down, abs(right))

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 from torch.nn import functional
 
@@ -96,6 +96,12 @@ def variation_of(light: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
 def direction(way: int) -> tuple[float, float]:
     """Return sine and cosine of a way's angle: it leads so far down and right."""
     return math.sin(math.pi * way / WAYS), math.cos(math.pi * way / WAYS)
+
+
+def directions(way: Int64[Tensor, " n"]) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
+    """Return sines and cosines of the angles of ways, as `direction` does of one."""
+    angle = math.pi * way / WAYS
+    return angle.sin(), angle.cos()
 
 
 def padded(picture: Float[Tensor, "h w"], margin: int) -> Float[Tensor, "H W"]:
