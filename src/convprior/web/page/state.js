@@ -1,4 +1,4 @@
-// What all parts of the page know of, and how they say what went wrong.
+// What all parts of the page know of, and how they say what happened.
 
 import { View } from "./view.js";
 
@@ -17,10 +17,22 @@ export const desk = {
   folder: "", // where all is saved
 };
 
+// Says what went wrong, or takes back what was said before.
 export function wrong(error) {
-  $("wrong").textContent = error?.message ?? error ?? "";
-  $("wrong").hidden = !error;
-  if (error) $("wrong").scrollIntoView({ block: "nearest" });
+  notice("news", "");
+  notice("wrong", error?.message ?? error);
+}
+
+// Says what came of something that went well.
+export function news(words) {
+  notice("wrong", "");
+  notice("news", words);
+}
+
+function notice(id, words) {
+  $(id).textContent = words ?? "";
+  $(id).hidden = !words;
+  if (words) $(id).scrollIntoView({ block: "nearest" });
 }
 
 // Makes of work that can fail a function that says so.

@@ -3,7 +3,7 @@
 import { ended, finding, made, restored, sought } from "./errands.js";
 import { change, compare, keep } from "./painting.js";
 import { refresh } from "./refresh.js";
-import { $, desk, view, wrong } from "./state.js";
+import { $, desk, news, view, wrong } from "./state.js";
 import { Gone, bytes, get, say } from "./talk.js";
 import { Layer } from "./view.js";
 import { from, wishes } from "./wishes.js";
@@ -110,5 +110,6 @@ async function take(errand) {
     const now = desk.mask, bits = await bytes(`/api/errands/${errand.number}/found`);
     if (now === desk.mask) change((mask) => mask.take(bits, true));
     else finding.add(errand.number); // it is for when its picture is back
-  } else if (errand.state !== "stopped") wrong(errand.error ?? "No dead pixels, scratches or dust were found.");
+  } else if (errand.error) wrong(errand.error);
+  else if (errand.state !== "stopped") news("No dead pixels, scratches or dust were found.");
 }
