@@ -138,3 +138,23 @@ def test_channels_of_any_kind_help_each_other() -> None:
     alone = torch.cat([Denoising(plane[None], WHITE).done() for plane in damaged])
     # The worst of twenty seeds: +6.2 dB.
     assert metrics.psnr(wall, together) > metrics.psnr(wall, alone) + 3
+
+
+def test_where_noise_is_uneven_means_that_know_no_covariance_have_a_say() -> None:
+    light = torch.linspace(0.2, 0.9, 128).expand(3, 128, 128)
+    drawn = torch.randn(1, 3, 132, 132, generator=seeds.generator("grain"))
+    grain = 0.08 * torch.nn.functional.avg_pool2d(drawn, 3, 1)[0, :, :128, :128] * 3
+    even = light + grain
+    uneven = light + grain * (1.1 - light)  # strongest in the dark, as a camera's
+    noise = Noise(0.08, 0.6)
+    says = [Denoising(noisy, noise).of_means for noisy in (even, uneven)]
+    # Twenty seeds: at most 0.05 and at least 0.25.
+    assert says[0] < 0.15 < says[1]
+    both, alone = Denoising(uneven, noise), Denoising(uneven, noise)
+    shares = list(both)
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1.0)
+    assert both.means is not None
+    alone.of_means = 0.0
+    expected = alone.done().lerp(both.means.picture(), says[1])
+    assert torch.allclose(both.picture(), expected, atol=1e-6)

@@ -4,7 +4,8 @@ A picture is denoised at half its size first: there the noise is half as strong 
 twice as far. A first estimate from the noisy patches themselves, with the coarse scale's share in
 it, then tells which patches are alike, and guides rounds of better estimates; each round leaves
 less of the noise in what the next one works on. Noise that neighbours share is strongest at coarse
-scales: what they take away is taken over, and this scale deals with the rest of it.
+scales: what they take away is taken over, and this scale deals with the rest of it; where such
+noise is not everywhere the same, non-local means have a say in the end.
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from convprior.prior.patches import combining
 from convprior.prior.patches.colours import change, mixed
 from convprior.prior.patches.combining import Sums
 from convprior.prior.patches.matching import alike
+from convprior.prior.patches.means import Means
 from convprior.prior.patches.sweep import Grid, Tile, sweep
 from convprior.prior.patches.work import Work
 from convprior.problem import grain, spectrum
@@ -43,6 +45,9 @@ SHARED = (
 )
 MOST_SHARED = 2  # so many of them,
 SHARED_FALLS = 0.9  # each with less noise than the finer one, at least so
+# Of noise that is not everywhere the same, as a camera's and JPEG's, one covariance tells not all.
+# How much non-local means count beside, which know of none; and their share of the time, measured.
+OF_MEANS, MEANS_WORK = 0.33, 0.08
 LEAST_NOISE = 0.1 / 255  # a deviation below it is no noise: nothing is done
 COARSE_WORK = 0.25  # the coarse scales' share of all pixels
 FIRST_WORK = 0.15  # the first estimate's share of a scale's time, measured
@@ -59,26 +64,41 @@ class Denoising(Work):
         self.colours = change(observed)
         planes = mixed(self.colours, observed)
         self.deviation = noise.deviation
+        variance = noise.variance_of(observed)
+        self.means: Means | None = None
+        self.of_means = 0.0
         if noise.shared:
             known = torch.ones_like(observed[0], dtype=torch.bool)
             shares = grain.profile(observed.mean(0), known)
             found = grain.deviation(grain.levels(observed, known, shares))
             told = noise.deviation / found if found > 0 else 1.0
             levels = told**2 * grain.levels(planes, known, shares).nan_to_num(0.0)
-            self.finest = _grainy(
-                planes, grain.of_colours(levels) if len(planes) == 3 else levels, shares
-            )
+            levels = grain.of_colours(levels) if len(planes) == 3 else levels
+            self.finest = _grainy(planes, levels, shares)
+            self.means = Means(observed, spectrum.in_patch(levels, SIDE, 0.0)[0].mean() * shares)
+            least, most = shares.aminmax()
+            self.of_means = OF_MEANS * (1 - float(least / most))
         elif noise.correlation > SHARED or noise.of_blocks:
-            self.finest = _shared(planes, noise.variance_of(observed))
+            self.finest = _shared(planes, variance)
+            self.means, self.of_means = Means(observed, variance), OF_MEANS
         else:
-            self.finest = _white(planes, noise.variance_of(observed))
+            self.finest = _white(planes, variance)
+        self.both: Tensor | None = None
 
     def __iter__(self) -> Iterator[float]:
-        return self.finest.work() if self.deviation > LEAST_NOISE else iter(())
+        if self.deviation <= LEAST_NOISE:
+            return
+        alone = 1 - MEANS_WORK if self.means else 1.0
+        for done in self.finest.work():
+            yield alone * done
+        if self.means:
+            for done in self.means:
+                yield alone + MEANS_WORK * done
+            self.both = self.picture().lerp(self.means.picture(), self.of_means)
 
     def picture(self) -> Float[Tensor, "c h w"]:
         """Return the best so far: at first what was observed."""
-        return mixed(self.colours.T, self.finest.picture())
+        return mixed(self.colours.T, self.finest.picture()) if self.both is None else self.both
 
 
 class _Scale:
