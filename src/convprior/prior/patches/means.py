@@ -25,8 +25,8 @@ TILE = 384  # pixels: smaller ones take longer, for their many small sums
 class Means(Work):
     """The means of one picture.
 
-    ``observed`` is (c, h, w), ``variance`` that of its noise at each pixel. The bits are the same for
-    any number of threads.
+    ``observed`` is (c, h, w), ``variance`` that of its noise at each pixel. The bits are the same
+    for any number of threads.
     """
 
     def __init__(self, observed: Float[Tensor, "c h w"], variance: Float[Tensor, "1 h w"]) -> None:
