@@ -18,6 +18,7 @@ sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 import cases
 import damages
 import loading
+import preparing
 import prior as benchmark
 import yardstick
 
@@ -139,3 +140,17 @@ def test_a_damage_is_named_by_its_seed_and_keeps_the_range(name: str) -> None:
     assert ((first.observed >= 0) & (first.observed <= 1)).all()
     assert torch.equal(first.observed, other.observed) == (name in ("jpeg", "clean"))
     assert torch.equal(first.observed, picture) == (name == "clean")
+
+
+def test_preparing_is_measured_in_each_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["preparing.py", "--pictures", "4", "--rounds", "1"])
+    preparing.main()
+    found = json.loads(preparing.OUT.read_text())
+    assert found["pictures"] == 4
+    assert found["only_decoded"] > 0
+    assert len(found["forms"]) == 4
+    bytes_of = {name: form["bytes_a_picture"] for name, form in found["forms"].items()}
+    assert bytes_of["square, pixels"] >= 3 * 224**2 > bytes_of["square, jpeg"]
