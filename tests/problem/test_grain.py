@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from kornia.filters import gaussian_blur2d
 from torch import Tensor
 from torch.nn import functional
 
@@ -43,6 +44,22 @@ def test_the_deviation_of_grain_is_told(sigma: int) -> None:
     found = noise.measure(noisy, _known(noisy))
     assert found.shared
     assert not found.hardly_any
+
+
+@pytest.mark.parametrize("width", [0.7, 1.0, 1.3])
+def test_the_width_of_grain_is_told(width: float) -> None:
+    white = torch.randn(1, 1, 160, 160, generator=torch.Generator().manual_seed(0))
+    blurred = gaussian_blur2d(white, (13, 13), (width, width))[0, :, 16:144, 16:144]
+    noisy = _ramp() + 0.06 * blurred / blurred.std()
+    # Twenty seeds: 0.91 to 1.11 times.
+    assert noise.measure(noisy, _known(noisy)).width == pytest.approx(width, rel=0.25)
+
+
+def test_the_width_of_grain_is_not_told_where_there_is_none_or_one_scale() -> None:
+    assert grain.width(torch.zeros(3, 1)) == 0
+    assert grain.width(torch.full((3, 1), math.nan)) == 0
+    assert grain.width(torch.ones(1, 3)) == 0
+    assert noise.measure(_ramp(), _known(_ramp())).width == 0
 
 
 def test_a_plane_without_grain_has_none() -> None:

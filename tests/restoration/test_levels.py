@@ -203,6 +203,8 @@ def test_a_texture_is_said_to_be_one() -> None:
 def test_what_was_found_of_the_noise_is_said_in_words() -> None:
     assert in_words(Noise(0.1, 0)) == "noise of 26/255"
     assert in_words(Noise(0.1, 0.6)) == "grain of 26/255 that neighbours share"
+    wide = Noise(0.1, 0.6, width=1.23)
+    assert in_words(wide) == "grain of 26/255, some 1.2 pixels wide, that neighbours share"
     assert in_words(Noise(0.1, 0, of_blocks=True)) == "noise of 26/255 that JPEG made"
     by_light = Noise(0.1, 0, curve=(0.02, 0.04, 0.15))
     assert in_words(by_light) == "noise of 26/255, 5 in the dark and 38 in the light"

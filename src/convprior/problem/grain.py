@@ -40,6 +40,10 @@ LEAST_RANGE, MOST_RANGES = 100, 12  # blocks in a range of brightness, of which 
 # take more of theirs. What is beyond it is texture; but grain of the brightness alone is some ten
 # times as strong at the third.
 OF_COLOURS, ALONE = (3.0, 1.5), 6.0
+# White noise that a Gaussian of so many pixels has blurred: logarithm to base 2 of what the finest
+# scale tells of its variance over what the second tells, simulated at 1024×1024.
+WIDTHS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.6, 1.8, 2.0)
+FINEST = (1.07, 0.29, -0.45, -1.1, -1.65, -2.13, -2.56, -2.94, -3.28, -3.59, -4.13, -4.55, -4.84)
 RANGE = 256  # blocks in a range of brightness, in each of which a floor is looked for
 
 
@@ -130,6 +134,17 @@ def levels(
 def deviation(levels: Float[Tensor, "scales c"]) -> float:
     """Return the deviation of grain with these `levels`; NaN where one of them is."""
     return math.sqrt(DETAILS * float(levels.mean(1).sum()))
+
+
+def width(levels: Float[Tensor, "scales c"]) -> float:
+    """Return how wide grain with these `levels` is, in pixels, between the ends of WIDTHS.
+
+    It is the deviation of the Gaussian that blurs white noise so; 0 where they do not tell it.
+    """
+    strength = levels.mean(1)[:2]
+    if len(strength) < 2 or not float(strength.min()) > 0:
+        return 0.0
+    return float(np.interp(math.log2(strength[1] / strength[0]), -np.array(FINEST), WIDTHS))
 
 
 def of_colours(levels: Float[Tensor, "scales c"]) -> Float[Tensor, "scales c"]:

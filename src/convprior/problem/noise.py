@@ -40,12 +40,14 @@ class Noise:
     ``of_blocks`` says that it is what JPEG threw away. Where the noise depends on the brightness,
     as that of photons does, ``curve`` holds the deviation at so many values of it, from 0 to 1 in
     equal steps, and ``deviation`` is that of the whole picture; otherwise the curve is empty.
+    ``width`` is how wide grain is (`grain.width`), in pixels; 0 where that is not told.
     """
 
     deviation: float
     correlation: float
     of_blocks: bool = False
     curve: tuple[float, ...] = ()
+    width: float = 0.0
 
     @property
     def shared(self) -> bool:
@@ -82,12 +84,14 @@ def measure(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Nois
     jpeg = _between_blocks(picture) if known.all() else 0.0
     white = max(flat, _typical(differences, told))
     correlation = correlation if flat > (FAINT_COLOURFUL if colours > COLOURFUL else FAINT) else 0.0
+    width = 0.0
     if correlation > SHARED:
         # Blocks hide what is wider than they are.
-        strong = _of_grain(picture, known) if grain.has_floor(picture, known) else 0.0
+        has_grain = grain.has_floor(picture, known)
+        strong, width = _of_grain(picture, known) if has_grain else (0.0, 0.0)
         white = white if math.isnan(strong) else strong
     if jpeg > white or correlation > SHARED or white < CLEAN:
-        return Noise(max(white, jpeg), correlation, of_blocks=jpeg > white)
+        return Noise(max(white, jpeg), correlation, of_blocks=jpeg > white, width=width)
     brightness = grain.brightness(picture, known)
     curve = _curve(differences, told, brightness)
     if not curve or max(curve) < UNEVEN * min(curve):
@@ -96,9 +100,10 @@ def measure(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Nois
     return Noise(float(variance) ** 0.5, correlation, curve=curve)
 
 
-def _of_grain(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> float:
-    shares = grain.profile(picture.mean(0), known)
-    return grain.deviation(grain.levels(picture, known, shares))
+def _of_grain(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> tuple[float, float]:
+    """Return grain's deviation, NaN where it is not told, and its width."""
+    levels = grain.levels(picture, known, grain.profile(picture.mean(0), known))
+    return grain.deviation(levels), grain.width(levels)
 
 
 def _blocks(picture: Float[Tensor, "c h w"]) -> Float[Tensor, "rows columns c b b"]:

@@ -16,7 +16,8 @@ def in_words(noise: Noise) -> str:
     """Return what was found of the noise, in units of 1/255 of the range."""
     said = f"{'grain' if noise.shared else 'noise'} of {255 * noise.deviation:.0f}/255"
     if noise.shared:
-        return f"{said} that neighbours share"
+        wide = f", some {noise.width:.1f} pixels wide," if noise.width else ""
+        return f"{said}{wide} that neighbours share"
     if noise.curve:
         dark, light = (255 * noise.curve[place] for place in (0, -1))
         return f"{said}, {dark:.0f} in the dark and {light:.0f} in the light"
