@@ -1,4 +1,4 @@
-"""What patches make of grain and of a camera's noise, beside non-local means at their best.
+"""What patches make of grain, a camera's noise and noisy JPEGs, beside non-local means at their best.
 
     python benchmarks/grain.py PICTURE_OR_FOLDER... --sides 128 256
 
@@ -6,7 +6,8 @@ The middle of each picture, twice a side where it has so much, is scaled to the 
 blurred by a Gaussian, in pixels, of a deviation of 255: of a grey picture, of each channel, of the
 brightness alone. A camera's noise is that of photons, so many where it is white, and of reading, on
 a Bayer sensor, interpolated, in display values, as JPEG of quality 92; its reference is what the
-same camera makes without noise and JPEG. Ours measures the noise; non-local means have the strength
+same camera makes without noise and JPEG. Of noisy JPEGs the noise is white, of a deviation of 255, and
+the colours are stored at half the size. Ours measures the noise; non-local means have the strength
 that the reference likes best, which nobody knows in life. Writes reports/benchmarks/grain.json:
 PSNR in dB of each, one draw. Costs some 10 and 40 CPU seconds a picture of 128 and 256 pixels.
 """
@@ -41,8 +42,20 @@ GRAINS = {
     "fine grain": (0.7, 12, True),
 }
 PHOTONS = (500, 120, 40)
+JPEGS = {"8, JPEG 95": (8, 95), "14, JPEG 90": (14, 90), "25, JPEG 85": (25, 85)}  # noise, quality
 METHODS = ("came", "non_local_means", "ours")
-KINDS = [*GRAINS, *(f"{count} photons" for count in PHOTONS)]
+KINDS = [*GRAINS, *(f"{count} photons" for count in PHOTONS), *JPEGS]
+
+
+def damaged(picture: Tensor, kind: str, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Return a picture with the damage of a kind, and the one without."""
+    if kind in GRAINS:
+        return grained(picture, kind, generator)
+    if kind in JPEGS:
+        deviation, quality = JPEGS[kind]
+        noise = torch.randn(picture.shape, generator=generator)
+        return compressed(in_bytes(picture + deviation / 255 * noise), quality), picture
+    return photographed(picture, int(kind.split()[0]), generator)
 
 
 def grained(picture: Tensor, kind: str, generator: Generator) -> tuple[Tensor, Tensor]:
@@ -112,10 +125,7 @@ def main() -> None:
             clean = middle(path, side)
             for kind in KINDS:
                 generator = seeds.generator("grain", path.stem, side, kind)
-                if kind in GRAINS:
-                    noisy, reference = grained(clean, kind, generator)
-                else:
-                    noisy, reference = photographed(clean, int(kind.split()[0]), generator)
+                noisy, reference = damaged(clean, kind, generator)
                 row = {
                     "came": psnr(reference, noisy),
                     "non_local_means": means(noisy, reference),

@@ -1,56 +1,39 @@
-"""Noise taken away by alike patches, from coarse to fine.
+"""Noise taken away by alike patches, at several scales: what it is says how strong it is at each.
 
-A picture is denoised at half its size first: there the noise is half as strong and patches see
-twice as far. A first estimate from the noisy patches themselves, with the coarse scale's share in
-it, then tells which patches are alike, and guides rounds of better estimates; each round leaves
-less of the noise in what the next one works on. Noise that neighbours share is strongest at coarse
-scales: what they take away is taken over, and this scale deals with the rest of it; where such
-noise is not everywhere the same, non-local means have a say in the end.
+White noise is half as strong at half the size. That of JPEG, or that neighbours share a little, is
+measured there; so is that of the colours, where a file stores them at half the size. Of grain all
+scales are told at once, and its covariance. Where such noise is not everywhere the same, non-local
+means have a say in the end.
 """
 
 from collections.abc import Iterator
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
-from convprior.prior.patches import combining
 from convprior.prior.patches.colours import change, mixed
-from convprior.prior.patches.combining import Sums
-from convprior.prior.patches.matching import alike
 from convprior.prior.patches.means import Means
-from convprior.prior.patches.sweep import Grid, Tile, sweep
+from convprior.prior.patches.scale import OF_GRAIN_ABOUT, REACH, SIDE, STRIDE, Scale
+from convprior.prior.patches.sweep import Grid
 from convprior.prior.patches.work import Work
 from convprior.problem import grain, spectrum
-from convprior.problem.grain import enlarged, halved
+from convprior.problem.grain import halved
 from convprior.problem.noise import Noise, measure
 
-STRIDE = 4  # pixels from one patch to the next that gets a group of its own
-REACH = 16  # pixels up, down, left and right in which alike patches are looked for
-FIRST_SIDE, FIRST_SIMILAR = 8, 16  # of patches that are compared while they are noisy
-SIDE, SIMILAR = 5, 48
-LEFT = (0.5625, 0.375, 0.1875, 0.0)  # of the noise, after each round
-# Guides are not without noise: weights are as if there were so many times as much of it.
-CAUTION = 1.07
-COARSE = 0.5  # how much of what the coarse scale says counts in the first estimate
-# With grain, how much of it is taken over where the coarse scale has details of its own, all where
-# it is flat; and how much is taken away so in the mean.
-OF_GRAIN, OF_GRAIN_ABOUT = 0.35, 0.5
-FLAT = 0.03  # of the noise's variance: of details as strong as that, halfway between the two
-AROUND = 5  # pixels: how strong details are there
 LEAST_COARSE = 64  # pixels: smaller pictures have no coarse scale
-SHARED = (
-    0.06  # from this correlation of neighbours' noise on, coarse scales are cleaned by themselves
-)
-MOST_SHARED = 2  # so many of them,
-SHARED_FALLS = 0.9  # each with less noise than the finer one, at least so
+# From this correlation of neighbours' noise on, coarse scales are cleaned by themselves: so many of
+# them, each with less noise than the finer one, at least so.
+SHARED, MOST_SHARED, SHARED_FALLS = 0.06, 2, 0.9
+# JPEG and video store colours at half the size: their noise is weak at the finest scale, and hardly
+# weaker at half the size, where white noise has half. From these ratios on, of the brightness's
+# deviation to the colours', and of theirs at half the size to here; it may rise to so much.
+BRIGHTER, FALLS_TO, RISES_TO = 2.0, 0.75, 2.0
+MIDDLE = 1536  # pixels: the side of what is looked at for it
 # Of noise that is not everywhere the same, as a camera's and JPEG's, one covariance tells not all.
 # How much non-local means count beside, which know of none; and their share of the time, measured.
 OF_MEANS, MEANS_WORK = 0.33, 0.08
 LEAST_NOISE = 0.1 / 255  # a deviation below it is no noise: nothing is done
-COARSE_WORK = 0.25  # the coarse scales' share of all pixels
-FIRST_WORK = 0.15  # the first estimate's share of a scale's time, measured
 
 
 class Denoising(Work):
@@ -78,6 +61,8 @@ class Denoising(Work):
             self.means = Means(observed, spectrum.in_patch(levels, SIDE, 0.0)[0].mean() * shares)
             least, most = shares.aminmax()
             self.of_means = OF_MEANS * (1 - float(least / most))
+        elif not noise.of_blocks and (of_planes := _stored_at_half(planes)) is not None:
+            self.finest = _coloured(planes, (of_planes * variance).clamp(min=LEAST_NOISE**2))
         elif noise.correlation > SHARED or noise.of_blocks:
             self.finest = _shared(planes, variance)
             self.means, self.of_means = Means(observed, variance), OF_MEANS
@@ -101,144 +86,75 @@ class Denoising(Work):
         return mixed(self.colours.T, self.finest.picture()) if self.both is None else self.both
 
 
-class _Scale:
-    """One scale of a picture, and in it the coarser ones; the planes are brightness and colours."""
-
-    def __init__(
-        self,
-        observed: Float[Tensor, "c h w"],
-        variance: Float[Tensor, "#c h w"],
-        coarse: "_Scale | None",
-        shared: bool = False,
-        covariance: Float[Tensor, "c n n"] | None = None,
-    ) -> None:
-        self.observed, self.variance, self.coarse = observed, CAUTION**2 * variance, coarse
-        self.shared = shared  # so that what is left is that of this scale's details
-        self.covariance = covariance  # of grain in a patch, with what the coarse scale leaves of it
-        self.best: Tensor | None = None
-
-    def picture(self) -> Float[Tensor, "c h w"]:
-        """Return the best so far; before there is an estimate, the coarse scale's with details.
-
-        Details are what the coarse scale cannot show, where they are stronger than the noise.
-        """
-        if self.best is not None:
-            return self.best
-        if self.coarse is None:
-            return self.observed
-        rough = enlarged(self.coarse.picture(), self.observed.shape)
-        details = grain.details(self.observed)
-        energy = grain.smoothed(details.square(), AROUND)
-        share = 1 - grain.DETAILS * self.variance / energy.clamp(min=self.variance * 1e-3)
-        return rough + share.clamp(min=0) * details
-
-    def _with_coarse(
-        self, picture: Float[Tensor, "c h w"], share: float | Tensor
-    ) -> Float[Tensor, "c h w"]:
-        """Return a picture with so much of what the coarse scale says of it."""
-        if self.coarse is None:
-            return picture
-        return picture + share * enlarged(self.coarse.picture() - halved(picture), picture.shape)
-
-    def _trusted(self) -> float | Tensor:
-        """Return how much of what the coarse scale says is taken over before this one's turn."""
-        if self.coarse is None or self.covariance is None:
-            return 1.0
-        energy = grain.smoothed(grain.details(self.coarse.picture()).square(), AROUND)
-        flat = enlarged(1 / (1 + energy / (FLAT * self.coarse.variance)), self.observed.shape)
-        return OF_GRAIN + (1 - OF_GRAIN) * flat.clamp(0, 1)
-
-    def work(self) -> Iterator[float]:
-        """Estimate all scales, coarse ones first; yield the share that is done."""
-        start = 0.0
-        if self.coarse is not None:
-            start = COARSE_WORK
-            for done in self.coarse.work():
-                yield start * done
-            if self.shared:
-                self.observed = self._with_coarse(self.observed, self._trusted())
-        for done in self._first():
-            yield start + (1 - start) * FIRST_WORK * done
-        for done in self._rounds():
-            yield start + (1 - start) * (FIRST_WORK + (1 - FIRST_WORK) * done)
-
-    def _noise(
-        self, tile: Tile, members: Int[Tensor, "groups k"]
-    ) -> Float[Tensor, "planes groups"]:
-        """Return the variance of the noise in each group: that in the patch it is made for."""
-        patches = functional.avg_pool2d(tile.of(self.variance)[None], tile.grid.side, 1)[0]
-        width = patches.shape[2] + tile.grid.side - 1
-        own = members[:, 0]
-        return patches[:, own // width, own % width]
-
-    def _first(self) -> Iterator[float]:
-        """Estimate from the noisy patches alone."""
-        grid = Grid.over(self.observed, FIRST_SIDE, STRIDE, REACH)
-
-        def estimate(tile: Tile) -> Sums:
-            planes = tile.of(self.observed)
-            members = alike(planes[:1], tile, FIRST_SIMILAR)
-            return combining.first(planes, members, grid.side, self._noise(tile, members))
-
-        sums = Sums.none(self.observed)
-        yield from sweep(grid, sums, estimate)
-        self.best = self._with_coarse(sums.total / sums.weight, COARSE)
-
-    def _rounds(self) -> Iterator[float]:
-        """Estimate from patches that are matched and weighed by the best picture so far."""
-        grid = Grid.over(self.observed, SIDE, STRIDE, REACH)
-        members: dict[Tile, Tensor] = {}  # found once: the first estimate is good enough for it
-        noisy = self.observed
-        for number, leave in enumerate(LEFT):
-
-            def estimate(tile: Tile, noisy: Tensor = noisy, leave: float = leave) -> Sums:
-                guide = tile.of(self.picture())
-                if tile not in members:
-                    members[tile] = alike(guide, tile, SIMILAR).int()
-                part = tile.of(noisy)
-                taken = tile.of(self.observed) - part
-                found = members[tile].long()
-                noise = self._noise(tile, found)
-                return combining.better(
-                    guide, part, taken, found, grid.side, noise, leave, self.covariance
-                )
-
-            sums = Sums.none(self.observed)
-            for done in sweep(grid, sums, estimate):
-                yield (number + done) / len(LEFT)
-            self.best = sums.total.div_(sums.weight)
-            noisy = self.best + sums.left.div_(sums.weight) * (noisy - self.best)
-
-
-def _white(planes: Float[Tensor, "c h w"], variance: Float[Tensor, "1 h w"]) -> _Scale:
+def _white(planes: Float[Tensor, "c h w"], variance: Float[Tensor, "1 h w"]) -> Scale:
     """Return the scales of a picture whose noise no neighbours share: each halving quarters it."""
     if min(planes.shape[1:]) < LEAST_COARSE:
-        return _Scale(planes, variance, None)
-    return _Scale(planes, variance, _white(halved(planes), halved(variance) / 4))
+        return Scale(planes, variance, None)
+    return Scale(planes, variance, _white(halved(planes), halved(variance) / 4))
+
+
+def _stored_at_half(planes: Float[Tensor, "c h w"]) -> Float[Tensor, "3 1 1"] | None:
+    """Return the share of each plane in the noise, where colours seem stored at half the size."""
+    if len(planes) != 3 or min(planes.shape[1:]) < LEAST_COARSE:
+        return None
+    top, left = (max(length - MIDDLE, 0) // 2 for length in planes.shape[1:])
+    planes = planes[:, top : top + MIDDLE, left : left + MIDDLE]
+    found = planes.new_tensor([_measured(plane) for plane in planes])
+    if found[0] <= BRIGHTER * found[1:].max():
+        return None
+    at_half = planes.new_tensor([_measured(plane) for plane in halved(planes[1:])])
+    if at_half.norm() <= FALLS_TO * found[1:].norm():
+        return None
+    return (found.square() / found.square().mean())[:, None, None]
+
+
+def _measured(plane: Float[Tensor, "h w"]) -> float:
+    return measure(plane[None], torch.ones_like(plane, dtype=torch.bool)).deviation
+
+
+def _coloured(
+    planes: Float[Tensor, "3 h w"], variance: Float[Tensor, "3 h w"], depth: int = 0
+) -> Scale:
+    """Return the scales of a picture whose colours were stored at half the size.
+
+    The noise of its brightness is white, that of its colours is measured at each scale; what is
+    taken away there is taken over.
+    """
+    if min(planes.shape[1:]) < LEAST_COARSE:
+        return Scale(planes, variance, None)
+    half, of_half = halved(planes), halved(variance) / 4
+    if depth == MOST_SHARED:
+        return Scale(planes, variance, _coloured(half, of_half, depth))
+    for plane, here, there in zip(half[1:], variance[1:], of_half[1:], strict=True):
+        deviation = float(here.mean()) ** 0.5
+        told = min(max(_measured(plane), deviation / 2), RISES_TO * deviation)
+        there *= told**2 / there.mean()
+    taken = planes.new_tensor([0.0, 1.0, 1.0])[:, None, None]
+    return Scale(planes, variance, _coloured(half, of_half, depth + 1), taken=taken)
 
 
 def _shared(
     planes: Float[Tensor, "c h w"], variance: Float[Tensor, "1 h w"], depth: int = 0
-) -> _Scale:
+) -> Scale:
     """Return the scales of a picture of JPEG, or whose noise neighbours share a little.
 
     How strong it is at half the size is measured there.
     """
     if min(planes.shape[1:]) < LEAST_COARSE or depth == MOST_SHARED:
-        return _Scale(planes, variance, None)
+        return Scale(planes, variance, None)
     half = halved(planes)
     found = measure(half, torch.ones_like(half[0], dtype=torch.bool)).deviation
     deviation = float(variance.mean()) ** 0.5
     deviation = min(max(found, deviation / 2), SHARED_FALLS * deviation)
     coarse = _shared(half, torch.full_like(half[:1], deviation**2), depth + 1)
-    return _Scale(planes, variance, coarse, shared=True)
+    return Scale(planes, variance, coarse, taken=1.0)
 
 
 def _grainy(
     planes: Float[Tensor, "c h w"],
     levels: Float[Tensor, "scales c"],
     shares: Float[Tensor, "1 h w"],
-) -> _Scale:
+) -> Scale:
     """Return the scales of a picture with grain.
 
     Each plane and scale has the noise that its own finest details show, and each pixel its share.
@@ -248,4 +164,4 @@ def _grainy(
     taken = 0.0 if coarse is None else OF_GRAIN_ABOUT
     variance, covariance = spectrum.in_patch(levels, side, taken)
     variance = (variance[:, None, None] * shares).clamp(min=LEAST_NOISE**2)
-    return _Scale(planes, variance, coarse, shared=True, covariance=covariance)
+    return Scale(planes, variance, coarse, covariance=covariance)
