@@ -1,4 +1,4 @@
-"""What patches make of grain, a camera's noise and noisy JPEGs, beside non-local means at their best.
+"""What patches make of grain, a camera's noise and noisy JPEGs, beside non-local means.
 
     python benchmarks/grain.py PICTURE_OR_FOLDER... --sides 128 256
 
@@ -6,9 +6,10 @@ The middle of each picture, twice a side where it has so much, is scaled to the 
 blurred by a Gaussian, in pixels, of a deviation of 255: of a grey picture, of each channel, of the
 brightness alone. A camera's noise is that of photons, so many where it is white, and of reading, on
 a Bayer sensor, interpolated, in display values, as JPEG of quality 92; its reference is what the
-same camera makes without noise and JPEG. Of noisy JPEGs the noise is white, of a deviation of 255, and
-the colours are stored at half the size. Ours measures the noise; non-local means have the strength
-that the reference likes best, which nobody knows in life. Writes reports/benchmarks/grain.json:
+same camera makes without noise and JPEG. Of noisy JPEGs the noise is white, of a deviation of 255,
+and the colours are stored at half the size. Ours measures the noise; non-local means have the
+strength that the reference likes best, which nobody knows in life. Writes
+reports/benchmarks/grain.json:
 PSNR in dB of each, one draw. Costs some 10 and 40 CPU seconds a picture of 128 and 256 pixels.
 """
 
