@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from convprior.ground import seeds
+from convprior.prior.patches import colours
 from convprior.prior.patches.denoising import Denoising
 from convprior.prior.patches.filling import LAST_ERROR, Filling, filled
 from convprior.problem.noise import FAINT
@@ -99,6 +100,8 @@ def _kept_noise(
     noise = observation.noise
     whole = filled(observation.observed, observation.known)
     drawn = torch.rand(whole.shape, generator=seeds.generator("nudge")).to(whole.device)
+    if colours.alike(whole):
+        drawn = drawn[:1].expand_as(drawn)  # black and white has its noise in all channels alike
     far = NUDGE * noise.deviation
     nudge = far * torch.where(held_out, (drawn - 0.5).sign(), 0.0)
     gone = Denoising(whole + nudge, noise).done() - patched

@@ -185,6 +185,13 @@ def test_where_colours_were_stored_at_half_the_size_each_plane_has_its_own_noise
     assert metrics.psnr(clean, told) > metrics.psnr(clean, untold) + 3
 
 
+@pytest.mark.parametrize("noise", [WHITE, Noise(0.1, 0.1), Noise(0.1, 0.5), Noise(0.1, 0, True)])
+def test_black_and_white_stored_in_colour_is_restored_as_one_channel(noise: Noise) -> None:
+    grey = noisy(bricks(channels=1, height=96, width=96), 0.1)
+    in_colour = Denoising(grey.expand(3, 96, 96), noise).done()
+    assert torch.equal(in_colour, Denoising(grey, noise).done().expand(3, 96, 96))
+
+
 def test_texture_is_not_taken_for_noise_of_the_brightness_alone() -> None:
     wall = noisy(bricks(height=96, width=96), 0.1)  # no block of it is flat
     white = Denoising(wall, WHITE)

@@ -6,6 +6,11 @@ from torch import Tensor
 from torch.nn import functional
 
 
+def alike(picture: Float[Tensor, "c h w"]) -> bool:
+    """Return whether all channels are the same, as those of black and white stored in colour."""
+    return bool((picture == picture[:1]).all())
+
+
 def change(observed: Float[Tensor, "c h w"]) -> Float[Tensor, "c c"]:
     """Return an orthonormal change of colours, the brightness first: white noise stays white.
 

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from convprior.prior.patches.colours import change, mixed
+from convprior.prior.patches import colours
 from convprior.prior.patches.means import Means
 from convprior.prior.patches.scale import OF_GRAIN_ABOUT, REACH, SIDE, STRIDE, Scale
 from convprior.prior.patches.sweep import Grid
@@ -44,8 +44,11 @@ class Denoising(Work):
     """
 
     def __init__(self, observed: Float[Tensor, "c h w"], noise: Noise) -> None:
-        self.colours = change(observed)
-        planes = mixed(self.colours, observed)
+        # Black and white that is stored in colour has one channel: others are no second look at it.
+        self.copies = len(observed) if colours.alike(observed) else 1
+        observed = observed[: len(observed) // self.copies]
+        self.colours = colours.change(observed)
+        planes = colours.mixed(self.colours, observed)
         self.deviation = noise.deviation
         variance = noise.variance_of(observed)
         self.means: Means | None = None
@@ -79,11 +82,16 @@ class Denoising(Work):
         if self.means:
             for done in self.means:
                 yield alone + MEANS_WORK * done
-            self.both = self.picture().lerp(self.means.picture(), self.of_means)
+            self.both = self._so_far().lerp(self.means.picture(), self.of_means)
 
     def picture(self) -> Float[Tensor, "c h w"]:
         """Return the best so far: at first what was observed."""
-        return mixed(self.colours.T, self.finest.picture()) if self.both is None else self.both
+        return self._so_far().repeat(self.copies, 1, 1)
+
+    def _so_far(self) -> Float[Tensor, "c h w"]:
+        return (
+            colours.mixed(self.colours.T, self.finest.picture()) if self.both is None else self.both
+        )
 
 
 def _white(planes: Float[Tensor, "c h w"], variance: Float[Tensor, "1 h w"]) -> Scale:
