@@ -196,3 +196,25 @@ def test_texture_is_not_taken_for_noise_of_the_brightness_alone() -> None:
     wall = noisy(bricks(height=96, width=96), 0.1)  # no block of it is flat
     white = Denoising(wall, WHITE)
     assert white.finest.variance.shape[0] == 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_ground_of_clipped_black_does_not_spoil_the_picture(channels: int) -> None:
+    light = 0.6 * bricks(channels=channels, height=96, width=96)
+    light[:, :, :30] = 0
+    drawn = torch.poisson(60 * light, generator=seeds.generator("photons")) / 60
+    curve = (0.0, *(0.13 * (place / 16) ** 0.5 for place in range(1, 17)))  # none in the dark
+    found = Denoising(drawn, Noise(0.09, 0.0, curve=curve)).done()
+    assert torch.isfinite(found).all()
+    assert float(found[:, :, :24].abs().max()) < 0.02
+    assert torch.equal(Denoising(drawn, Noise(0.0, 0.0)).picture(), drawn)
+
+
+def test_noise_by_brightness_is_not_taken_for_that_of_brightness_alone() -> None:
+    down, right = torch.arange(128.0)[:, None], torch.arange(128.0)
+    grey = (0.05 + 0.45 * right / 128) * (0.8 + 0.2 * torch.sin(down / 5))  # no colours
+    drawn = torch.randn(3, 128, 128, generator=seeds.generator("desaturated"))
+    damaged = grey * (1 + 0.2 * drawn)
+    noise = measure(damaged, all_known(damaged))
+    assert noise.curve
+    assert Denoising(damaged, noise).finest.variance.shape[0] == 1

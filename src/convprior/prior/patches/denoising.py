@@ -47,10 +47,12 @@ class Denoising(Work):
         # Black and white that is stored in colour has one channel: others are no second look at it.
         self.copies = len(observed) if colours.alike(observed) else 1
         observed = observed[: len(observed) // self.copies]
+        self.observed = observed
         self.colours = colours.change(observed)
         planes = colours.mixed(self.colours, observed)
         self.deviation = noise.deviation
-        variance = noise.variance_of(observed)
+        # Where black is clipped there is no noise at all: nothing may be divided by that.
+        variance = noise.variance_of(observed).clamp(min=LEAST_NOISE**2)
         self.means: Means | None = None
         self.of_means = 0.0
         if noise.shared:
@@ -64,7 +66,10 @@ class Denoising(Work):
             self.means = Means(observed, spectrum.in_patch(levels, SIDE, 0.0)[0].mean() * shares)
             least, most = shares.aminmax()
             self.of_means = OF_MEANS * (1 - float(least / most))
-        elif not noise.of_blocks and (of_planes := _stored_at_half(planes)) is not None:
+        elif not (noise.of_blocks or noise.curve) and (
+            # By brightness, colours that hardly differ have blocks of no noise: they tell nothing.
+            (of_planes := _stored_at_half(planes)) is not None
+        ):
             self.finest = _coloured(planes, (of_planes * variance).clamp(min=LEAST_NOISE**2))
         elif noise.correlation > SHARED or noise.of_blocks:
             self.finest = _shared(planes, variance)
@@ -86,9 +91,12 @@ class Denoising(Work):
 
     def picture(self) -> Float[Tensor, "c h w"]:
         """Return the best so far: at first what was observed."""
-        return self._so_far().repeat(self.copies, 1, 1)
+        so_far = self._so_far()
+        return so_far.repeat(self.copies, 1, 1) if self.copies > 1 else so_far
 
     def _so_far(self) -> Float[Tensor, "c h w"]:
+        if self.deviation <= LEAST_NOISE:
+            return self.observed
         return (
             colours.mixed(self.colours.T, self.finest.picture()) if self.both is None else self.both
         )

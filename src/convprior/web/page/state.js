@@ -17,15 +17,13 @@ export const desk = {
   folder: "", // where all is saved
 };
 
-// Says what went wrong, or takes back what was said before.
+// Says what went wrong, or takes back what was said so.
 export function wrong(error) {
-  notice("news", "");
   notice("wrong", error?.message ?? error);
 }
 
 // Says what came of something that went well.
 export function news(words) {
-  notice("wrong", "");
   notice("news", words);
 }
 
@@ -37,5 +35,5 @@ function notice(id, words) {
 
 // Makes of work that can fail a function that says so.
 export const told = (work) => async (...given) => {
-  try { wrong(""); await work(...given); } catch (error) { wrong(error); }
+  try { wrong(""); news(""); await work(...given); } catch (error) { wrong(error); }
 };
