@@ -5,7 +5,8 @@
 Makes up JPEGs of 500×375 from four photographs, as loading.py does, and prepares them in one
 process in each form that params.yaml knows, the forms in turns; beside them Pillow only decodes.
 Writes reports/benchmarks/preparing.json: pictures a second of one core's time, medians of rounds,
-and bytes a picture. Files are read from memory; tables are written to the temporary folder. Costs half a minute of one core.
+and bytes a picture. Files are read from memory or its cache; tables are written to the temporary
+folder. Costs half a minute of one core.
 """
 
 import argparse
