@@ -7,10 +7,10 @@ blurred by a Gaussian, in pixels, of a deviation of 255: of a grey picture, of e
 brightness alone. A camera's noise is that of photons, so many where it is white, and of reading, on
 a Bayer sensor, interpolated, in display values, as JPEG of quality 92; its reference is what the
 same camera makes without noise and JPEG. Of noisy JPEGs the noise is white, of a deviation of 255,
-and the colours are stored at half the size. Ours measures the noise; non-local means have the
-strength that the reference likes best, which nobody knows in life. Writes
-reports/benchmarks/grain.json:
-PSNR in dB of each, one draw. Costs some 10 and 40 CPU seconds a picture of 128 and 256 pixels.
+and the colours are stored at half the size; the reference is the picture before both. Ours measures
+the noise; non-local means have the strength that the reference likes best, which nobody knows in
+life. Writes reports/benchmarks/grain.json: PSNR in dB of each, one draw. Costs some 15 and 60 CPU
+seconds a picture of 128 and 256 pixels.
 """
 
 import argparse

@@ -42,7 +42,7 @@ def rate(pictures: int, work: Callable[[], None]) -> float:
 
 def measured(root: Path, rounds: int) -> dict[str, Any]:
     """Return what was measured on a tree of pictures; the first round is not counted."""
-    [part] = cut(Tree(root), "train", None, tables.PART)
+    part, *_ = cut(Tree(root), "train", None, tables.PART)
     files = [read.data for read in part.reader(part.entries)]
     forms = [Form(SIZE, shape, store) for shape in get_args(Shape) for store in get_args(Store)]
     jobs = [tables.Job(part, form, root / str(number)) for number, form in enumerate(forms)]

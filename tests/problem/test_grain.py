@@ -29,13 +29,6 @@ def _deviation(picture: Tensor, known: Tensor) -> float:
     return grain.deviation(grain.levels(picture, known, grain.profile(picture.mean(0), known)))
 
 
-def test_halving_and_enlarging_keeps_what_is_constant_and_the_size() -> None:
-    picture = torch.full((2, 33, 41), 0.4)
-    again = grain.enlarged(grain.halved(picture), picture.shape)
-    assert again.shape == picture.shape
-    assert torch.allclose(again, picture, atol=1e-6)
-
-
 @pytest.mark.parametrize("sigma", [8, 18])
 def test_the_deviation_of_grain_is_told(sigma: int) -> None:
     noisy = _ramp() + _grain(0, sigma / 255)

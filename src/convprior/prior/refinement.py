@@ -100,7 +100,7 @@ def _kept_noise(
     noise = observation.noise
     whole = filled(observation.observed, observation.known)
     drawn = torch.rand(whole.shape, generator=seeds.generator("nudge")).to(whole.device)
-    if colours.alike(whole):
+    if colours.colourless(whole):
         drawn = drawn[:1].expand_as(drawn)  # black and white has its noise in all channels alike
     far = NUDGE * noise.deviation
     nudge = far * torch.where(held_out, (drawn - 0.5).sign(), 0.0)

@@ -17,9 +17,10 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 from torch.nn import functional
 
+from convprior.problem.scales import DETAILS, brightness, details, halved
+
 SCALES = 3  # that are looked at: grain wider than some eight pixels is taken for picture
 LEAST_SIDE = 64  # pixels: what is smaller is not halved any more
-DETAILS = 0.79  # of white noise's variance, what halving and enlarging leaves out
 WEAKEST = 0.05  # share of the blocks that tells how strong noise is
 BLOCK, SMALL_BLOCK, ENOUGH_BLOCKS = 8, 4, 200  # pixels; smaller ones where there are too few
 LEAST_BLOCKS = 24
@@ -33,7 +34,6 @@ FEWEST, SOME, FLOOR = 0.02, 0.1, 0.5
 # of a camera's noise on photographs; of grass, gravel and tissue 3.2 to 4.
 FLAT, NORMAL = 0.2, 3.25
 CLIPPED, MOST_CLIPPED = 0.01, 0.25  # of the range: so near to its ends noise is cut off; of a block
-AROUND = 9  # pixels: their mean tells how bright it is
 LEAST_RANGE, MOST_RANGES = 100, 12  # blocks in a range of brightness, of which strength is told
 # Noise of channels that know nothing of each other is as strong in brightness as in colours: of a
 # camera at most so many times at the second and third scale, for JPEG and what interpolates colours
@@ -43,59 +43,8 @@ OF_COLOURS, ALONE = (3.0, 1.5), 6.0
 # White noise that a Gaussian of so many pixels has blurred: logarithm to base 2 of what the finest
 # scale tells of its variance over what the second tells, simulated at 1024×1024.
 WIDTHS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.6, 1.8, 2.0)
-FINEST = (1.07, 0.29, -0.45, -1.1, -1.65, -2.13, -2.56, -2.94, -3.28, -3.59, -4.13, -4.55, -4.84)
+FALLS = (1.07, 0.29, -0.45, -1.1, -1.65, -2.13, -2.56, -2.94, -3.28, -3.59, -4.13, -4.55, -4.84)
 RANGE = 256  # blocks in a range of brightness, in each of which a floor is looked for
-
-
-def halved(picture: Float[Tensor, "c h w"]) -> Float[Tensor, "c half_h half_w"]:
-    """Return the picture at half its size; of an odd side the last pixels count twice."""
-    height, width = picture.shape[1:]
-    even = functional.pad(picture[None], (0, width % 2, 0, height % 2), mode="replicate")
-    return functional.avg_pool2d(even, 2)[0]
-
-
-def enlarged(coarse: Float[Tensor, "c half_h half_w"], size: torch.Size) -> Float[Tensor, "c h w"]:
-    """Return a halved picture at twice its size again, of which ``size`` holds the last two."""
-    up: Tensor = functional.interpolate(coarse[None], scale_factor=2, mode="bicubic")[0]
-    return up[:, : size[-2], : size[-1]]
-
-
-def details(picture: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:
-    """Return the finest details: what a picture loses when it is halved and enlarged again."""
-    return picture - enlarged(halved(picture), picture.shape)
-
-
-def mean_around(
-    planes: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"], side: int
-) -> Float[Tensor, "c h w"]:
-    """Return the mean of the known pixels in a square around each; 0 where there are none."""
-    if bool(known.all()):
-        return smoothed(planes, side)
-    share = smoothed(known[None].float(), side).clamp(min=1e-6)
-    return smoothed(torch.where(known, planes, 0.0), side) / share
-
-
-def smoothed(planes: Float[Tensor, "c h w"], side: int) -> Float[Tensor, "c h w"]:
-    """Return the mean of the pixels in a square around each, of those that the picture has."""
-    for axis in (1, 2):  # one after the other, added up: a tenth of the time of pooling squares
-        place = torch.arange(length := planes.shape[axis], device=planes.device)
-        count, total = torch.ones_like(place), planes.clone()
-        for by in range(1, min(side // 2 + 1, length)):
-            for to, start in ((by, 0), (0, by)):
-                near = planes.narrow(axis, start, length - by)
-                total.narrow(axis, to, length - by).add_(near)
-                count[to : to + length - by] += 1
-        planes = total.div_(count.view(-1, 1) if axis == 1 else count)
-    return planes
-
-
-def brightness(
-    picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"] | None = None
-) -> Float[Tensor, "h w"]:
-    """Return the mean of the channels around each pixel, without most of its noise."""
-    if known is None:
-        known = torch.ones_like(picture[0], dtype=torch.bool)
-    return mean_around(picture.mean(0)[None], known, AROUND)[0]
 
 
 def profile(plane: Float[Tensor, "h w"], known: Bool[Tensor, "h w"]) -> Float[Tensor, "1 h w"]:
@@ -144,7 +93,7 @@ def width(levels: Float[Tensor, "scales c"]) -> float:
     strength = levels.mean(1)[:2]
     if len(strength) < 2 or not float(strength.min()) > 0:
         return 0.0
-    return float(np.interp(math.log2(strength[1] / strength[0]), -np.array(FINEST), WIDTHS))
+    return float(np.interp(math.log2(strength[1] / strength[0]), -np.array(FALLS), WIDTHS))
 
 
 def of_colours(levels: Float[Tensor, "scales c"]) -> Float[Tensor, "scales c"]:

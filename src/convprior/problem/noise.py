@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from convprior.problem import grain
+from convprior.problem.scales import brightness
 
 BLOCK = 8  # side of a block, pixels: that of JPEG
 FLATTEST = 0.05  # share of the blocks that is looked at
@@ -63,7 +64,7 @@ class Noise:
         """Return the variance of each pixel of a picture, noisy or not, all of it known."""
         if not self.curve:
             return picture.new_full((1, *picture.shape[1:]), self.deviation**2)
-        return _on_curve(grain.brightness(picture), self.curve)[None]
+        return _on_curve(brightness(picture), self.curve)[None]
 
 
 NONE = Noise(0.0, 0.0)
@@ -92,11 +93,11 @@ def measure(picture: Float[Tensor, "c h w"], known: Bool[Tensor, "h w"]) -> Nois
         white = white if math.isnan(strong) else strong
     if jpeg > white or correlation > SHARED or white < CLEAN:
         return Noise(max(white, jpeg), correlation, of_blocks=jpeg > white, width=width)
-    brightness = grain.brightness(picture, known)
-    curve = _curve(differences, told, brightness)
+    light = brightness(picture, known)
+    curve = _curve(differences, told, light)
     if not curve or max(curve) < UNEVEN * min(curve):
         return Noise(white, correlation)
-    variance = _on_curve(brightness[known], curve).mean()
+    variance = _on_curve(light[known], curve).mean()
     return Noise(float(variance) ** 0.5, correlation, curve=curve)
 
 

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from convprior.problem.grain import enlarged, halved
+from convprior.problem.scales import enlarged, halved
 
 SIDE = 64  # frequencies in each direction: no noise reaches so far
 FINEST = 0.35  # cycles a pixel, of the details of the finest scale; each coarser one has half of it
@@ -44,7 +44,7 @@ def in_patch(
 def _power(levels: Float[Tensor, " scales"]) -> Float[Tensor, "side side"]:
     """Return the power of one plane's noise at each frequency."""
     # Halving averages four pixels: of white noise a quarter of the variance is left.
-    told = levels.double().cpu().numpy() * 4.0 ** np.arange(len(levels))
+    told = levels.cpu().double().numpy() * 4.0 ** np.arange(len(levels))
     told = np.log(np.maximum(told, LEAST * max(told.max(), 1e-10)))[::-1]
     at = np.log(FINEST / 2.0 ** np.arange(len(levels)))[::-1]
     along = np.fft.fftfreq(SIDE)

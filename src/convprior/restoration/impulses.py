@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from convprior.prior.patches.filling import filled
-from convprior.problem.grain import mean_around
 from convprior.problem.noise import measure
+from convprior.problem.scales import mean_around
 
 UNLIKE = 0.04  # of the range, at least, an impulse differs from the pixels around it
 FAR = 4.0  # times the deviation of the others around it

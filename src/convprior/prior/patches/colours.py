@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def alike(picture: Float[Tensor, "c h w"]) -> bool:
+def colourless(picture: Float[Tensor, "c h w"]) -> bool:
     """Return whether all channels are the same, as those of black and white stored in colour."""
     return bool((picture == picture[:1]).all())
 

@@ -18,8 +18,8 @@ from convprior.prior.patches.scale import OF_GRAIN_ABOUT, REACH, SIDE, STRIDE, S
 from convprior.prior.patches.sweep import Grid
 from convprior.prior.patches.work import Work
 from convprior.problem import grain, spectrum
-from convprior.problem.grain import halved
 from convprior.problem.noise import Noise, measure
+from convprior.problem.scales import halved
 
 LEAST_COARSE = 64  # pixels: smaller pictures have no coarse scale
 # From this correlation of neighbours' noise on, coarse scales are cleaned by themselves: so many of
@@ -29,7 +29,7 @@ SHARED, MOST_SHARED, SHARED_FALLS = 0.06, 2, 0.9
 # weaker at half the size, where white noise has half. From these ratios on, of the brightness's
 # deviation to the colours', and of theirs at half the size to here; it may rise to so much.
 BRIGHTER, FALLS_TO, RISES_TO = 2.0, 0.75, 2.0
-MIDDLE = 1536  # pixels: the side of what is looked at for it
+MIDDLE, GRID = 1536, 16  # pixels: the side of what is looked at for it; on JPEG's blocks
 # Of noise that is not everywhere the same, as a camera's and JPEG's, one covariance tells not all.
 # How much non-local means count beside, which know of none; and their share of the time, measured.
 OF_MEANS, MEANS_WORK = 0.33, 0.08
@@ -45,7 +45,7 @@ class Denoising(Work):
 
     def __init__(self, observed: Float[Tensor, "c h w"], noise: Noise) -> None:
         # Black and white that is stored in colour has one channel: others are no second look at it.
-        self.copies = len(observed) if colours.alike(observed) else 1
+        self.copies = len(observed) if colours.colourless(observed) else 1
         observed = observed[: len(observed) // self.copies]
         self.observed = observed
         self.colours = colours.change(observed)
@@ -53,7 +53,6 @@ class Denoising(Work):
         self.deviation = noise.deviation
         # Where black is clipped there is no noise at all: nothing may be divided by that.
         variance = noise.variance_of(observed).clamp(min=LEAST_NOISE**2)
-        self.means: Means | None = None
         self.of_means = 0.0
         if noise.shared:
             known = torch.ones_like(observed[0], dtype=torch.bool)
@@ -63,7 +62,7 @@ class Denoising(Work):
             levels = told**2 * grain.levels(planes, known, shares).nan_to_num(0.0)
             levels = grain.of_colours(levels) if len(planes) == 3 else levels
             self.finest = _grainy(planes, levels, shares)
-            self.means = Means(observed, spectrum.in_patch(levels, SIDE, 0.0)[0].mean() * shares)
+            variance = spectrum.in_patch(levels, SIDE, 0.0)[0].mean() * shares
             least, most = shares.aminmax()
             self.of_means = OF_MEANS * (1 - float(least / most))
         elif not (noise.of_blocks or noise.curve) and (
@@ -73,18 +72,19 @@ class Denoising(Work):
             self.finest = _coloured(planes, (of_planes * variance).clamp(min=LEAST_NOISE**2))
         elif noise.correlation > SHARED or noise.of_blocks:
             self.finest = _shared(planes, variance)
-            self.means, self.of_means = Means(observed, variance), OF_MEANS
+            self.of_means = OF_MEANS
         else:
             self.finest = _white(planes, variance)
+        self.means = Means(observed, variance) if self.of_means else None
         self.both: Tensor | None = None
 
     def __iter__(self) -> Iterator[float]:
         if self.deviation <= LEAST_NOISE:
             return
-        alone = 1 - MEANS_WORK if self.means else 1.0
+        alone = 1 - MEANS_WORK if self.means is not None else 1.0
         for done in self.finest.work():
             yield alone * done
-        if self.means:
+        if self.means is not None:
             for done in self.means:
                 yield alone + MEANS_WORK * done
             self.both = self._so_far().lerp(self.means.picture(), self.of_means)
@@ -113,7 +113,7 @@ def _stored_at_half(planes: Float[Tensor, "c h w"]) -> Float[Tensor, "3 1 1"] | 
     """Return the share of each plane in the noise, where colours seem stored at half the size."""
     if len(planes) != 3 or min(planes.shape[1:]) < LEAST_COARSE:
         return None
-    top, left = (max(length - MIDDLE, 0) // 2 for length in planes.shape[1:])
+    top, left = (max(length - MIDDLE, 0) // 2 // GRID * GRID for length in planes.shape[1:])
     planes = planes[:, top : top + MIDDLE, left : left + MIDDLE]
     found = planes.new_tensor([_measured(plane) for plane in planes])
     if found[0] <= BRIGHTER * found[1:].max():
@@ -133,8 +133,8 @@ def _coloured(
 ) -> Scale:
     """Return the scales of a picture whose colours were stored at half the size.
 
-    The noise of its brightness is white, that of its colours is measured at each scale; what is
-    taken away there is taken over.
+    The noise of its brightness is white, that of its colours is measured at MOST_SHARED scales and
+    white from there on; what is taken away of it there is taken over.
     """
     if min(planes.shape[1:]) < LEAST_COARSE:
         return Scale(planes, variance, None)

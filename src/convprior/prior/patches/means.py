@@ -2,7 +2,7 @@
 
 Buades, Coll and Morel, "A non-local algorithm for image denoising", CVPR 2005. Two pixels count for
 each other with the weight exp(-d² / (s² v)), where d² is the mean square by which the patches
-around them differ, in all channels, and v the noise's variance, of which s² is so many times.
+around them differ, in all channels, v the noise's variance and s the strength.
 """
 
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from torch import Tensor
 
 from convprior.prior.patches import threads
 from convprior.prior.patches.work import Work
-from convprior.problem.grain import smoothed
+from convprior.problem.scales import smoothed
 
 SIDE, REACH = 5, 10  # pixels
 STRENGTH = 1.15  # s
-LEAST = 1e-12  # of that variance: float32 divides by it
+LEAST = 1e-12  # of s² v: float32 divides by it
 TILE = 384  # pixels: smaller ones take longer, for their many small sums
 
 

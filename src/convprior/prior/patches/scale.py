@@ -17,8 +17,7 @@ from convprior.prior.patches import combining
 from convprior.prior.patches.combining import Sums
 from convprior.prior.patches.matching import alike
 from convprior.prior.patches.sweep import Grid, Tile, sweep
-from convprior.problem import grain
-from convprior.problem.grain import enlarged, halved
+from convprior.problem.scales import DETAILS, details, enlarged, halved, smoothed
 
 STRIDE = 4  # pixels from one patch to the next that gets a group of its own
 REACH = 16  # pixels up, down, left and right in which alike patches are looked for
@@ -63,10 +62,10 @@ class Scale:
         if self.coarse is None:
             return self.observed
         rough = enlarged(self.coarse.picture(), self.observed.shape)
-        details = grain.details(self.observed)
-        energy = grain.smoothed(details.square(), AROUND)
-        share = 1 - grain.DETAILS * self.variance / energy.clamp(min=self.variance * 1e-3)
-        return rough + share.clamp(min=0) * details
+        finest = details(self.observed)
+        energy = smoothed(finest.square(), AROUND)
+        share = 1 - DETAILS * self.variance / energy.clamp(min=self.variance * 1e-3)
+        return rough + share.clamp(min=0) * finest
 
     def _with_coarse(
         self, picture: Float[Tensor, "c h w"], share: float | Tensor
@@ -80,7 +79,7 @@ class Scale:
         """Return how much of what the coarse scale says is taken over before this one's turn."""
         if self.coarse is None or self.covariance is None:
             return self.taken
-        energy = grain.smoothed(grain.details(self.coarse.picture()).square(), AROUND)
+        energy = smoothed(details(self.coarse.picture()).square(), AROUND)
         flat = enlarged(1 / (1 + energy / (FLAT * self.coarse.variance)), self.observed.shape)
         return OF_GRAIN + (1 - OF_GRAIN) * flat.clamp(0, 1)
 
