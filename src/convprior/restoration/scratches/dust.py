@@ -23,8 +23,11 @@ WEIGHTS = {"strength": 1.7, "lightness": 9.4, "uneven": -4.9, "elsewhere": -2.3}
 FROM = 9.8
 EVIDENT, LIKELY = 1.0, -1.0  # odds of a speck that tells of dust, and of dust where there is some
 POSSIBLE = -3.0  # and where there are scratches too
-FEW = 5  # evident ones at least, where there are no scratches: fewer may be the light in eyes,
-DOUBTFUL, HARDLY = 0.5, 0.1  # and so many more for each that is but likely; where there are some
+FEW = 6  # evident ones at least, where there are no scratches: fewer may be the light in eyes;
+# A likely one of like lightness, of the range, and size counts so much, at most so many for each
+# evident one; and so many more are needed for each other; where there are scratches.
+KIN, SAME, MOST_KIN = 0.5, 0.1, 3
+DOUBTFUL, HARDLY = 0.9, 0.1
 WHITE, GREY = 0.9, 0.7  # the lightness given to a grey one, which has less than the latter
 CROWDED = 2.0  # odds on even ground of one that counts as crowded
 ALIKE = 0.15  # of the range: the mean distance of the evident ones' lightness from its median
@@ -50,18 +53,24 @@ def dust(
     odds += DOUBLE * math.log2(sensitivity)
     single = _single(found, odds, light.shape)
     evident = single & (odds >= EVIDENT)
-    number, doubtful = int(evident.sum()), int((single & (odds >= LIKELY) & ~evident).sum())
+    if not evident.any():
+        return torch.zeros_like(scratched)
+    lightness = evidence[:, EVIDENCE.index("lightness")]
+    area = torch.cat([each.area for each in found])
+    apart = (lightness - lightness[evident].median()).abs()
+    small = area <= LARGER * area[evident].median()
+    likely = single & (odds >= LIKELY) & ~evident
+    number, kin = int(evident.sum()), int((likely & small & (apart <= SAME)).sum())
+    kin = min(kin, MOST_KIN * number)
+    doubtful = int(likely.sum()) - kin
     grey, crowded = _others(found, odds, evidence, light.shape)
     if expected:
         least, needed = POSSIBLE, max(grey, 1 + HARDLY * doubtful)
     else:
         least, needed = LIKELY, max(grey, crowded, FEW + DOUBTFUL * doubtful)
-    lightness = evidence[evident, EVIDENCE.index("lightness")]
-    if number < needed or _spread(lightness) > ALIKE:
+    if number + KIN * kin < needed or float(apart[evident].mean()) > ALIKE:
         return torch.zeros_like(scratched)
-    area = torch.cat([each.area for each in found])
-    alike = area <= LARGER * area[evident].median()
-    return covered(light, found, single & alike & (odds >= least))
+    return covered(light, found, single & small & (odds >= least))
 
 
 def _others(
@@ -75,10 +84,6 @@ def _others(
     if_even = odds - penalty
     crowded = _single(found, if_even, size) & (if_even >= CROWDED) & (odds < EVIDENT)
     return int(grey.sum()), int(crowded.sum())
-
-
-def _spread(values: Float[Tensor, " n"]) -> float:
-    return float((values - values.median()).abs().mean())
 
 
 def _single(found: list[Specks], odds: Float[Tensor, " m"], size: torch.Size) -> Bool[Tensor, " m"]:

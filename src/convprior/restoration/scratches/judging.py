@@ -30,6 +30,7 @@ EVIDENT = {  # weights of the evidence that a line is a scratch, whatever the ot
     "variation": -0.6,
     "sides": 16.5,
     "above": 4.7,
+    "thin": 5.0,
 }
 EVIDENT_FROM = 11.1
 LIKE = {  # and that it is one in a picture that has some
@@ -43,14 +44,16 @@ LIKE = {  # and that it is one in a picture that has some
     "variation": -0.4,
     "sides": 11.3,
     "above": 4.5,
+    "thin": 4.0,
 }
-LIKE_FROM, UNLIKE = 8.3, 4.4  # the latter per difference in lightness, of at most
+LIKE_FROM, UNLIKE = 8.8, 4.4  # the latter per difference in lightness, of at most
 APART = 0.4
+AS_WIDE = 3.0  # evidence that is lost per logarithm of how many times wider or thinner it is
 
 LONG, LIGHT = 20, 0.5  # pixels and share of the range: a scratch by itself has at least so much
 NEARLY = (-8.0, -5.0)  # evidence of the lines that are counted, and
 SOME = 3  # more of them, so that the logarithm of none is not minus infinity
-RICH = 5.2  # logarithm to base 2 of their number at which evidence must be positive
+RICH = 4.4  # logarithm to base 2 of their number at which evidence must be positive
 OTHER = 3.0  # evidence by which the other kind's plainest line must be exceeded
 PLAIN = 1.5  # evidence that is enough in any picture
 DOUBLE = 2.0  # evidence that a doubled sensitivity stands for
@@ -87,9 +90,10 @@ def scratches(
     share = share / share.sum()
     lightness = evidence[:, EVIDENCE.index("lightness")]
     apart = (lightness - (share * lightness).sum()).abs().clamp(max=APART)
-    like = _weighted(evidence, LIKE) - LIKE_FROM - UNLIKE * apart
     width = torch.cat([each.width for each in found])
     usual = float((share * width).sum())
+    like = _weighted(evidence, LIKE) - LIKE_FROM - UNLIKE * apart
+    like -= AS_WIDE * (width / usual).log().abs()
     as_wide = (width < max(2 * usual, 3.5)) & (width > usual / 2.5)
     needed = min(PER_DOUBLE * (rich - RICH_IN_LIKE), 0.0) - bonus
     chosen = (plain | (like >= needed)) & as_wide

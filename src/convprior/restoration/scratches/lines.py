@@ -28,6 +28,7 @@ SCALES = (1, 2, 4)  # on halves of the picture, lines of up to two pixels are su
 SHORTEST = 12  # pixels at its scale
 SOLID = 0.5  # of the piece's height: less, and the pixel is beyond the line's end, or hidden
 FARTHER = (5, 7, 11, 16)  # pixels aside
+THIN = 1.9  # pixels: hardly anything that a lens has drawn is thinner
 
 EVIDENCE = (
     "length",  # logarithm of pixels
@@ -40,6 +41,7 @@ EVIDENCE = (
     "variation",  # logarithm of that of the surroundings
     "sides",  # deviation of the lighter side along the line
     "above",  # lightness beyond the lightest of 16 pixels to both sides
+    "thin",  # logarithm of how many times thinner it is than THIN; 0 if wider
 )
 
 
@@ -99,6 +101,7 @@ def _lines(light: Float[Tensor, "h w"], scale: int) -> Lines:
     bar = bars(places, line, mean)
     along, across = bar.along, bar.across
     step = mean(contrast).clamp(min=0) + 0.02
+    width = (scale * mean(beside.width(middle - contrast / 2))).clamp(min=1)
     evidence = [
         along.clamp(min=1).log(),
         mean(middle),
@@ -110,6 +113,7 @@ def _lines(light: Float[Tensor, "h w"], scale: int) -> Lines:
         mean(variation).log(),
         deviation(side),
         mean(middle - lightest),
+        (THIN / width).log().clamp(min=0),
     ]
     long = (along >= SHORTEST) & (mean(solid) > 0)
     kept = long[line] & (solid > 0)
@@ -120,7 +124,7 @@ def _lines(light: Float[Tensor, "h w"], scale: int) -> Lines:
         (long.long().cumsum(0) - 1)[line][kept],
         contrast[kept],
         torch.stack(evidence, 1)[long],
-        scale * mean(beside.width(middle - contrast / 2))[long],
+        width[long],
         count[long],
         scale * bar.centre[long] + (scale - 1) / 2,
         bar.direction[long],
