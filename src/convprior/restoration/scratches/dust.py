@@ -22,17 +22,17 @@ from convprior.restoration.scratches.specks import EVIDENCE, Specks, covered, sp
 WEIGHTS = {"strength": 1.7, "lightness": 9.4, "uneven": -4.9, "elsewhere": -2.3}
 FROM = 9.8
 EVIDENT, LIKELY = 1.0, -1.0  # odds of a speck that tells of dust, and of dust where there is some
-POSSIBLE = -3.0  # and where there are scratches too
+POSSIBLE, SAME = -3.0, 0.12  # and where there are scratches too, if it is as light, of the range
 FEW = 6  # evident ones at least, where there are no scratches: fewer may be the light in eyes;
-# A likely one of like lightness, of the range, and size counts so much, at most so many for each
-# evident one; and so many more are needed for each other; where there are scratches.
-KIN, SAME, MOST_KIN = 0.5, 0.1, 3
-DOUBTFUL, HARDLY = 0.9, 0.1
+HARDLY = 0.1  # where there are some: one, and so many more for each that is but likely
+# Where there are none, a likely one that is as light counts in part, at most so many for each that
+# is evident, for the gaps of a texture are alike, too; for each other so many more are needed.
+KIN, MOST_KIN, DOUBTFUL = 0.5, 3, 0.9
 WHITE, GREY = 0.9, 0.7  # the lightness given to a grey one, which has less than the latter
 CROWDED = 2.0  # odds on even ground of one that counts as crowded
 ALIKE = 0.15  # of the range: the mean distance of the evident ones' lightness from its median
 LARGER = 4.0  # so many times the usual area of the evident ones may one of the kind have
-APART = 4  # pixels from one speck to the next
+APART, RANK = 4, 1e-9  # pixels from one speck to the next; odds that the first of equals is better
 DOUBLE = 2.0  # odds that a doubled sensitivity stands for
 
 
@@ -57,10 +57,11 @@ def dust(
         return torch.zeros_like(scratched)
     lightness = evidence[:, EVIDENCE.index("lightness")]
     area = torch.cat([each.area for each in found])
-    apart = (lightness - lightness[evident].median()).abs()
     small = area <= LARGER * area[evident].median()
+    apart = (lightness - lightness[evident].median()).abs()
+    alike = small & (apart <= SAME)
     likely = single & (odds >= LIKELY) & ~evident
-    number, kin = int(evident.sum()), int((likely & small & (apart <= SAME)).sum())
+    number, kin = int(evident.sum()), int((likely & alike).sum())
     kin = min(kin, MOST_KIN * number)
     doubtful = int(likely.sum()) - kin
     grey, crowded = _others(found, odds, evidence, light.shape)
@@ -70,7 +71,7 @@ def dust(
         least, needed = LIKELY, max(grey, crowded, FEW + DOUBTFUL * doubtful)
     if number + KIN * kin < needed or float(apart[evident].mean()) > ALIKE:
         return torch.zeros_like(scratched)
-    return covered(light, found, single & small & (odds >= least))
+    return covered(light, found, single & small & ((odds >= LIKELY) | alike & (odds >= least)))
 
 
 def _others(
@@ -87,9 +88,13 @@ def _others(
 
 
 def _single(found: list[Specks], odds: Float[Tensor, " m"], size: torch.Size) -> Bool[Tensor, " m"]:
-    """Return which specks have the best odds of all that are nearer than APART."""
+    """Return which specks have the best odds of all nearer than APART; the first of equals.
+
+    A speck of which several pixels are clipped, or that rings of two sizes show, is one.
+    """
     rows, columns = torch.cat([each.places for each in found]).T
-    best = torch.full(size, -math.inf)
-    best = best.flatten().scatter_reduce(0, rows * size[1] + columns, odds, "amax").view(size)
+    ranked = odds.double() - RANK * torch.arange(len(odds))
+    best = torch.full(size, -math.inf, dtype=torch.double).flatten()
+    best = best.scatter_reduce(0, rows * size[1] + columns, ranked, "amax").view(size)
     near = functional.max_pool2d(best[None, None], 2 * APART + 1, 1, APART)[0, 0]
-    return odds >= near[rows, columns]
+    return ranked >= near[rows, columns]
