@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from convprior.restoration.scratches.lines import Lines
+from convprior.restoration.scratches.tracing import traced
 
 NEAR = 15  # pixels: side of the square whose line pixels say how much a piece contrasts,
 LOCAL = 7  # and of the one that says how light it is, and by how much
@@ -29,6 +30,7 @@ def covered(
     marked = torch.zeros(light.shape, dtype=torch.bool)
     sticking_out = light - _opened(light, 2 * round(width) + 3)
     for each, taken in zip(found, chosen.split([len(e.width) for e in found]), strict=True):
+        each = traced(each, taken)
         kept = taken[each.of]
         places = _seen(each, kept, marked)
         if places.any():

@@ -22,7 +22,7 @@ from convprior.restoration.scratches.specks import EVIDENCE, Specks, covered, sp
 WEIGHTS = {"strength": 1.7, "lightness": 9.4, "uneven": -4.9, "elsewhere": -2.3}
 FROM = 9.8
 EVIDENT, LIKELY = 1.0, -1.0  # odds of a speck that tells of dust, and of dust where there is some
-POSSIBLE, SAME = -3.0, 0.12  # and where there are scratches too, if it is as light, of the range
+POSSIBLE, SAME = -4.0, 0.12  # and where there are scratches too, if it is as light, of the range
 FEW = 6  # evident ones at least, where there are no scratches: fewer may be the light in eyes;
 HARDLY = 0.1  # where there are some: one, and so many more for each that is but likely
 # Where there are none, a likely one that is as light counts in part, at most so many for each that

@@ -46,7 +46,7 @@ LIKE = {  # and that it is one in a picture that has some
     "above": 4.5,
     "thin": 4.0,
 }
-LIKE_FROM, UNLIKE = 8.8, 4.4  # the latter per difference in lightness, of at most
+LIKE_FROM, UNLIKE = 8.3, 4.4  # the latter per difference in lightness, of at most
 APART = 0.4
 AS_WIDE = 3.0  # evidence that is lost per logarithm of how many times wider or thinner it is
 

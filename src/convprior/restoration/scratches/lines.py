@@ -27,6 +27,7 @@ WEAK = 0.8  # height from which on a ridge can be part of a line
 SCALES = (1, 2, 4)  # on halves of the picture, lines of up to two pixels are such of up to eight
 SHORTEST = 12  # pixels at its scale
 SOLID = 0.5  # of the piece's height: less, and the pixel is beyond the line's end, or hidden
+ALONG = (-4, -2, 0, 2, 4)  # pixels along the line over which lightness is smoothed
 FARTHER = (5, 7, 11, 16)  # pixels aside
 THIN = 1.9  # pixels: hardly anything that a lens has drawn is thinner
 
@@ -84,7 +85,7 @@ def _lines(light: Float[Tensor, "h w"], scale: int) -> Lines:
     rows, columns = places.T
     way = ridged.way[rows, columns].long()
     height, variation = ridged.height[rows, columns], ridged.variation[rows, columns]
-    beside = _Beside(light, places, way)
+    beside = Beside(light, places, *directions(way))
     left, right, middle = beside.at(ASIDE), beside.at(-ASIDE), beside.at(0)
     side = torch.maximum(left, right)
     contrast = middle - side
@@ -147,24 +148,31 @@ def _crests(ridged: Ridges) -> Bool[Tensor, "h w"]:
     return crest
 
 
-class _Beside:
-    """The lightness at places, and so many pixels aside of them, smoothed along the line."""
+class Beside:
+    """The lightness at places, and so many pixels aside of them, smoothed along the line.
 
-    def __init__(self, light: Tensor, places: Tensor, way: Tensor) -> None:
+    ``sin`` and ``cos`` are those of the line's angle, of each place or of all: it leads so far down
+    and right.
+    """
+
+    def __init__(
+        self, light: Float[Tensor, "h w"], places: Int64[Tensor, "n 2"], sin: Tensor, cos: Tensor
+    ) -> None:
         self.light = light
         self.rows, self.columns = places.T
-        self.sin, self.cos = directions(way)
+        self.sin, self.cos = sin, cos
 
-    def at(self, aside: int) -> Tensor:
+    def at(self, aside: int, along: tuple[int, ...] = ALONG) -> Float[Tensor, " n"]:
+        """Return the mean lightness of what lies so far aside, and so many pixels along."""
         height, width = self.light.shape
         total = torch.zeros(len(self.rows))
-        for t in (-4, -2, 0, 2, 4):
+        for t in along:
             row = (self.rows + t * self.sin + aside * self.cos).round().long()
             column = (self.columns + t * self.cos - aside * self.sin).round().long()
             total += self.light[row.clamp(0, height - 1), column.clamp(0, width - 1)]
-        return total / 5
+        return total / len(along)
 
-    def width(self, half: Tensor) -> Tensor:
+    def width(self, half: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         """Return how many pixels across are lighter than ``half``, without a break."""
         total = torch.ones(len(self.rows))
         for sign in (-1, 1):
