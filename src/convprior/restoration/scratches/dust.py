@@ -2,8 +2,9 @@
 
 A picture's own specks, lights, letters and the dots of a texture, are of all kinds; dust is of one
 lightness, near the end of the range, and falls anywhere. So some specks must be evident, more than
-are doubtful, or grey, or crowded: those that would be evident if they were white, or if they lay on
-even ground. The light in an eye is one of two.
+are grey, or crowded: those that would be evident if they were white, or if they lay on even ground.
+Those that are but likely speak for dust where they are as light as the evident ones, and against it
+where they are not. The light in an eye is one of two.
 
 The weights are those of a logistic regression, rounded: of specks of dust that was made up on
 pictures, against the pictures' own.

@@ -8,7 +8,8 @@ false alarms (Desolneux, Moisan and Morel, "Meaningful alignments", IJCV 2000), 
 picture itself.
 
 The weights are those of two logistic regressions, rounded: of lines in pictures of scikit-image
-with made-up scratches, against the pictures' own lines.
+with made-up scratches, against the pictures' own lines. What speaks for a thin line, and against
+one of another width, was set so that more of both kinds, on 27 sources, is found and less besides.
 """
 
 import math
